@@ -1,0 +1,129 @@
+//! Accounts and their limits.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Package, ScriptName, Serial, Timestamp, Username};
+
+/// Whether an account may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountStatus {
+    /// Yes.
+    Active,
+    /// A person has switched it off.
+    Disabled,
+    /// The app asked for a person; tasks wait until one has resumed it.
+    NeedsAttention,
+    /// It rests until `cooldown_until`.
+    Cooldown,
+}
+
+impl AccountStatus {
+    /// All.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Disabled, Self::NeedsAttention, Self::Cooldown];
+
+    /// The word used in the API and in SQL.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::NeedsAttention => "needs_attention",
+            Self::Cooldown => "cooldown",
+        }
+    }
+
+    /// The status named by `word`, if it is one.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// How often an account may do one script; `None` means no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ScriptLimit {
+    /// Confirmed effects in any hour.
+    pub per_hour: Option<u32>,
+    /// Confirmed effects in a day of the farm's zone.
+    pub per_day: Option<u32>,
+    /// Least time between two starts, seconds.
+    pub min_gap_s: Option<u32>,
+}
+
+impl ScriptLimit {
+    /// The minimum gap as a duration.
+    #[must_use]
+    pub fn min_gap(&self) -> Duration {
+        Duration::from_secs(u64::from(self.min_gap_s.unwrap_or(0)))
+    }
+}
+
+/// Limits by script.
+pub type Limits = BTreeMap<ScriptName, ScriptLimit>;
+
+/// An account as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AccountRecord {
+    /// Its name.
+    pub username: Username,
+    /// `tiktok` or `instagram` (or another app that the farm knows).
+    pub app: String,
+    /// The package, if it is not the farm's usual one for `app`.
+    pub package: Option<Package>,
+    /// The device that it is bound to.
+    pub serial: Option<Serial>,
+    /// Whether it may be used.
+    pub status: AccountStatus,
+    /// Why it is not `Active`.
+    pub status_reason: Option<String>,
+    /// Screenshot that shows why, below `<data_dir>/evidence`.
+    pub evidence: Option<String>,
+    /// End of a cooldown.
+    pub cooldown_until: Option<Timestamp>,
+    /// Its own limits; scripts not named here use the farm's.
+    pub limits: Limits,
+    /// Start of its latest attempt.
+    pub last_used: Option<Timestamp>,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// An account as an attempt sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRef {
+    /// Its name.
+    pub username: Username,
+    /// Its app.
+    pub app: String,
+    /// The app's package.
+    pub package: Package,
+}
+
+/// What a person may change of an account; `None` leaves it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AccountPatch {
+    /// Its app.
+    pub app: Option<String>,
+    /// `Some(None)`: the farm's usual package.
+    pub package: Option<Option<Package>>,
+    /// `Some(None)` unbinds it.
+    pub serial: Option<Option<Serial>>,
+    /// Only `Active` and `Disabled` can be set by hand.
+    pub status: Option<AccountStatus>,
+    /// Replaces its own limits.
+    pub limits: Option<Limits>,
+}
+
+/// One use of an account that counts towards its limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountUse {
+    /// Who.
+    pub username: Username,
+    /// What.
+    pub script: ScriptName,
+    /// When the effect was confirmed.
+    pub at: Timestamp,
+}

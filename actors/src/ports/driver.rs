@@ -1,0 +1,282 @@
+//! One phone, as a port.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use crate::domain::{AdbState, DeviceInfo, Lease, Package, Screenshot, Serial, UiTree};
+
+/// Why a call to a phone failed. Texts carry no secrets and fit one log line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DriverError {
+    /// The adb server does not answer.
+    #[error("the adb server at {server} cannot be reached: {problem}")]
+    ServerDown {
+        /// `host:port`
+        server: String,
+        /// In the system's words.
+        problem: String,
+    },
+    /// The phone is not usable now.
+    #[error("device {serial} is {state:?}: {problem}")]
+    NotReady {
+        /// Which.
+        serial: Serial,
+        /// What adb says of it.
+        state: AdbState,
+        /// In adb's words.
+        problem: String,
+    },
+    /// The connection ended in mid-command: nobody knows whether the phone did it.
+    #[error("device {serial} went away during {command}")]
+    Lost {
+        /// Which.
+        serial: Serial,
+        /// The kind of command, e.g. `tap`.
+        command: &'static str,
+    },
+    /// The phone did not answer in time; the call was cancelled and its socket closed.
+    #[error("device {serial} did not answer {command} within {after:?}")]
+    TimedOut {
+        /// Which.
+        serial: Serial,
+        /// The kind of command, e.g. `tap`.
+        command: &'static str,
+        /// The deadline.
+        after: Duration,
+    },
+    /// The phone answered that it could not.
+    #[error("{command} failed on device {serial}: {problem}")]
+    Refused {
+        /// Which.
+        serial: Serial,
+        /// The kind of command, e.g. `install`.
+        command: &'static str,
+        /// In the phone's words.
+        problem: String,
+    },
+    /// Another phone answers under this serial; nothing was done.
+    #[error("device {wanted} was expected but {found} answered; nothing was done")]
+    WrongDevice {
+        /// The one wanted.
+        wanted: Serial,
+        /// What the phone says its serial is.
+        found: String,
+    },
+    /// The lease file on the phone names another attempt; nothing was done.
+    #[error("another attempt holds device {serial}; nothing was done")]
+    Fenced {
+        /// Which.
+        serial: Serial,
+    },
+    /// The app is not installed.
+    #[error("{package} is not installed on device {serial}")]
+    AppMissing {
+        /// Which phone.
+        serial: Serial,
+        /// Which app.
+        package: Package,
+    },
+    /// The text cannot be typed; nothing was typed.
+    #[error("the text cannot be typed on device {serial}: {problem}")]
+    Untypable {
+        /// Which phone.
+        serial: Serial,
+        /// Why, and how to mend it.
+        problem: String,
+    },
+    /// The view tree could not be had.
+    #[error("no view tree from device {serial}: {problem}")]
+    Hierarchy {
+        /// Which phone.
+        serial: Serial,
+        /// Why.
+        problem: HierarchyProblem,
+    },
+    /// The device has failed too often lately; it is left alone for a while.
+    #[error("device {serial} is left alone for {retry_after:?} after repeated failures")]
+    Breaker {
+        /// Which phone.
+        serial: Serial,
+        /// Until it is tried again.
+        retry_after: Duration,
+    },
+    /// A file of this host could not be read or written.
+    #[error("{problem}")]
+    HostFile {
+        /// Which file and why.
+        problem: String,
+    },
+}
+
+/// Why there is no view tree.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HierarchyProblem {
+    /// `ERROR: could not get idle state.`
+    #[error("the screen does not come to rest")]
+    NotIdle,
+    /// `ERROR: null root node returned by UiTestAutomationBridge.`
+    #[error("there is no window (screen off?)")]
+    NoRoot,
+    /// The dumping process was killed.
+    #[error("the dump was killed on the phone")]
+    Killed,
+    /// The dump is empty.
+    #[error("the dump is empty")]
+    Empty,
+    /// The dump is longer than farmhand reads.
+    #[error("the dump is over {limit} {unit}")]
+    TooLarge {
+        /// The cap.
+        limit: usize,
+        /// `bytes` or `nodes`.
+        unit: &'static str,
+    },
+    /// The dump is not a hierarchy.
+    #[error("the dump cannot be read: {0}")]
+    Malformed(String),
+}
+
+/// What a shell command printed and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ShellOutput {
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+    /// Exit code.
+    pub code: u8,
+}
+
+/// A command for the phone's shell: a program and its arguments, quoted by the driver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShellCommand {
+    /// Program and arguments, each one word for the phone whatever it contains.
+    pub words: Vec<String>,
+    /// Deadline; `None` takes the one from the settings.
+    pub timeout: Option<Duration>,
+}
+
+/// How an app is to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchApp {
+    /// Which.
+    pub package: Package,
+    /// Stop it first.
+    pub stop_first: bool,
+    /// Extras of the intent: name and value.
+    pub extras: Vec<(String, LaunchExtra)>,
+}
+
+/// A typed extra of a launch intent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LaunchExtra {
+    /// `--es`
+    Text(String),
+    /// `--ez`
+    Bool(bool),
+    /// `--ei` or `--el`
+    Integer(i64),
+    /// `--ed`
+    Decimal(f64),
+}
+
+impl Eq for LaunchExtra {}
+
+/// A point in pixels of the current rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Point {
+    /// From the left.
+    pub x: i32,
+    /// From the top.
+    pub y: i32,
+}
+
+/// A phone that can be driven. Every call has a deadline; dropping a call's future cancels it and closes its
+/// socket. "Acting" calls (tap … push) check the lease on the phone when the driver was opened with one.
+#[async_trait]
+pub trait DeviceDriver: Send + Sync {
+    /// farmhand's name for the phone.
+    fn serial(&self) -> &Serial;
+
+    /// Takes the phone: compares its own serial with the wanted one, wakes it, writes the lease's token to it.
+    async fn take(&self) -> Result<(), DriverError>;
+
+    /// Asks the phone about itself.
+    async fn info(&self) -> Result<DeviceInfo, DriverError>;
+
+    /// Runs a command; a non-zero exit code is not an error here.
+    async fn shell(&self, command: ShellCommand) -> Result<ShellOutput, DriverError>;
+
+    /// The view tree of all windows.
+    async fn hierarchy(&self) -> Result<UiTree, DriverError>;
+
+    /// The raw text of a fresh view tree, for evidence.
+    async fn hierarchy_text(&self) -> Result<String, DriverError>;
+
+    /// A picture of the screen.
+    async fn screenshot(&self) -> Result<Screenshot, DriverError>;
+
+    /// Pixels of the screen in its current rotation: width, height.
+    async fn screen_size(&self) -> Result<(u32, u32), DriverError>;
+
+    /// Taps.
+    async fn tap(&self, at: Point) -> Result<(), DriverError>;
+
+    /// Swipes in a straight line.
+    async fn swipe(&self, from: Point, to: Point, duration: Duration) -> Result<(), DriverError>;
+
+    /// Presses a key by Android's key code.
+    async fn key(&self, code: u32) -> Result<(), DriverError>;
+
+    /// Presses several keys in one call, in order.
+    async fn keys(&self, codes: &[u32]) -> Result<(), DriverError>;
+
+    /// Types the text into the focused field: exactly once, in order, complete, or not at all.
+    async fn type_text(&self, text: &str) -> Result<(), DriverError>;
+
+    /// Starts an app by its launcher activity.
+    async fn launch_app(&self, launch: LaunchApp) -> Result<(), DriverError>;
+
+    /// `am force-stop`.
+    async fn stop_app(&self, package: &Package) -> Result<(), DriverError>;
+
+    /// `am kill`.
+    async fn kill_app(&self, package: &Package) -> Result<(), DriverError>;
+
+    /// `pm clear`.
+    async fn clear_app(&self, package: &Package) -> Result<(), DriverError>;
+
+    /// Whether the app is installed.
+    async fn has_app(&self, package: &Package) -> Result<bool, DriverError>;
+
+    /// The package whose window has the focus.
+    async fn foreground_app(&self) -> Result<Option<Package>, DriverError>;
+
+    /// Opens a link, in `package` if given.
+    async fn open_link(&self, link: &str, package: Option<&Package>) -> Result<(), DriverError>;
+
+    /// Grants or revokes a permission by its full name.
+    async fn set_permission(&self, package: &Package, permission: &str, granted: bool) -> Result<(), DriverError>;
+
+    /// Copies a file of this host to the phone.
+    async fn push(&self, local: &Path, remote: &str) -> Result<(), DriverError>;
+
+    /// Copies a file of the phone to this host.
+    async fn pull(&self, remote: &str, local: &Path) -> Result<(), DriverError>;
+
+    /// Copies a media file into the phone's gallery as its newest item; answers its path on the phone.
+    async fn add_media(&self, local: &Path, name: &str) -> Result<String, DriverError>;
+
+    /// Installs an APK file of this host.
+    async fn install(&self, apk: &Path) -> Result<(), DriverError>;
+
+    /// The last `lines` of the phone's log.
+    async fn log(&self, lines: u32) -> Result<String, DriverError>;
+}
+
+/// Opens drivers.
+pub trait DriverFactory: Send + Sync {
+    /// A driver for `serial`; with a lease, acting calls are fenced by it. Opening does not talk to the phone.
+    fn open(&self, serial: &Serial, lease: Option<&Lease>) -> Arc<dyn DeviceDriver>;
+}

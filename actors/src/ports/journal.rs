@@ -1,0 +1,34 @@
+//! What an attempt writes down while it runs.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::domain::{AttemptId, Effect, EffectFinding, EffectGate, EffectIntent, Progress, StepRecord, TaskId};
+
+/// The attempt's diary: its steps, and the gate to effects that cannot be undone.
+#[async_trait]
+pub trait AttemptJournal: Send + Sync {
+    /// Writes a step (again, when it has ended). Not waited for: steps are in the next group commit.
+    fn record_step(&self, attempt: AttemptId, step: StepRecord);
+
+    /// Tells how far the attempt is. Not waited for.
+    fn record_progress(&self, task: TaskId, attempt: AttemptId, progress: Progress);
+
+    /// Asks to act. When the answer is [`EffectGate::Act`], the intent is durable.
+    ///
+    /// # Errors
+    /// Nothing was written: do not act.
+    async fn intend(&self, intent: EffectIntent) -> Result<EffectGate, StoreError>;
+
+    /// Writes what was found out about an intended effect; durable on return.
+    ///
+    /// # Errors
+    /// Nothing was written: the effect stays open.
+    async fn settle(&self, finding: EffectFinding) -> Result<(), StoreError>;
+
+    /// All effects of a task, oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn effects(&self, task: TaskId) -> Result<Vec<Effect>, StoreError>;
+}

@@ -1,0 +1,18 @@
+//! What the actors need from the world, as traits. Each has a real implementation outside of this crate and a
+//! scripted one in [`crate::testing`].
+
+pub mod clock;
+pub mod driver;
+pub mod journal;
+pub mod media;
+pub mod runner;
+pub mod scripts;
+pub mod store;
+
+pub use clock::*;
+pub use driver::*;
+pub use journal::*;
+pub use media::*;
+pub use runner::*;
+pub use scripts::*;
+pub use store::*;

@@ -1,0 +1,363 @@
+//! What is remembered, as ports. Whatever a call answers with `Ok` is durable (committed and synced).
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::domain::{
+    AccountPatch, AccountRecord, AccountStatus, AccountUse, Claim, Claimed, DeviceInfo, DevicePatch, DeviceRecord,
+    Epoch, Failure, IdempotencyKey, Lease, Material, MaterialId, MediaKind, NewEvent, NewTask, PendingTask, Purpose,
+    Rescued, Serial, Submitted, TaskId, TaskState, TaskStats, Timestamp, Username,
+};
+
+/// Why the store did not do it; nothing was written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Another process holds the database, or it is shutting down: try again.
+    #[error("the database is away: {0}")]
+    Away(String),
+    /// The disk is full.
+    #[error("the disk is full")]
+    Full,
+    /// A row that must be there is not, or one that must not be there is.
+    #[error("{0}")]
+    Conflict(String),
+    /// A fault of farmhand's own, or a broken database.
+    #[error("the database failed: {0}")]
+    Broken(String),
+}
+
+/// A queue of its own: tasks of one device for one account (or for none).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lane {
+    /// The device.
+    pub serial: Serial,
+    /// The account, if the tasks name one.
+    pub username: Option<Username>,
+}
+
+/// The front of a lane.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LaneHead {
+    /// Which lane.
+    pub lane: Lane,
+    /// Its due tasks in order (`due_at` minus priority's head start, then id), at most as many as asked for.
+    pub due: Vec<PendingTask>,
+    /// Whether more are due than were asked for.
+    pub more: bool,
+    /// When its next task that is not due yet becomes so.
+    pub next_due: Option<Timestamp>,
+}
+
+/// The answer to [`TaskStore::submit`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum SubmitResult {
+    /// Created now.
+    Created(Submitted),
+    /// The same key with the same body was answered with this before.
+    Replayed(Submitted),
+    /// The key was used with another body within its 24 hours.
+    KeyReused,
+}
+
+/// What becomes of a task when its attempt ends.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TaskNext {
+    /// Over, done.
+    Completed {
+        /// For the task.
+        remark: String,
+    },
+    /// Over, not done.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+    /// Another attempt follows.
+    Again {
+        /// Not before this.
+        due_at: Timestamp,
+        /// What it is for.
+        purpose: Purpose,
+        /// For the task.
+        remark: String,
+        /// Whether it counts towards `retry.max`.
+        counts: bool,
+    },
+}
+
+/// The end of an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finish {
+    /// The task.
+    pub task: TaskId,
+    /// The attempt's row.
+    pub attempt: crate::domain::AttemptId,
+    /// Its right to write: with another one nothing is changed.
+    pub lease: Lease,
+    /// For the attempt's row: `completed`, a failure reason, `unverified`.
+    pub outcome: &'static str,
+    /// For the task.
+    pub next: TaskNext,
+    /// Counts towards the account's limits.
+    pub used: Option<AccountUse>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a stop did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StopIntent {
+    /// No such task.
+    NotFound,
+    /// It was pending and is now failed/`stopped`; its lane and whether it had a lane.
+    Unstarted,
+    /// It runs: the intent is stored, the attempt has to be stopped.
+    Running,
+    /// It is over; its state.
+    Finished(TaskState),
+}
+
+/// What a retry did.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RetryResult {
+    /// Pending again.
+    Retried(PendingTask),
+    /// No such task.
+    NotFound,
+    /// It has not failed.
+    WrongState(TaskState),
+    /// It failed with `outcome_unknown`: a person has to resolve it first.
+    OutcomeUnknown,
+}
+
+/// Which failed tasks to retry. Empty filters mean all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RetryFilter {
+    /// Also those with `outcome_unknown` (they are verified first).
+    pub include_unknown: bool,
+    /// Only this device's.
+    pub serial: Option<Serial>,
+    /// Only this account's.
+    pub username: Option<Username>,
+    /// Only this batch's.
+    pub batch_id: Option<String>,
+}
+
+/// What `retry-all` did.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RetriedAll {
+    /// Pending again.
+    pub retried: Vec<PendingTask>,
+    /// Left as they were, and why.
+    pub skipped: Vec<(TaskId, String)>,
+}
+
+/// A person's word on a task with `outcome_unknown`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolution {
+    /// The task.
+    pub task: TaskId,
+    /// Whether the effect took place.
+    pub done: bool,
+    /// Why the person thinks so.
+    pub note: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a resolution did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResolveResult {
+    /// Written.
+    Resolved,
+    /// No such task.
+    NotFound,
+    /// It did not fail with `outcome_unknown`.
+    WrongState(TaskState),
+}
+
+/// Tasks and attempts; the router is the only one that writes through it.
+#[async_trait]
+pub trait TaskStore: Send + Sync {
+    /// Writes a new row of the process's start and answers its number: older ones can write no more.
+    async fn begin_epoch(&self, at: Timestamp) -> Result<Epoch, StoreError>;
+
+    /// Ends the attempts of former epochs and says what became of their tasks: an open effect → verify; a confirmed
+    /// one → completed; stopped → failed; cut off by a dying controller for the `poison_limit`-th time → failed
+    /// (`interrupted`); else the flow runs again.
+    async fn rescue(&self, epoch: Epoch, poison_limit: u32, at: Timestamp) -> Result<Vec<Rescued>, StoreError>;
+
+    /// Creates tasks, all or none; ids in the order given.
+    async fn submit(
+        &self,
+        tasks: Vec<NewTask>,
+        idempotency: Option<IdempotencyKey>,
+        warnings: Vec<String>,
+        at: Timestamp,
+    ) -> Result<SubmitResult, StoreError>;
+
+    /// Lanes that have pending tasks.
+    async fn lanes(&self) -> Result<Vec<Lane>, StoreError>;
+
+    /// The fronts of these lanes; a lane without pending tasks answers an empty front.
+    async fn lane_heads(&self, lanes: Vec<Lane>, limit_each: u32, at: Timestamp) -> Result<Vec<LaneHead>, StoreError>;
+
+    /// Makes pending tasks running, with a new attempt each; `None` where a task was not pending any more.
+    async fn claim(&self, claims: Vec<Claim>) -> Result<Vec<Option<Claimed>>, StoreError>;
+
+    /// Ends attempts; `false` where the lease was not the attempt's any more (nothing changed).
+    async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<bool>, StoreError>;
+
+    /// Gives claimed tasks back without an attempt having run (drain, device gone before the start).
+    async fn release(&self, claims: Vec<(TaskId, crate::domain::AttemptId)>, remark: String) -> Result<(), StoreError>;
+
+    /// Writes the intent to stop.
+    async fn intend_stop(&self, task: TaskId, at: Timestamp) -> Result<StopIntent, StoreError>;
+
+    /// Failed → pending.
+    async fn retry(&self, task: TaskId, at: Timestamp) -> Result<RetryResult, StoreError>;
+
+    /// All that failed → pending.
+    async fn retry_all(&self, filter: RetryFilter, at: Timestamp) -> Result<RetriedAll, StoreError>;
+
+    /// A person's word.
+    async fn resolve(&self, resolution: Resolution) -> Result<ResolveResult, StoreError>;
+
+    /// Deletes tasks that are not running; answers those deleted and their lanes' owners need no telling.
+    async fn delete(&self, tasks: Vec<TaskId>) -> Result<Vec<TaskId>, StoreError>;
+
+    /// States of tasks; unknown ones are left out.
+    async fn states(&self, tasks: Vec<TaskId>) -> Result<Vec<(TaskId, TaskState)>, StoreError>;
+
+    /// Sets the remark of pending tasks: why they wait.
+    async fn remark(&self, remarks: Vec<(TaskId, String)>) -> Result<(), StoreError>;
+
+    /// Exact counts.
+    async fn stats(&self) -> Result<TaskStats, StoreError>;
+}
+
+/// Accounts; written by their actors.
+#[async_trait]
+pub trait AccountStore: Send + Sync {
+    /// All accounts, by name.
+    async fn load_accounts(&self) -> Result<Vec<AccountRecord>, StoreError>;
+
+    /// Creates one.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the name is taken.
+    async fn create_account(&self, account: AccountRecord) -> Result<(), StoreError>;
+
+    /// Changes what the patch names; answers the new record, `None` when there is no such account.
+    async fn patch_account(
+        &self,
+        username: &Username,
+        patch: AccountPatch,
+    ) -> Result<Option<AccountRecord>, StoreError>;
+
+    /// Sets status, its reason, its evidence and the end of a cooldown.
+    async fn set_account_status(
+        &self,
+        username: &Username,
+        status: AccountStatus,
+        reason: Option<String>,
+        evidence: Option<String>,
+        cooldown_until: Option<Timestamp>,
+    ) -> Result<(), StoreError>;
+
+    /// Notes the start of an attempt for the account.
+    async fn touch_account(&self, username: &Username, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Deletes it; its finished tasks stay. `false` when there is no such account.
+    async fn delete_account(&self, username: &Username) -> Result<bool, StoreError>;
+
+    /// Confirmed uses since `since`, oldest first.
+    async fn account_uses(&self, since: Timestamp) -> Result<Vec<AccountUse>, StoreError>;
+}
+
+/// Devices; written by the supervisor.
+#[async_trait]
+pub trait DeviceStore: Send + Sync {
+    /// All devices ever seen or configured, by serial.
+    async fn load_devices(&self) -> Result<Vec<DeviceRecord>, StoreError>;
+
+    /// Notes that a device exists (again).
+    async fn add_device(&self, serial: &Serial, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Notes what a device said of itself.
+    async fn note_device(&self, serial: &Serial, info: DeviceInfo, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Changes what the patch names.
+    async fn patch_device(&self, serial: &Serial, patch: DevicePatch) -> Result<(), StoreError>;
+}
+
+/// The outbox; task events are written by [`TaskStore`] in the transaction that they tell of.
+#[async_trait]
+pub trait EventStore: Send + Sync {
+    /// Appends events; not waited for by those who tell (the next group commit has them).
+    fn tell(&self, events: Vec<NewEvent>);
+}
+
+/// A material to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMaterial {
+    /// The name it was uploaded with.
+    pub name: String,
+    /// Where its bytes lie, below `<data_dir>/materials`.
+    pub file: String,
+    /// What it is.
+    pub kind: MediaKind,
+    /// SHA-256, hex.
+    pub sha256: String,
+    /// Length, bytes.
+    pub bytes: u64,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Only for this account.
+    pub username: Option<Username>,
+    /// Default caption.
+    pub caption: Option<String>,
+    /// Smaller first.
+    pub sort_order: i64,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// The material library's rows; written by the library.
+#[async_trait]
+pub trait MaterialStore: Send + Sync {
+    /// All, by `sort_order`, then id.
+    async fn load_materials(&self) -> Result<Vec<Material>, StoreError>;
+
+    /// Stores one.
+    async fn create_material(&self, material: NewMaterial) -> Result<Material, StoreError>;
+
+    /// Deletes the row and answers it, `None` when there is none.
+    async fn delete_material(&self, id: MaterialId) -> Result<Option<Material>, StoreError>;
+
+    /// Which of these contents the account has used.
+    async fn used_media(&self, username: &Username, sha256: &[String]) -> Result<Vec<String>, StoreError>;
+
+    /// Marks contents as used by the account.
+    async fn mark_media_used(&self, username: &Username, sha256: &[String], at: Timestamp) -> Result<(), StoreError>;
+}
+
+/// Shorthand for a shared store of everything that actors write.
+pub trait FarmStore: TaskStore + AccountStore + DeviceStore + EventStore {}
+
+impl<T: TaskStore + AccountStore + DeviceStore + EventStore> FarmStore for T {}
+
+/// A shared [`FarmStore`].
+pub type SharedStore = Arc<dyn FarmStore>;
+
+/// How long an idempotency key is remembered.
+pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Head start of one step of priority: a task of priority 1 overtakes those that came up to this long before it.
+/// Being an offset of the due time, it ages by itself: nothing starves.
+pub const PRIORITY_HEAD_START: Duration = Duration::from_secs(10 * 60);
+
+/// A value that stands for "no data" in evidence.
+pub const NO_EVIDENCE: Value = Value::Null;

@@ -1,0 +1,78 @@
+//! What the router can be asked, and what it answers.
+
+use crate::{
+    domain::{Serial, TaskId, TaskState, Username},
+    ports::StoreError,
+};
+
+/// Why the router did not do it; nothing was changed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RouterError {
+    /// Never seen by this farm; all of them.
+    #[error("unknown devices: {}", join(.0))]
+    UnknownDevices(Vec<Serial>),
+    /// Never seen by this farm; all of them.
+    #[error("unknown accounts: {}", join(.0))]
+    UnknownAccounts(Vec<Username>),
+    /// `enable_multi_account` on devices without an enabled account; all of them.
+    #[error("no enabled account is bound to: {}", join(.0))]
+    NoAccounts(Vec<Serial>),
+    /// Accounts that are bound to no device; all of them.
+    #[error("not bound to a device: {}", join(.0))]
+    Unbound(Vec<Username>),
+    /// More tasks than one request may create.
+    #[error("the request would create {wanted} tasks; at most {limit} are allowed in one")]
+    TooMany {
+        /// How many it would be.
+        wanted: usize,
+        /// `tasks.max_per_request`
+        limit: usize,
+    },
+    /// No such task.
+    #[error("task {0} does not exist")]
+    NotFound(TaskId),
+    /// The task's state does not allow it.
+    #[error("task {task} is {}: {mend}", state.as_str())]
+    WrongState {
+        /// Which.
+        task: TaskId,
+        /// Where it is.
+        state: TaskState,
+        /// What would be right.
+        mend: &'static str,
+    },
+    /// The `Idempotency-Key` was used with another body.
+    #[error("this Idempotency-Key was used with another body within the last 24 hours")]
+    KeyReused,
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Shutting down, or the router is being rebuilt.
+    #[error("the task router is not available")]
+    Away,
+    /// No answer within the ask timeout.
+    #[error("the task router did not answer in time")]
+    TimedOut,
+}
+
+fn join<T: ToString>(names: &[T]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What a delete did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Deleted {
+    /// Gone; running ones were stopped first.
+    pub deleted: Vec<TaskId>,
+    /// No such tasks.
+    pub not_found: Vec<TaskId>,
+}
+
+/// What `retry-all` did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RetryAllAnswer {
+    /// Pending again.
+    pub retried: Vec<TaskId>,
+    /// Left as they were, and why.
+    pub skipped: Vec<(TaskId, String)>,
+}

@@ -1,0 +1,7 @@
+//! Simulated Android phones: they speak adb, show a launcher, two social apps, a gallery and settings, and keep a
+//! ledger of everything that really happened in those apps. They know nothing of who drives them.
+//!
+//! `adb/` is the outside of a phone (the wire), `shell/` and `fs.rs` its userland, `commands/` Android's own
+//! programs, `world/` what all phones share, `apps/` what a screen shows, `control/` the HTTP API for tests.
+
+pub mod device;
