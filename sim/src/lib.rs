@@ -5,3 +5,5 @@
 //! programs, `world/` what all phones share, `apps/` what a screen shows, `control/` the HTTP API for tests.
 
 pub mod device;
+pub mod fs;
+pub mod handset;

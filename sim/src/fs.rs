@@ -1,0 +1,5 @@
+//! A phone's files, in memory.
+
+/// The files of one phone.
+#[derive(Debug, Default)]
+pub struct Filesystem {}
