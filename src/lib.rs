@@ -1,1 +1,9 @@
+//! farmhand drives a farm of Android phones: tasks come in over HTTP, actors decide who does what and when, flows
+//! run on phones through adb, and everything that happened can be read back.
 
+pub mod adb;
+pub mod flow;
+pub mod http;
+pub mod media;
+pub mod settings;
+pub mod store;

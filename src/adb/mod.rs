@@ -1,0 +1,1 @@
+//! Phones through the adb server: the only room that names adb_client.

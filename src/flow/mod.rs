@@ -1,0 +1,1 @@
+//! Flows: parsing, expressions, running. Scripts are flows with a schema.

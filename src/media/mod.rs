@@ -1,0 +1,1 @@
+//! Materials: paths, sniffing, spintax, the library.
