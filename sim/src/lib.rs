@@ -7,3 +7,4 @@
 pub mod device;
 pub mod fs;
 pub mod handset;
+pub mod shell;
