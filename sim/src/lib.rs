@@ -9,3 +9,4 @@ pub mod commands;
 pub mod device;
 pub mod fs;
 pub mod handset;
+pub mod shell;
