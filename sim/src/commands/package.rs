@@ -353,7 +353,7 @@ mod tests {
     #[tokio::test]
     async fn a_streamed_file_is_installed_under_the_name_in_its_manifest() {
         let bench = Bench::new();
-        let apk = crate::commands::apk::tests::dummy_apk("com.new.app");
+        let apk = crate::commands::apk::building::dummy_apk("com.new.app");
         let command = format!("cmd package install -r -S {}", apk.len());
 
         let completion = bench.run_with_stdin(&command, apk).await;
