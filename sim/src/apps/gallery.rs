@@ -57,7 +57,9 @@ impl GalleryApp {
                 }
             }
             GalleryAction::Share => {
-                let media = self.open.map_or_else(|| self.chosen.clone().unwrap_or_default(), |id| vec![id]);
+                let media = self
+                    .open
+                    .map_or_else(|| self.chosen.clone().unwrap_or_default(), |id| vec![id]);
                 if !media.is_empty() {
                     desk.state.dialogs.push(Dialog::Share(media));
                 }
@@ -78,15 +80,31 @@ pub fn window(app: &GalleryApp, phone: &PhoneState) -> Window {
         Some(row) => Node::new(class::RELATIVE, Rect::new(0, kit::STATUS, WIDTH, kit::NAVIGATION))
             .fill(BLACK)
             .with(
-                kit::icon(Rect::at(24, kit::STATUS + 20, 90, 90), Icon::Back, "Back", GalleryAction::Back)
-                    .id("back_button")
-                    .ink(WHITE),
+                kit::icon(
+                    Rect::at(24, kit::STATUS + 20, 90, 90),
+                    Icon::Back,
+                    "Back",
+                    GalleryAction::Back,
+                )
+                .id("back_button")
+                .ink(WHITE),
             )
-            .with(kit::label(Rect::at(130, kit::STATUS + 25, 820, 80), row.name.as_str()).id("photo_name").ink(WHITE).centred())
             .with(
-                kit::drawing(Rect::new(40, 300, 1_040, 2_000), Picture::Tile { name: row.name.clone(), video: row.video })
-                    .id("photo_view")
-                    .desc(row.name.as_str()),
+                kit::label(Rect::at(130, kit::STATUS + 25, 820, 80), row.name.as_str())
+                    .id("photo_name")
+                    .ink(WHITE)
+                    .centred(),
+            )
+            .with(
+                kit::drawing(
+                    Rect::new(40, 300, 1_040, 2_000),
+                    Picture::Tile {
+                        name: row.name.clone(),
+                        video: row.video,
+                    },
+                )
+                .id("photo_view")
+                .desc(row.name.as_str()),
             )
             .with(share_button()),
         None => grid(app, phone),
@@ -95,7 +113,15 @@ pub fn window(app: &GalleryApp, phone: &PhoneState) -> Window {
 }
 
 fn share_button() -> Node {
-    kit::button(Rect::at(90, 2_110, 900, 130), "Share", PALE, BLACK, GalleryAction::Share).id("action_share").desc("Share")
+    kit::button(
+        Rect::at(90, 2_110, 900, 130),
+        "Share",
+        PALE,
+        BLACK,
+        GalleryAction::Share,
+    )
+    .id("action_share")
+    .desc("Share")
 }
 
 fn grid(app: &GalleryApp, phone: &PhoneState) -> Node {
@@ -104,15 +130,23 @@ fn grid(app: &GalleryApp, phone: &PhoneState) -> Node {
         Some(chosen) => format!("{} selected", chosen.len()),
         None => "Photos".to_owned(),
     };
-    let mut root = Node::new(class::RELATIVE, Rect::new(0, y, WIDTH, kit::NAVIGATION))
-        .with(kit::label(Rect::at(60, y + 25, 700, 80), title).id("gallery_title").size(52));
+    let mut root = Node::new(class::RELATIVE, Rect::new(0, y, WIDTH, kit::NAVIGATION)).with(
+        kit::label(Rect::at(60, y + 25, 700, 80), title)
+            .id("gallery_title")
+            .size(52),
+    );
     root = match &app.chosen {
         None => root.with(
             kit::word(Rect::at(820, y + 20, 220, 90), "Select", BLACK, GalleryAction::Select).id("action_select"),
         ),
         Some(_) => root.with(
-            kit::icon(Rect::at(950, y + 20, 90, 90), Icon::Close, "Cancel selection", GalleryAction::Back)
-                .id("action_cancel"),
+            kit::icon(
+                Rect::at(950, y + 20, 90, 90),
+                Icon::Close,
+                "Cancel selection",
+                GalleryAction::Back,
+            )
+            .id("action_cancel"),
         ),
     };
     let bottom = if app.chosen.is_some() { 2_090 } else { kit::NAVIGATION };
@@ -121,26 +155,51 @@ fn grid(app: &GalleryApp, phone: &PhoneState) -> Node {
     let count = phone.library.rows().len();
     if count == 0 {
         let place = Rect::at(90, 900, 900, 80);
-        return root.with(list.with(kit::label(place, "No photos or videos").id("empty_text").ink(GREY).centred()));
+        return root.with(
+            list.with(
+                kit::label(place, "No photos or videos")
+                    .id("empty_text")
+                    .ink(GREY)
+                    .centred(),
+            ),
+        );
     }
     let mut content = Vec::new();
     let (mut x, mut y) = (0, rect.top);
     for row in phone.library.rows().iter().rev() {
-        let place = app.chosen.as_ref().and_then(|chosen| chosen.iter().position(|id| *id == row.id));
-        let action = if app.chosen.is_some() { GalleryAction::Choose(row.id) } else { GalleryAction::Open(row.id) };
+        let place = app
+            .chosen
+            .as_ref()
+            .and_then(|chosen| chosen.iter().position(|id| *id == row.id));
+        let action = if app.chosen.is_some() {
+            GalleryAction::Choose(row.id)
+        } else {
+            GalleryAction::Open(row.id)
+        };
         let cell = Rect::at(x, y, CELL, CELL);
         let mut node = Node::new(class::FRAME, cell)
             .id("gallery_item")
             .desc(row.name.as_str())
             .selected(place.is_some())
             .tap(action)
-            .with(kit::drawing(cell.inset(4), Picture::Tile { name: row.name.clone(), video: row.video }));
+            .with(kit::drawing(
+                cell.inset(4),
+                Picture::Tile {
+                    name: row.name.clone(),
+                    video: row.video,
+                },
+            ));
         node.long_action = Some(GalleryAction::Choose(row.id).into());
         if let Some(place) = place {
             let badge = Rect::at(x + CELL - 80, y + 16, 64, 64);
             let number = (place + 1).to_string();
             node = node.with(
-                kit::label(badge, number).id("gallery_counter").fill(Color(0xff1a_73e8)).radius(32).ink(WHITE).centred(),
+                kit::label(badge, number)
+                    .id("gallery_counter")
+                    .fill(Color(0xff1a_73e8))
+                    .radius(32)
+                    .ink(WHITE)
+                    .centred(),
             );
         }
         content.push(node);
@@ -152,5 +211,9 @@ fn grid(app: &GalleryApp, phone: &PhoneState) -> Node {
     let height = i32::try_from(count.div_ceil(4)).unwrap_or(0) * CELL;
     let offset = app.scroll.get(&GRID).copied().unwrap_or(0);
     root = root.with(list.scrolling(GRID, height, offset, content));
-    if app.chosen.is_some() { root.with(share_button()) } else { root }
+    if app.chosen.is_some() {
+        root.with(share_button())
+    } else {
+        root
+    }
 }

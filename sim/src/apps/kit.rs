@@ -31,7 +31,12 @@ pub fn label(rect: Rect, text: impl Into<String>) -> Node {
 
 /// A filled button.
 pub fn button(rect: Rect, text: impl Into<String>, fill: Color, ink: Color, action: impl Into<Action>) -> Node {
-    let mut node = Node::new(class::BUTTON, rect).text(text).fill(fill).ink(ink).radius(16).tap(action);
+    let mut node = Node::new(class::BUTTON, rect)
+        .text(text)
+        .fill(fill)
+        .ink(ink)
+        .radius(16)
+        .tap(action);
     node.look.align = Align::Centre;
     node
 }
@@ -43,7 +48,10 @@ pub fn word(rect: Rect, text: impl Into<String>, ink: Color, action: impl Into<A
 
 /// A drawing that can be tapped; `desc` is what a screen reader says.
 pub fn icon(rect: Rect, icon: Icon, desc: &str, action: impl Into<Action>) -> Node {
-    Node::new(class::IMAGE_BUTTON, rect).desc(desc).picture(Picture::Icon(icon)).tap(action)
+    Node::new(class::IMAGE_BUTTON, rect)
+        .desc(desc)
+        .picture(Picture::Icon(icon))
+        .tap(action)
 }
 
 /// A drawing only.
@@ -54,7 +62,11 @@ pub fn drawing(rect: Rect, picture: Picture) -> Node {
 /// A text field. Its text shows, or its hint while it is empty (as Android reports it: as text and as hint).
 pub fn field(rect: Rect, field: Field, value: &str, hint: &str, focus: Option<Field>) -> Node {
     let mut node = Node::new(class::EDIT, rect).fill(PALE).radius(16);
-    node.text = if value.is_empty() { hint.to_owned() } else { value.to_owned() };
+    node.text = if value.is_empty() {
+        hint.to_owned()
+    } else {
+        value.to_owned()
+    };
     node.look.ink = Some(if value.is_empty() { GREY } else { BLACK });
     node.hint = hint.to_owned();
     node.focused = focus == Some(field);
@@ -91,7 +103,10 @@ pub fn over(card: Node, outside: Option<Action>) -> Node {
     let mut card = card.fill(WHITE).radius(36);
     card.action = None;
     // Between scrim and card, so that a tap beside the card's buttons does not count as one outside.
-    let guard = Node::new(class::FRAME, card.rect).id("android:id/content").tap(Action::Nothing).with(card);
+    let guard = Node::new(class::FRAME, card.rect)
+        .id("android:id/content")
+        .tap(Action::Nothing)
+        .with(card);
     scrim.with(guard)
 }
 
@@ -105,16 +120,21 @@ pub fn dialog(title: &str, message: &str, buttons: Vec<(String, String, Action)>
     let rect = Rect::at(90, top, 900, height);
     let mut card = Node::new(class::LINEAR, rect).id("android:id/parentPanel");
     card.children.push(
-        label(Rect::at(150, top + 50, 780, 80), title).id("android:id/alertTitle").size(50),
+        label(Rect::at(150, top + 50, 780, 80), title)
+            .id("android:id/alertTitle")
+            .size(50),
     );
     if !message.is_empty() {
         card.children.push(
-            label(Rect::at(150, top + 150, 780, body), message).id("android:id/message").ink(GREY),
+            label(Rect::at(150, top + 150, 780, body), message)
+                .id("android:id/message")
+                .ink(GREY),
         );
     }
     let mut y = top + 170 + body;
     for (id, text, action) in buttons {
-        card.children.push(button(Rect::at(150, y, 780, 110), text, PALE, BLACK, action).id(id));
+        card.children
+            .push(button(Rect::at(150, y, 780, 110), text, PALE, BLACK, action).id(id));
         y += 130;
     }
     card
@@ -139,5 +159,4 @@ impl Column {
         self.y += height;
         rect
     }
-
 }

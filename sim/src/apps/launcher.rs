@@ -11,9 +11,18 @@ use crate::world::PhoneState;
 /// The launcher's window.
 pub fn window(phone: &PhoneState) -> Window {
     let mut page = Node::new(class::GROUP, Rect::new(0, kit::STATUS, kit::WIDTH, kit::NAVIGATION)).id("workspace");
-    page = page.with(kit::label(Rect::at(90, 260, 900, 110), "Thursday").id("clock_day").size(70).ink(WHITE));
+    page = page.with(
+        kit::label(Rect::at(90, 260, 900, 110), "Thursday")
+            .id("clock_day")
+            .size(70)
+            .ink(WHITE),
+    );
     let (mut x, mut y) = (60, 620);
-    let apps = phone.system.apps.values().filter(|app| app.package != LAUNCHER && app.launcher.is_some());
+    let apps = phone
+        .system
+        .apps
+        .values()
+        .filter(|app| app.package != LAUNCHER && app.launcher.is_some());
     for app in apps.filter(|app| phone.is_installed(&app.package)) {
         let name = label_of(&app.package);
         let cell = Rect::at(x, y, 240, 280);
@@ -21,8 +30,17 @@ pub fn window(phone: &PhoneState) -> Window {
             Node::new(class::FRAME, cell)
                 .desc(name.as_str())
                 .tap(SystemAction::Launch(app.package.clone()))
-                .with(kit::drawing(Rect::at(x + 45, y + 20, 150, 150), Picture::Avatar(name.clone())))
-                .with(kit::label(Rect::at(x, y + 190, 240, 60), name).id("icon").size(34).ink(WHITE).centred()),
+                .with(kit::drawing(
+                    Rect::at(x + 45, y + 20, 150, 150),
+                    Picture::Avatar(name.clone()),
+                ))
+                .with(
+                    kit::label(Rect::at(x, y + 190, 240, 60), name)
+                        .id("icon")
+                        .size(34)
+                        .ink(WHITE)
+                        .centred(),
+                ),
         );
         x += 240;
         if x + 240 > kit::WIDTH {

@@ -143,6 +143,11 @@ pub struct Window {
 impl Window {
     /// An app's or dialog's window.
     pub fn new(package: impl Into<String>, component: impl Into<String>, root: Node) -> Self {
-        Self { package: package.into(), component: component.into(), root, layer: Layer::Main }
+        Self {
+            package: package.into(),
+            component: component.into(),
+            root,
+            layer: Layer::Main,
+        }
     }
 }

@@ -15,12 +15,22 @@ pub struct Rect {
 impl Rect {
     /// From its edges.
     pub const fn new(left: i32, top: i32, right: i32, bottom: i32) -> Self {
-        Self { left, top, right, bottom }
+        Self {
+            left,
+            top,
+            right,
+            bottom,
+        }
     }
 
     /// From its corner and size.
     pub const fn at(left: i32, top: i32, width: i32, height: i32) -> Self {
-        Self { left, top, right: left + width, bottom: top + height }
+        Self {
+            left,
+            top,
+            right: left + width,
+            bottom: top + height,
+        }
     }
 
     pub fn width(&self) -> i32 {
@@ -50,7 +60,12 @@ impl Rect {
 
     /// Smaller by this much on every side.
     pub fn inset(&self, by: i32) -> Self {
-        Self { left: self.left + by, top: self.top + by, right: self.right - by, bottom: self.bottom - by }
+        Self {
+            left: self.left + by,
+            top: self.top + by,
+            right: self.right - by,
+            bottom: self.bottom - by,
+        }
     }
 }
 
@@ -177,7 +192,11 @@ pub mod class {
 impl Node {
     /// A bare node.
     pub fn new(class: &'static str, rect: Rect) -> Self {
-        Self { class, rect, ..Self::default() }
+        Self {
+            class,
+            rect,
+            ..Self::default()
+        }
     }
 
     pub fn id(mut self, id: impl Into<String>) -> Self {
@@ -268,7 +287,11 @@ impl Node {
         let offset = offset.clamp(0, max);
         self.scroll = Some(Scroll { id, max, page: None });
         let rect = self.rect;
-        self.children.extend(content.into_iter().filter_map(|node| node.shifted(-offset).clipped(&rect)));
+        self.children.extend(
+            content
+                .into_iter()
+                .filter_map(|node| node.shifted(-offset).clipped(&rect)),
+        );
         self
     }
 
@@ -284,7 +307,11 @@ impl Node {
         if self.rect.is_empty() {
             return None;
         }
-        self.children = self.children.into_iter().filter_map(|child| child.clipped(to)).collect();
+        self.children = self
+            .children
+            .into_iter()
+            .filter_map(|child| child.clipped(to))
+            .collect();
         Some(self)
     }
 
@@ -311,7 +338,11 @@ impl Node {
             enabled: !self.disabled,
             long_clickable: self.long_action.is_some() || self.field.is_some(),
             scrollable: self.scroll.is_some_and(|scroll| scroll.max > 0),
-            text: if self.password { "•".repeat(self.text.chars().count()) } else { self.text },
+            text: if self.password {
+                "•".repeat(self.text.chars().count())
+            } else {
+                self.text
+            },
             hint: self.hint,
             description: self.description,
             id,
@@ -323,7 +354,11 @@ impl Node {
             focused: self.focused,
             password: self.password,
             selected: self.selected,
-            children: self.children.into_iter().map(|child| child.into_view(package)).collect(),
+            children: self
+                .children
+                .into_iter()
+                .map(|child| child.into_view(package))
+                .collect(),
         }
     }
 }

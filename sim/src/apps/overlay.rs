@@ -48,25 +48,52 @@ pub fn windows(phone: &PhoneState, app: &Window, now: Millis) -> Vec<Window> {
 
 fn popup(text: &str, app: &Window) -> Window {
     let buttons = vec![
-        ("popup_ok".to_owned(), "OK".to_owned(), SystemAction::DismissPopup.into()),
-        ("popup_close".to_owned(), "Close".to_owned(), SystemAction::DismissPopup.into()),
+        (
+            "popup_ok".to_owned(),
+            "OK".to_owned(),
+            SystemAction::DismissPopup.into(),
+        ),
+        (
+            "popup_close".to_owned(),
+            "Close".to_owned(),
+            SystemAction::DismissPopup.into(),
+        ),
     ];
-    Window::new(app.package.clone(), app.component.clone(), kit::over(kit::dialog(text, "", buttons), None))
+    Window::new(
+        app.package.clone(),
+        app.component.clone(),
+        kit::over(kit::dialog(text, "", buttons), None),
+    )
 }
 
 fn dialog(dialog: &Dialog) -> Window {
     match dialog {
         Dialog::Crash { package, label } => {
-            let buttons =
-                vec![("android:id/aerr_close".to_owned(), "Close app".to_owned(), SystemAction::CloseCrash.into())];
+            let buttons = vec![(
+                "android:id/aerr_close".to_owned(),
+                "Close app".to_owned(),
+                SystemAction::CloseCrash.into(),
+            )];
             let card = kit::dialog(&format!("{label} keeps stopping"), "", buttons);
-            Window::new("android", format!("Application Error: {package}"), kit::over(card, None))
+            Window::new(
+                "android",
+                format!("Application Error: {package}"),
+                kit::over(card, None),
+            )
         }
         Dialog::Permission { label, .. } => {
             let id = |name: &str| format!("com.android.permissioncontroller:id/{name}");
             let buttons = vec![
-                (id("permission_allow_button"), "Allow".to_owned(), SystemAction::Permission(true).into()),
-                (id("permission_deny_button"), "Don't allow".to_owned(), SystemAction::Permission(false).into()),
+                (
+                    id("permission_allow_button"),
+                    "Allow".to_owned(),
+                    SystemAction::Permission(true).into(),
+                ),
+                (
+                    id("permission_deny_button"),
+                    "Don't allow".to_owned(),
+                    SystemAction::Permission(false).into(),
+                ),
             ];
             let title = format!("Allow {label} to access photos and videos on this device?");
             let mut card = kit::dialog("", &title, buttons);
@@ -91,7 +118,12 @@ fn share_sheet() -> Window {
     let top = 1_500;
     let mut card = Node::new(class::LINEAR, Rect::new(0, top, WIDTH, kit::NAVIGATION))
         .id("sharesheet")
-        .with(kit::label(Rect::at(60, top + 30, 960, 80), "Share").id("sharesheet_title").size(50).centred());
+        .with(
+            kit::label(Rect::at(60, top + 30, 960, 80), "Share")
+                .id("sharesheet_title")
+                .size(50)
+                .centred(),
+        );
     let mut column = Column::new(60, top + 130, 960);
     for (name, network, placement) in targets {
         let rect = column.next(150);
@@ -99,12 +131,18 @@ fn share_sheet() -> Window {
             Node::new(class::LINEAR, rect)
                 .id("sharesheet_target")
                 .tap(SystemAction::ShareTo(network, placement))
-                .with(kit::drawing(Rect::at(70, rect.top + 20, 110, 110), Picture::Avatar(name.to_owned())))
+                .with(kit::drawing(
+                    Rect::at(70, rect.top + 20, 110, 110),
+                    Picture::Avatar(name.to_owned()),
+                ))
                 .with(kit::label(Rect::at(220, rect.top + 40, 400, 70), name).id("android:id/text1"))
                 .with(
-                    kit::label(Rect::at(640, rect.top + 40, 380, 70), super::social::Skin::of(network).label)
-                        .id("android:id/text2")
-                        .ink(GREY),
+                    kit::label(
+                        Rect::at(640, rect.top + 40, 380, 70),
+                        super::social::Skin::of(network).label,
+                    )
+                    .id("android:id/text2")
+                    .ink(GREY),
                 ),
         );
     }
@@ -124,7 +162,10 @@ fn toast_window(text: &str, package: &str) -> Window {
                 .size(36)
                 .centred(),
         );
-    Window { layer: Layer::Toast, ..Window::new(package, "Toast", root) }
+    Window {
+        layer: Layer::Toast,
+        ..Window::new(package, "Toast", root)
+    }
 }
 
 fn keyguard() -> Window {
@@ -134,7 +175,13 @@ fn keyguard() -> Window {
         .with(
             Node::new(class::LINEAR, Rect::at(90, 500, 900, 300))
                 .id("keyguard_status_view")
-                .with(kit::label(Rect::at(90, 520, 900, 120), "Thursday").id("keyguard_clock").size(100).ink(WHITE).centred()),
+                .with(
+                    kit::label(Rect::at(90, 520, 900, 120), "Thursday")
+                        .id("keyguard_clock")
+                        .size(100)
+                        .ink(WHITE)
+                        .centred(),
+                ),
         )
         .with(
             Node::new(class::IMAGE, Rect::at(495, 1_900, 90, 90))
@@ -157,21 +204,37 @@ const ROWS: [&str; 4] = ["1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm"];
 
 fn keyboard() -> Window {
     let rect = Rect::new(0, KEYBOARD_TOP, WIDTH, kit::NAVIGATION);
-    let mut area = Node::new(class::FRAME, rect).id("keyboard_holder").fill(Color(0xffe3_e5e9)).tap(super::Action::Nothing);
+    let mut area = Node::new(class::FRAME, rect)
+        .id("keyboard_holder")
+        .fill(Color(0xffe3_e5e9))
+        .tap(super::Action::Nothing);
     let mut y = KEYBOARD_TOP + 20;
     for row in ROWS {
         let count = i32::try_from(row.chars().count()).unwrap_or(1);
         let mut x = (WIDTH - count * 104) / 2;
         for letter in row.chars() {
-            area = area.with(key(Rect::at(x + 4, y, 96, 130), &letter.to_string(), SystemAction::Type(letter.to_string())));
+            area = area.with(key(
+                Rect::at(x + 4, y, 96, 130),
+                &letter.to_string(),
+                SystemAction::Type(letter.to_string()),
+            ));
             x += 104;
         }
         y += 145;
     }
-    let erase = kit::icon(Rect::at(960, y - 145, 110, 130), Icon::Back, "Delete", SystemAction::Erase);
+    let erase = kit::icon(
+        Rect::at(960, y - 145, 110, 130),
+        Icon::Back,
+        "Delete",
+        SystemAction::Erase,
+    );
     let area = area
         .with(erase.id("key_pos_del").fill(PALE))
-        .with(key(Rect::at(220, y, 620, 130), " ", SystemAction::Type(" ".to_owned())).desc("Space").id("key_pos_space"))
+        .with(
+            key(Rect::at(220, y, 620, 130), " ", SystemAction::Type(" ".to_owned()))
+                .desc("Space")
+                .id("key_pos_space"),
+        )
         .with(
             Node::new(class::FRAME, Rect::at(860, y, 200, 130))
                 .id("key_pos_ime_action")
@@ -179,14 +242,25 @@ fn keyboard() -> Window {
                 .fill(Color(0xffc3_d3f5))
                 .radius(20)
                 .tap(SystemAction::Enter)
-                .with(kit::drawing(Rect::at(920, y + 25, 80, 80), Picture::Icon(Icon::ChevronRight))),
+                .with(kit::drawing(
+                    Rect::at(920, y + 25, 80, 80),
+                    Picture::Icon(Icon::ChevronRight),
+                )),
         );
-    Window { layer: Layer::Keyboard, ..Window::new(KEYBOARD, "InputMethod", area) }
+    Window {
+        layer: Layer::Keyboard,
+        ..Window::new(KEYBOARD, "InputMethod", area)
+    }
 }
 
 /// Keys say what they are to screen readers only; their letters are drawn, not texts of the hierarchy.
 fn key(rect: Rect, letter: &str, action: SystemAction) -> Node {
-    let mut node = Node::new(class::FRAME, rect).desc(letter).fill(WHITE).radius(14).ink(BLACK).tap(action);
+    let mut node = Node::new(class::FRAME, rect)
+        .desc(letter)
+        .fill(WHITE)
+        .radius(14)
+        .ink(BLACK)
+        .tap(action);
     node.look.picture = (letter != " ").then(|| Picture::Glyph(letter.to_owned()));
     node
 }

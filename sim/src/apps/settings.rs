@@ -86,7 +86,9 @@ impl SettingsApp {
             }
             SettingsAction::Toggle(namespace, name) => {
                 let on = desk.state.system.setting(namespace, name).as_deref() == Some("1");
-                desk.state.system.put_setting(namespace, name, Some(if on { "0" } else { "1" }));
+                desk.state
+                    .system
+                    .put_setting(namespace, name, Some(if on { "0" } else { "1" }));
             }
             SettingsAction::Rename => {
                 let name = self.fields.get(&Field::DeviceName).cloned().unwrap_or_default();
@@ -124,16 +126,27 @@ fn bar(title: &str) -> Node {
     let y = kit::STATUS;
     Node::new(class::GROUP, Rect::at(0, y, WIDTH, 140))
         .id("action_bar")
-        .with(kit::icon(Rect::at(24, y + 25, 90, 90), Icon::Back, "Navigate up", SettingsAction::Back))
+        .with(kit::icon(
+            Rect::at(24, y + 25, 90, 90),
+            Icon::Back,
+            "Navigate up",
+            SettingsAction::Back,
+        ))
         .with(kit::label(Rect::at(140, y + 30, 880, 80), title).size(52))
 }
 
 fn row(rect: Rect, title: &str, summary: &str, action: Option<SettingsAction>) -> Node {
-    let mut node = Node::new(class::LINEAR, rect)
-        .with(kit::label(Rect::at(60, rect.top + 30, 780, 64), title).id("android:id/title").size(46));
+    let mut node = Node::new(class::LINEAR, rect).with(
+        kit::label(Rect::at(60, rect.top + 30, 780, 64), title)
+            .id("android:id/title")
+            .size(46),
+    );
     if !summary.is_empty() {
         node = node.with(
-            kit::label(Rect::at(60, rect.top + 98, 780, 54), summary).id("android:id/summary").size(36).ink(GREY),
+            kit::label(Rect::at(60, rect.top + 98, 780, 54), summary)
+                .id("android:id/summary")
+                .size(36)
+                .ink(GREY),
         );
     }
     match action {
@@ -148,10 +161,16 @@ fn main(app: &SettingsApp) -> Node {
         .fill(kit::PALE)
         .radius(55)
         .tap(SettingsAction::Open(SEARCH))
-        .with(kit::label(Rect::at(120, 240, 800, 70), SEARCH).id("search_action_bar_title").ink(GREY));
+        .with(
+            kit::label(Rect::at(120, 240, 800, 70), SEARCH)
+                .id("search_action_bar_title")
+                .ink(GREY),
+        );
     let rect = Rect::new(0, 350, WIDTH, kit::NAVIGATION);
     let mut column = Column::new(0, rect.top, WIDTH);
-    let rows = ENTRIES.iter().map(|(title, summary)| row(column.next(ROW), title, summary, Some(SettingsAction::Open(title))));
+    let rows = ENTRIES
+        .iter()
+        .map(|(title, summary)| row(column.next(ROW), title, summary, Some(SettingsAction::Open(title))));
     let rows: Vec<Node> = rows.collect();
     let list = Node::new(class::LIST, rect).id("recycler_view").scrolling(
         LIST,
@@ -160,24 +179,45 @@ fn main(app: &SettingsApp) -> Node {
         rows,
     );
     ground()
-        .with(kit::label(Rect::at(60, 110, 900, 90), "Settings").id("homepage_title").size(60))
+        .with(
+            kit::label(Rect::at(60, 110, 900, 90), "Settings")
+                .id("homepage_title")
+                .size(60),
+        )
         .with(entry)
         .with(list)
 }
 
 fn search(app: &SettingsApp, phone: &PhoneState) -> Node {
     let value = app.fields.get(&Field::SettingsSearch).map_or("", String::as_str);
-    let field = kit::field(Rect::at(140, 100, 900, 110), Field::SettingsSearch, value, SEARCH, phone.focus);
+    let field = kit::field(
+        Rect::at(140, 100, 900, 110),
+        Field::SettingsSearch,
+        value,
+        SEARCH,
+        phone.focus,
+    );
     let wanted = value.trim().to_lowercase();
     let mut column = Column::new(0, 240, WIDTH);
-    let found = ENTRIES.iter().filter(|(title, _)| !wanted.is_empty() && title.to_lowercase().contains(&wanted));
+    let found = ENTRIES
+        .iter()
+        .filter(|(title, _)| !wanted.is_empty() && title.to_lowercase().contains(&wanted));
     let rows = found.map(|(title, summary)| row(column.next(ROW), title, summary, Some(SettingsAction::Open(title))));
     let rows: Vec<Node> = rows.collect();
     let mut root = ground()
-        .with(kit::icon(Rect::at(24, 110, 90, 90), Icon::Back, "Navigate up", SettingsAction::Back))
+        .with(kit::icon(
+            Rect::at(24, 110, 90, 90),
+            Icon::Back,
+            "Navigate up",
+            SettingsAction::Back,
+        ))
         .with(field.id("open_search_view_edit_text"));
     if rows.is_empty() && !wanted.is_empty() {
-        root = root.with(kit::label(Rect::at(60, 500, 960, 80), "No results").id("empty_text").centred());
+        root = root.with(
+            kit::label(Rect::at(60, 500, 960, 80), "No results")
+                .id("empty_text")
+                .centred(),
+        );
     }
     root.all(rows)
 }
@@ -190,11 +230,17 @@ fn switches(title: &'static str, phone: &PhoneState) -> Node {
         let on = phone.system.setting(namespace, key).as_deref() == Some("1");
         let action = SettingsAction::Toggle(namespace, key);
         let place = Rect::at(880, rect.top + 45, 140, 90);
-        let switch = kit::toggle(place, on, action.clone()).id("android:id/switch_widget").desc(*name);
+        let switch = kit::toggle(place, on, action.clone())
+            .id("android:id/switch_widget")
+            .desc(*name);
         root = root.with(row(rect, name, if on { "On" } else { "Off" }, Some(action)).with(switch));
     }
     if column.y == 240 {
-        root = root.with(kit::label(Rect::at(60, 500, 960, 80), "Nothing to set here").id("empty_text").ink(GREY));
+        root = root.with(
+            kit::label(Rect::at(60, 500, 960, 80), "Nothing to set here")
+                .id("empty_text")
+                .ink(GREY),
+        );
     }
     root
 }
@@ -211,7 +257,9 @@ fn about(phone: &PhoneState) -> Node {
         ("Serial number", phone.spec.serial.as_str(), None),
     ];
     let mut column = Column::new(0, 240, WIDTH);
-    let rows = facts.into_iter().map(|(title, summary, action)| row(column.next(ROW), title, summary, action));
+    let rows = facts
+        .into_iter()
+        .map(|(title, summary, action)| row(column.next(ROW), title, summary, action));
     let rows: Vec<Node> = rows.collect();
     ground().with(bar("About phone")).all(rows)
 }
@@ -220,7 +268,13 @@ fn device_name(app: &SettingsApp, phone: &PhoneState) -> Node {
     let value = app.fields.get(&Field::DeviceName).map_or("", String::as_str);
     let field = kit::field(Rect::at(60, 300, 960, 110), Field::DeviceName, value, NAME, phone.focus);
     ground().with(bar(NAME)).with(field.id("android:id/edit")).with(
-        kit::button(Rect::at(660, 460, 360, 110), "OK", kit::PALE, kit::BLACK, SettingsAction::Rename)
-            .id("android:id/button1"),
+        kit::button(
+            Rect::at(660, 460, 360, 110),
+            "OK",
+            kit::PALE,
+            kit::BLACK,
+            SettingsAction::Rename,
+        )
+        .id("android:id/button1"),
     )
 }

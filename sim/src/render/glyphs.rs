@@ -76,13 +76,19 @@ fn outlined(character: char) -> Glyph {
         // A broken outline leaves the character blank.
         let _ = outline.draw(DrawSettings::unhinted(size, LocationRef::default()), &mut pen);
     }
-    Glyph { outline: pen.0.finish(), advance }
+    Glyph {
+        outline: pen.0.finish(),
+        advance,
+    }
 }
 
 /// An empty box, as every system draws what no font has; nothing for characters that join or control.
 fn missing(character: char) -> Glyph {
     if character.is_control() || matches!(character, '\u{200d}' | '\u{fe0f}' | '\u{fe0e}') {
-        return Glyph { outline: None, advance: 0.0 };
+        return Glyph {
+            outline: None,
+            advance: 0.0,
+        };
     }
     let mut path = PathBuilder::new();
     for (inset, down) in [(0.0, false), (5.0, true)] {
@@ -99,7 +105,10 @@ fn missing(character: char) -> Glyph {
         }
         path.close();
     }
-    Glyph { outline: path.finish(), advance: 40.0 / REFERENCE }
+    Glyph {
+        outline: path.finish(),
+        advance: 40.0 / REFERENCE,
+    }
 }
 
 /// Fonts count upwards, pixels downwards.

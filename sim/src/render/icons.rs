@@ -10,7 +10,11 @@ pub(super) fn draw(canvas: &mut Canvas, place: &Rect, icon: Icon, ink: Color) {
     let side = px(place.width().min(place.height())) * 0.62;
     let left = px(place.left + place.right) / 2.0 - side / 2.0;
     let top = px(place.top + place.bottom) / 2.0 - side / 2.0;
-    let pen = Pencil { left, top, unit: side / 100.0 };
+    let pen = Pencil {
+        left,
+        top,
+        unit: side / 100.0,
+    };
     let width = (side / 11.0).max(2.0);
     for (path, filled) in shapes(&pen, icon) {
         canvas.path(path, ink, (!filled).then_some(width));
@@ -29,7 +33,11 @@ impl Pencil {
         let mut path = PathBuilder::new();
         for (place, (x, y)) in points.iter().enumerate() {
             let (x, y) = (self.left + x * self.unit, self.top + y * self.unit);
-            if place == 0 { path.move_to(x, y) } else { path.line_to(x, y) }
+            if place == 0 {
+                path.move_to(x, y)
+            } else {
+                path.line_to(x, y)
+            }
         }
         if closed {
             path.close();
@@ -50,7 +58,18 @@ fn shapes(pen: &Pencil, icon: Icon) -> Vec<(Option<Path>, bool)> {
             (pen.line(&[(85.0, 15.0), (15.0, 85.0)], false), false),
         ],
         Icon::Home => vec![(
-            pen.line(&[(10.0, 50.0), (50.0, 10.0), (90.0, 50.0), (78.0, 50.0), (78.0, 92.0), (22.0, 92.0), (22.0, 50.0)], true),
+            pen.line(
+                &[
+                    (10.0, 50.0),
+                    (50.0, 10.0),
+                    (90.0, 50.0),
+                    (78.0, 50.0),
+                    (78.0, 92.0),
+                    (22.0, 92.0),
+                    (22.0, 50.0),
+                ],
+                true,
+            ),
             false,
         )],
         Icon::Search => vec![
@@ -62,43 +81,112 @@ fn shapes(pen: &Pencil, icon: Icon) -> Vec<(Option<Path>, bool)> {
             (pen.line(&[(10.0, 50.0), (90.0, 50.0)], false), false),
         ],
         Icon::Inbox => vec![
-            (pen.line(&[(8.0, 20.0), (92.0, 20.0), (92.0, 82.0), (8.0, 82.0)], true), false),
+            (
+                pen.line(&[(8.0, 20.0), (92.0, 20.0), (92.0, 82.0), (8.0, 82.0)], true),
+                false,
+            ),
             (pen.line(&[(8.0, 22.0), (50.0, 56.0), (92.0, 22.0)], false), false),
         ],
         Icon::Person => vec![
             (pen.circle(50.0, 28.0, 22.0), false),
-            (pen.line(&[(12.0, 94.0), (18.0, 68.0), (40.0, 58.0), (60.0, 58.0), (82.0, 68.0), (88.0, 94.0)], true), false),
+            (
+                pen.line(
+                    &[
+                        (12.0, 94.0),
+                        (18.0, 68.0),
+                        (40.0, 58.0),
+                        (60.0, 58.0),
+                        (82.0, 68.0),
+                        (88.0, 94.0),
+                    ],
+                    true,
+                ),
+                false,
+            ),
         ],
         Icon::Heart => vec![(
             pen.line(
-                &[(50.0, 90.0), (8.0, 46.0), (10.0, 22.0), (30.0, 12.0), (50.0, 30.0), (70.0, 12.0), (90.0, 22.0), (92.0, 46.0)],
+                &[
+                    (50.0, 90.0),
+                    (8.0, 46.0),
+                    (10.0, 22.0),
+                    (30.0, 12.0),
+                    (50.0, 30.0),
+                    (70.0, 12.0),
+                    (90.0, 22.0),
+                    (92.0, 46.0),
+                ],
                 true,
             ),
             true,
         )],
         Icon::Comment => vec![(
-            pen.line(&[(8.0, 14.0), (92.0, 14.0), (92.0, 72.0), (46.0, 72.0), (24.0, 94.0), (24.0, 72.0), (8.0, 72.0)], true),
+            pen.line(
+                &[
+                    (8.0, 14.0),
+                    (92.0, 14.0),
+                    (92.0, 72.0),
+                    (46.0, 72.0),
+                    (24.0, 94.0),
+                    (24.0, 72.0),
+                    (8.0, 72.0),
+                ],
+                true,
+            ),
             true,
         )],
         Icon::Share => vec![(
-            pen.line(&[(8.0, 88.0), (20.0, 44.0), (56.0, 36.0), (56.0, 12.0), (94.0, 50.0), (56.0, 84.0), (56.0, 62.0)], true),
+            pen.line(
+                &[
+                    (8.0, 88.0),
+                    (20.0, 44.0),
+                    (56.0, 36.0),
+                    (56.0, 12.0),
+                    (94.0, 50.0),
+                    (56.0, 84.0),
+                    (56.0, 62.0),
+                ],
+                true,
+            ),
             true,
         )],
         Icon::Note => vec![
             (pen.circle(28.0, 80.0, 16.0), true),
-            (pen.line(&[(42.0, 80.0), (42.0, 14.0), (84.0, 8.0), (84.0, 66.0)], false), false),
+            (
+                pen.line(&[(42.0, 80.0), (42.0, 14.0), (84.0, 8.0), (84.0, 66.0)], false),
+                false,
+            ),
             (pen.circle(70.0, 70.0, 16.0), true),
         ],
         Icon::Volume => vec![
-            (pen.line(&[(8.0, 36.0), (28.0, 36.0), (54.0, 12.0), (54.0, 88.0), (28.0, 64.0), (8.0, 64.0)], true), true),
+            (
+                pen.line(
+                    &[
+                        (8.0, 36.0),
+                        (28.0, 36.0),
+                        (54.0, 12.0),
+                        (54.0, 88.0),
+                        (28.0, 64.0),
+                        (8.0, 64.0),
+                    ],
+                    true,
+                ),
+                true,
+            ),
             (pen.line(&[(68.0, 30.0), (80.0, 50.0), (68.0, 70.0)], false), false),
         ],
         Icon::Check => vec![(pen.line(&[(10.0, 54.0), (38.0, 82.0), (92.0, 20.0)], false), false)],
         Icon::ChevronRight => vec![(pen.line(&[(34.0, 14.0), (70.0, 50.0), (34.0, 86.0)], false), false)],
         Icon::ChevronDown => vec![(pen.line(&[(14.0, 34.0), (50.0, 70.0), (86.0, 34.0)], false), false)],
         Icon::Lock => vec![
-            (pen.line(&[(16.0, 46.0), (84.0, 46.0), (84.0, 94.0), (16.0, 94.0)], true), true),
-            (pen.line(&[(30.0, 46.0), (30.0, 16.0), (70.0, 16.0), (70.0, 46.0)], false), false),
+            (
+                pen.line(&[(16.0, 46.0), (84.0, 46.0), (84.0, 94.0), (16.0, 94.0)], true),
+                true,
+            ),
+            (
+                pen.line(&[(30.0, 46.0), (30.0, 16.0), (70.0, 16.0), (70.0, 46.0)], false),
+                false,
+            ),
         ],
     }
 }

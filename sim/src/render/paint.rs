@@ -29,7 +29,11 @@ pub(crate) fn screen(roots: &[&Node], clock: &str, battery: u8) -> Frame {
 /// A screen that is off.
 pub(crate) fn dark() -> Frame {
     let black = [0, 0, 0, 255].repeat(usize::try_from(WIDTH * HEIGHT).unwrap_or(0));
-    Frame { width: WIDTH, height: HEIGHT, rgba: black }
+    Frame {
+        width: WIDTH,
+        height: HEIGHT,
+        rgba: black,
+    }
 }
 
 /// A drawing surface of the panel's size.
@@ -48,7 +52,11 @@ impl Canvas {
     }
 
     fn finish(self) -> Frame {
-        Frame { width: WIDTH, height: HEIGHT, rgba: self.pixels.take() }
+        Frame {
+            width: WIDTH,
+            height: HEIGHT,
+            rgba: self.pixels.take(),
+        }
     }
 
     fn node(&mut self, node: &Node, depth: usize) {
@@ -68,8 +76,16 @@ impl Canvas {
             let size = if look.size == 0 { TEXT } else { look.size };
             let field = node.field.is_some();
             let pad = if field { 24 } else { 0 };
-            let place = Rect { left: rect.left + pad, right: rect.right - pad, ..*rect };
-            let text = if node.password { "•".repeat(node.text.chars().count()) } else { node.text.clone() };
+            let place = Rect {
+                left: rect.left + pad,
+                right: rect.right - pad,
+                ..*rect
+            };
+            let text = if node.password {
+                "•".repeat(node.text.chars().count())
+            } else {
+                node.text.clone()
+            };
             self.text(&place, &text, size, ink, look.align);
         }
         if depth < DEPTH_MAX {
@@ -100,7 +116,11 @@ impl Canvas {
                 let radius = rect.height() / 2;
                 self.fill(rect, radius, if *on { Color(0xff1a_73e8) } else { kit::LINE });
                 let left = if *on { rect.right - rect.height() } else { rect.left };
-                self.fill(&Rect::at(left, rect.top, rect.height(), rect.height()).inset(10), radius, kit::WHITE);
+                self.fill(
+                    &Rect::at(left, rect.top, rect.height(), rect.height()).inset(10),
+                    radius,
+                    kit::WHITE,
+                );
             }
         }
     }
@@ -108,10 +128,17 @@ impl Canvas {
     /// A photo or video: two bands of a colour that follows from the name, the name, a triangle for videos.
     fn tile(&mut self, rect: &Rect, name: &str, video: bool) {
         self.fill(rect, 8, tint(name, 0x90));
-        let lower = Rect { top: rect.top + rect.height() * 3 / 5, ..*rect };
+        let lower = Rect {
+            top: rect.top + rect.height() * 3 / 5,
+            ..*rect
+        };
         self.fill(&lower, 8, tint(name, 0x58));
         if video {
-            let (x, y, r) = ((rect.left + rect.right) / 2, rect.top + rect.height() * 2 / 5, rect.width().min(rect.height()) / 8);
+            let (x, y, r) = (
+                (rect.left + rect.right) / 2,
+                rect.top + rect.height() * 2 / 5,
+                rect.width().min(rect.height()) / 8,
+            );
             let mut path = PathBuilder::new();
             path.move_to(px(x - r), px(y - r));
             path.line_to(px(x + r), px(y));
@@ -120,7 +147,12 @@ impl Canvas {
             self.path(path.finish(), kit::WHITE, None);
         }
         let size = (rect.width() / 9).clamp(20, 44);
-        let place = Rect { left: rect.left + 12, top: rect.bottom - size - 24, right: rect.right - 12, bottom: rect.bottom - 8 };
+        let place = Rect {
+            left: rect.left + 12,
+            top: rect.bottom - size - 24,
+            right: rect.right - 12,
+            bottom: rect.bottom - 8,
+        };
         self.text(&place, name, size, kit::WHITE, Align::Start);
     }
 
@@ -128,10 +160,23 @@ impl Canvas {
         let bar = Rect::new(0, 0, kit::WIDTH, kit::STATUS);
         self.fill(&bar, 0, Color(0xe611_1111));
         self.text(&Rect::new(48, 0, 400, kit::STATUS), clock, 38, kit::WHITE, Align::Start);
-        self.text(&Rect::new(850, 0, 960, kit::STATUS), &format!("{battery}%"), 34, kit::WHITE, Align::Start);
+        self.text(
+            &Rect::new(850, 0, 960, kit::STATUS),
+            &format!("{battery}%"),
+            34,
+            kit::WHITE,
+            Align::Start,
+        );
         let cell = Rect::new(970, 28, 1_030, 58);
         self.border(&cell, 6, kit::WHITE);
-        self.fill(&Rect { right: cell.left + 60 * i32::from(battery.min(100)) / 100, ..cell }, 6, kit::WHITE);
+        self.fill(
+            &Rect {
+                right: cell.left + 60 * i32::from(battery.min(100)) / 100,
+                ..cell
+            },
+            6,
+            kit::WHITE,
+        );
         self.fill(&Rect::at(430, 2_366, 220, 8), 4, Color(0x9988_8888));
     }
 
@@ -147,7 +192,12 @@ impl Canvas {
         }
         for line in lines {
             let free = px(place.width()) - glyphs::width(&line, px(size));
-            let x = px(place.left) + if align == Align::Centre { (free / 2.0).max(0.0) } else { 0.0 };
+            let x = px(place.left)
+                + if align == Align::Centre {
+                    (free / 2.0).max(0.0)
+                } else {
+                    0.0
+                };
             self.line(&line, x, px(top) + px(size), px(size), ink);
             top += height;
         }
@@ -159,7 +209,8 @@ impl Canvas {
             if let Some(outline) = &glyph.outline {
                 let scale = glyphs::scale(size);
                 let place = Transform::from_row(scale, 0.0, 0.0, scale, x, baseline);
-                self.pixels.fill_path(outline, &paint(ink), FillRule::Winding, place, None);
+                self.pixels
+                    .fill_path(outline, &paint(ink), FillRule::Winding, place, None);
             }
             x += glyph.advance * size;
         }
@@ -187,10 +238,16 @@ impl Canvas {
     pub(super) fn path(&mut self, path: Option<Path>, color: Color, stroke: Option<f32>) {
         let Some(path) = path else { return };
         match stroke {
-            None => self.pixels.fill_path(&path, &paint(color), FillRule::Winding, Transform::identity(), None),
+            None => self
+                .pixels
+                .fill_path(&path, &paint(color), FillRule::Winding, Transform::identity(), None),
             Some(width) => {
-                let stroke = Stroke { width, ..Stroke::default() };
-                self.pixels.stroke_path(&path, &paint(color), &stroke, Transform::identity(), None);
+                let stroke = Stroke {
+                    width,
+                    ..Stroke::default()
+                };
+                self.pixels
+                    .stroke_path(&path, &paint(color), &stroke, Transform::identity(), None);
             }
         }
     }
@@ -203,7 +260,10 @@ pub(super) fn px(pixels: i32) -> f32 {
 
 fn paint(color: Color) -> Paint<'static> {
     let [alpha, red, green, blue] = color.0.to_be_bytes();
-    let mut paint = Paint { anti_alias: true, ..Paint::default() };
+    let mut paint = Paint {
+        anti_alias: true,
+        ..Paint::default()
+    };
     paint.set_color_rgba8(red, green, blue, alpha);
     paint
 }
@@ -229,7 +289,9 @@ fn rounded(rect: &Rect, radius: i32) -> Option<Path> {
 
 /// A colour that follows from a name, of about this brightness.
 fn tint(name: &str, brightness: u8) -> Color {
-    let sum = name.bytes().fold(17_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    let sum = name
+        .bytes()
+        .fold(17_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
     let part = |shift: u32| (u32::from(brightness) + (sum >> shift) % 0x50).min(0xff);
     Color(0xff00_0000 | part(0) << 16 | part(9) << 8 | part(17))
 }

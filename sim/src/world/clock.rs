@@ -26,13 +26,19 @@ enum Source {
 impl Clock {
     /// Runs with the machine's time.
     pub fn real() -> Self {
-        Self { source: Source::Real(Instant::now()), origin: Timestamp::now() }
+        Self {
+            source: Source::Real(Instant::now()),
+            origin: Timestamp::now(),
+        }
     }
 
     /// Stands still until [`Clock::advance`]; begins on 2026-01-15T09:30:00Z.
     pub fn manual() -> Self {
         let origin = Timestamp::from_second(1_768_469_400).unwrap_or(Timestamp::UNIX_EPOCH);
-        Self { source: Source::Manual(AtomicU64::new(0)), origin }
+        Self {
+            source: Source::Manual(AtomicU64::new(0)),
+            origin,
+        }
     }
 
     /// Milliseconds since the world was made.

@@ -22,9 +22,7 @@ pub enum WorldError {
         wanted: &'static str,
     },
     /// No such social app.
-    #[error(
-        "unknown app `{app}`; known are tiktok, instagram, com.zhiliaoapp.musically and com.instagram.android"
-    )]
+    #[error("unknown app `{app}`; known are tiktok, instagram, com.zhiliaoapp.musically and com.instagram.android")]
     UnknownApp {
         /// As given.
         app: String,

@@ -71,12 +71,16 @@ impl FaultKind {
     /// From its name in the control API.
     pub fn parse(name: &str) -> Result<Self, WorldError> {
         let hit = KINDS.iter().find(|(_, known)| *known == name);
-        hit.map(|(kind, _)| *kind).ok_or_else(|| WorldError::UnknownFault { kind: name.to_owned() })
+        hit.map(|(kind, _)| *kind)
+            .ok_or_else(|| WorldError::UnknownFault { kind: name.to_owned() })
     }
 
     /// Its name in the control API.
     pub fn name(self) -> &'static str {
-        KINDS.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+        KINDS
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or("", |(_, name)| name)
     }
 
     /// All names, for messages.
@@ -126,9 +130,15 @@ impl Fault {
     /// Checks a fault's parameters.
     pub fn parse(kind: &str, params: &Value) -> Result<Self, WorldError> {
         let kind = FaultKind::parse(kind)?;
-        let bad = |field, wanted| WorldError::BadParameter { kind: kind.name(), field, wanted };
+        let bad = |field, wanted| WorldError::BadParameter {
+            kind: kind.name(),
+            field,
+            wanted,
+        };
         let ms = match params.get("ms") {
-            Some(ms) => ms.as_u64().ok_or_else(|| bad("ms", "a number of milliseconds, 0 or more"))?,
+            Some(ms) => ms
+                .as_u64()
+                .ok_or_else(|| bad("ms", "a number of milliseconds, 0 or more"))?,
             None if matches!(kind, FaultKind::Slow | FaultKind::UploadSlow) => {
                 return Err(bad("ms", "a number of milliseconds, 0 or more"));
             }
@@ -153,7 +163,14 @@ impl Fault {
             Some(_) => return Err(bad("when", "`before` or `after`")),
         };
         let at_once = params.get("now").and_then(Value::as_bool).unwrap_or(false);
-        Ok(Self { kind, ms, text, package, moment, at_once })
+        Ok(Self {
+            kind,
+            ms,
+            text,
+            package,
+            moment,
+            at_once,
+        })
     }
 
     /// For `GET /phone/{serial}`.
@@ -167,7 +184,11 @@ impl Fault {
                 fields.insert("text".into(), json!(self.text));
             }
             if self.kind == FaultKind::AppCrash {
-                let when = if self.moment == CrashMoment::Before { "before" } else { "after" };
+                let when = if self.moment == CrashMoment::Before {
+                    "before"
+                } else {
+                    "after"
+                };
                 fields.insert("when".into(), json!(when));
             }
             if let Some(package) = &self.package {
@@ -208,14 +229,16 @@ impl Faults {
     /// Whether a fault of that kind concerns a package.
     pub fn concerns(&self, kind: FaultKind, package: &str) -> bool {
         let is_social = super::Network::ALL.iter().any(|network| network.package() == package);
-        self.get(kind).is_some_and(|fault| fault.package.as_deref().map_or(is_social, |only| only == package))
+        self.get(kind)
+            .is_some_and(|fault| fault.package.as_deref().map_or(is_social, |only| only == package))
     }
 
     /// Takes the oldest that waits for this event.
     pub fn take(&mut self, kind: FaultKind, package: &str) -> Option<Fault> {
-        let place = self.active.iter().position(|fault| {
-            fault.kind == kind && fault.package.as_deref().is_none_or(|only| only == package)
-        })?;
+        let place = self
+            .active
+            .iter()
+            .position(|fault| fault.kind == kind && fault.package.as_deref().is_none_or(|only| only == package))?;
         Some(self.active.remove(place))
     }
 

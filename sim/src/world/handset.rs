@@ -27,13 +27,20 @@ impl Handset for Phone {
     }
 
     fn property(&self, name: &str) -> Option<String> {
-        self.properties().into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.properties()
+            .into_iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
     }
 
     fn properties(&self) -> Vec<(String, String)> {
         self.with(|desk| {
             let state = &desk.state;
-            state.system.properties(&state.spec.serial, !state.booting).into_iter().collect()
+            state
+                .system
+                .properties(&state.spec.serial, !state.booting)
+                .into_iter()
+                .collect()
         })
     }
 
@@ -95,7 +102,9 @@ impl Handset for Phone {
             let kinds = [FaultKind::NoIdle, FaultKind::GarbageHierarchy, FaultKind::HugeHierarchy];
             kinds.into_iter().find(|kind| desk.state.faults.get(*kind).is_some())
         });
-        let Some(windows) = self.windows() else { return Dump::NoRoot };
+        let Some(windows) = self.windows() else {
+            return Dump::NoRoot;
+        };
         match fault {
             Some(FaultKind::NoIdle) => Dump::NotIdle,
             Some(FaultKind::GarbageHierarchy) => Dump::Garbage(GARBAGE.to_vec()),
@@ -139,7 +148,13 @@ impl Handset for Phone {
     fn apps(&self) -> Vec<InstalledApp> {
         self.with(|desk| {
             let state = &desk.state;
-            state.system.apps.values().filter(|app| state.is_installed(&app.package)).cloned().collect()
+            state
+                .system
+                .apps
+                .values()
+                .filter(|app| state.is_installed(&app.package))
+                .cloned()
+                .collect()
         })
     }
 
@@ -188,7 +203,12 @@ impl Handset for Phone {
 
     fn enable_input_method(&self, id: &str, enabled: bool) -> bool {
         self.with(|desk| {
-            let method = desk.state.system.input_methods.iter_mut().find(|(known, _)| known == id);
+            let method = desk
+                .state
+                .system
+                .input_methods
+                .iter_mut()
+                .find(|(known, _)| known == id);
             method.map(|(_, state)| *state = enabled).is_some()
         })
     }
@@ -196,7 +216,10 @@ impl Handset for Phone {
     fn set_input_method(&self, id: &str) -> bool {
         self.with(|desk| {
             let system = &mut desk.state.system;
-            let there = system.input_methods.iter().any(|(known, enabled)| known == id && *enabled);
+            let there = system
+                .input_methods
+                .iter()
+                .any(|(known, enabled)| known == id && *enabled);
             if there {
                 id.clone_into(&mut system.current_ime);
                 system.put_setting("secure", "default_input_method", Some(id));
@@ -251,7 +274,8 @@ impl Desk<'_> {
             Dialog::Permission { .. } => true,
         });
         self.state.front = front.clone();
-        self.state.log("I", "ActivityTaskManager", &format!("START u0 {}", front.package()));
+        self.state
+            .log("I", "ActivityTaskManager", &format!("START u0 {}", front.package()));
         true
     }
 
@@ -295,11 +319,17 @@ impl Desk<'_> {
         let in_front = self.state.front == front;
         let cold = !self.runs(&front);
         self.start(&front);
-        if in_front && !cold { Launched::AlreadyInFront { activity } } else { Launched::Started { activity, cold } }
+        if in_front && !cold {
+            Launched::AlreadyInFront { activity }
+        } else {
+            Launched::Started { activity, cold }
+        }
     }
 
     fn open_link(&mut self, link: &str, package: Option<&str>) -> Launched {
-        let Some((network, target)) = Target::parse(link) else { return Launched::Unresolved };
+        let Some((network, target)) = Target::parse(link) else {
+            return Launched::Unresolved;
+        };
         let fits = package.is_none_or(|package| package == network.package());
         if !fits || self.state.booting || !self.state.is_installed(network.package()) {
             return Launched::Unresolved;
@@ -308,7 +338,11 @@ impl Desk<'_> {
         let cold = !self.runs(&front);
         self.start(&front);
         self.in_social(network, |app, desk| app.open(&target, desk));
-        let activity = format!("{}/{}", network.package(), crate::apps::social::Skin::of(network).activity);
+        let activity = format!(
+            "{}/{}",
+            network.package(),
+            crate::apps::social::Skin::of(network).activity
+        );
         Launched::Started { activity, cold }
     }
 
@@ -340,14 +374,21 @@ impl Desk<'_> {
         }
         if let Front::Social(network) = Front::of(package) {
             let account = self.account(network);
-            self.record(network, &account, "app_data_cleared", serde_json::json!({ "package": package }));
+            self.record(
+                network,
+                &account,
+                "app_data_cleared",
+                serde_json::json!({ "package": package }),
+            );
             *self.data(network) = SocialData::fresh(network, true);
         }
         true
     }
 
     fn set_permission(&mut self, package: &str, permission: &str, granted: bool) -> bool {
-        let Some(app) = self.state.system.apps.get_mut(package) else { return false };
+        let Some(app) = self.state.system.apps.get_mut(package) else {
+            return false;
+        };
         if !app.requested_permissions.iter().any(|name| name == permission) {
             return false;
         }
@@ -360,7 +401,10 @@ impl Desk<'_> {
 
     /// "Allow" in the permission's dialog.
     pub(crate) fn grant_media(&mut self, package: &str) {
-        for permission in ["android.permission.READ_MEDIA_IMAGES", "android.permission.READ_MEDIA_VIDEO"] {
+        for permission in [
+            "android.permission.READ_MEDIA_IMAGES",
+            "android.permission.READ_MEDIA_VIDEO",
+        ] {
             self.set_permission(package, permission, true);
         }
     }
@@ -377,12 +421,17 @@ fn expanded(component: &str) -> String {
 /// What a dump shows: the active window, and the keyboard when it is up.
 fn visible(windows: Vec<Window>) -> Vec<View> {
     let top = windows.iter().rposition(|window| window.layer == Layer::Main);
-    let shown = windows.into_iter().enumerate().filter(|(place, window)| match window.layer {
-        Layer::Main => Some(*place) == top,
-        Layer::Keyboard => top.is_some_and(|top| *place > top),
-        Layer::Toast => false,
-    });
-    shown.map(|(_, window)| window.root.into_view(&window.package)).collect()
+    let shown = windows
+        .into_iter()
+        .enumerate()
+        .filter(|(place, window)| match window.layer {
+            Layer::Main => Some(*place) == top,
+            Layer::Keyboard => top.is_some_and(|top| *place > top),
+            Layer::Toast => false,
+        });
+    shown
+        .map(|(_, window)| window.root.into_view(&window.package))
+        .collect()
 }
 
 /// Not XML, not UTF-8, and cut off.

@@ -7,11 +7,11 @@ use super::{
 };
 use crate::apps::{
     Action, Field, Front, Layer, Window,
+    gallery::GalleryApp,
     node::{Node, Scroll},
     overlay::SystemAction,
-    social::{SocialAction, SocialApp},
-    gallery::GalleryApp,
     settings::SettingsApp,
+    social::{SocialAction, SocialApp},
 };
 
 /// A press of at least this many milliseconds is a long one.
@@ -27,7 +27,9 @@ impl Phone {
     /// A finger at a point.
     pub(crate) fn touch(&self, x: i32, y: i32) {
         self.with(|desk| {
-            let Some(node) = desk.node_at(x, y, &|node| node.action.is_some() || node.field.is_some()) else { return };
+            let Some(node) = desk.node_at(x, y, &|node| node.action.is_some() || node.field.is_some()) else {
+                return;
+            };
             if let Some(field) = node.field {
                 desk.state.focus_on(field);
             } else if let Some(action) = &node.action {
@@ -95,7 +97,10 @@ impl Desk<'_> {
     /// The topmost node at a point that satisfies a condition, in the topmost window that is there.
     fn node_at(&self, x: i32, y: i32, wanted: &dyn Fn(&Node) -> bool) -> Option<Node> {
         let windows = self.windows();
-        let touched = windows.iter().rev().find(|window| window.layer != Layer::Toast && window.root.rect.contains(x, y))?;
+        let touched = windows
+            .iter()
+            .rev()
+            .find(|window| window.layer != Layer::Toast && window.root.rect.contains(x, y))?;
         touched.root.hit(x, y, wanted).cloned()
     }
 
@@ -107,8 +112,15 @@ impl Desk<'_> {
     }
 
     fn slide_or_scroll(&mut self, from: (i32, i32), to: (i32, i32), up: i32) {
-        let slider = self.node_at(from.0, from.1, &|node| matches!(node.action, Some(Action::Social(SocialAction::Slide(_)))));
-        if let Some(Node { action: Some(action), rect, .. }) = slider {
+        let slider = self.node_at(from.0, from.1, &|node| {
+            matches!(node.action, Some(Action::Social(SocialAction::Slide(_))))
+        });
+        if let Some(Node {
+            action: Some(action),
+            rect,
+            ..
+        }) = slider
+        {
             let point = (to.0 - rect.left) * 100 / rect.width().max(1);
             return self.perform(&action, u8::try_from(point.clamp(0, 100)).unwrap_or(0));
         }
@@ -125,7 +137,9 @@ impl Desk<'_> {
             Front::Gallery => self.state.gallery.as_mut().map(|app| &mut app.scroll),
             Front::Launcher | Front::Other(_) => None,
         };
-        let Some(offset) = offsets.map(|offsets| offsets.entry(scroll.id).or_default()) else { return };
+        let Some(offset) = offsets.map(|offsets| offsets.entry(scroll.id).or_default()) else {
+            return;
+        };
         let by = match scroll.page {
             Some(page) if up >= PAGE_TURN => page,
             Some(page) if up <= -PAGE_TURN => -page,
@@ -159,7 +173,11 @@ impl Desk<'_> {
     }
 
     /// Lets a social app work; when it crashes in doing so, it is gone afterwards.
-    pub(crate) fn in_social<R>(&mut self, network: Network, work: impl FnOnce(&mut SocialApp, &mut Self) -> R) -> Option<R> {
+    pub(crate) fn in_social<R>(
+        &mut self,
+        network: Network,
+        work: impl FnOnce(&mut SocialApp, &mut Self) -> R,
+    ) -> Option<R> {
         let mut app = self.state.social.remove(&network)?;
         let answer = work(&mut app, self);
         if std::mem::take(&mut self.crashing) {
@@ -186,7 +204,9 @@ impl Desk<'_> {
             }
             SystemAction::CancelShare => drop(self.state.dialogs.pop()),
             SystemAction::ShareTo(network, placement) => {
-                let Some(Dialog::Share(media)) = self.state.dialogs.pop() else { return };
+                let Some(Dialog::Share(media)) = self.state.dialogs.pop() else {
+                    return;
+                };
                 if !self.start(&Front::Social(*network)) {
                     return self.toast("App not installed");
                 }
@@ -199,11 +219,17 @@ impl Desk<'_> {
     }
 
     fn type_text(&mut self, text: &str) -> bool {
-        let Some((field, value)) = self.state.focused_text() else { return false };
+        let Some((field, value)) = self.state.focused_text() else {
+            return false;
+        };
         let numeric = matches!(field, Field::OriginalVolume | Field::AddedVolume);
         let limit = if numeric { 3 } else { TEXT_MAX };
         let room = limit - value.chars().count().min(limit);
-        value.extend(text.chars().filter(|letter| !numeric || letter.is_ascii_digit()).take(room));
+        value.extend(
+            text.chars()
+                .filter(|letter| !numeric || letter.is_ascii_digit())
+                .take(room),
+        );
         true
     }
 
@@ -286,9 +312,11 @@ impl Desk<'_> {
             }
             Front::Gallery => self.state.gallery.as_mut().is_some_and(GalleryApp::back),
             Front::Social(network) => {
-                let gated = self.state.social.get(&network).and_then(|app| {
-                    app.gate(&self.state.faults, self.state.data.get(network))
-                });
+                let gated = self
+                    .state
+                    .social
+                    .get(&network)
+                    .and_then(|app| app.gate(&self.state.faults, self.state.data.get(network)));
                 if gated.is_some() {
                     return false;
                 }

@@ -28,14 +28,14 @@ use std::{
     },
 };
 
+pub(crate) use self::state::PhoneState;
 use self::{
     clock::{Clock, Millis},
     ledger::{Deed, Ledger, LedgerEntry},
     schedule::Due,
     social::Social,
 };
-pub(crate) use self::state::PhoneState;
-pub use self::{error::WorldError, library::PhoneFiles, phone::Phone, spec::PhoneSpec};
+pub use self::{error::WorldError, phone::Phone, spec::PhoneSpec};
 use crate::render::FrameCache;
 
 pub(crate) use self::upload::{Upload, Verdict};
@@ -71,7 +71,9 @@ impl Network {
 
     /// From its name or its package.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|network| text == network.name() || text == network.package())
+        Self::ALL
+            .into_iter()
+            .find(|network| text == network.name() || text == network.package())
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::{
-    Network, PhoneFiles, PhoneSpec, PhoneState, World, WorldError,
+    Network, PhoneSpec, PhoneState, World, WorldError,
     clock::Millis,
     fault::{Fault, FaultKind},
     ledger::Deed,
@@ -85,7 +85,9 @@ impl Phone {
         let network = Network::parse(app).ok_or_else(|| WorldError::UnknownApp { app: app.to_owned() })?;
         let name = canonical_name(account);
         if self.world.social().person(network, &name).is_none() {
-            return Err(WorldError::BadAccount { account: account.to_owned() });
+            return Err(WorldError::BadAccount {
+                account: account.to_owned(),
+            });
         }
         self.with(|desk| desk.sign_in(network, &name));
         Ok(())
@@ -128,8 +130,14 @@ impl Phone {
         for app in state.social.values_mut() {
             app.expire(now);
         }
-        let files: &dyn PhoneFiles = &self.files;
-        let mut desk = Desk { state, world: &self.world, me: &self.me, files, now, crashing: false };
+        let mut desk = Desk {
+            state,
+            world: &self.world,
+            me: &self.me,
+            files: &self.files,
+            now,
+            crashing: false,
+        };
         let answer = work(&mut desk);
         let mut link = state.faults.link(state.drops);
         link.offline |= state.booting;
@@ -154,7 +162,12 @@ impl Phone {
     /// The link drops, everything that runs ends, unfinished uploads are lost; back after the boot time.
     pub(crate) fn begin_reboot(&self) {
         self.with(|desk| {
-            let deed = Deed { app: String::new(), account: String::new(), kind: "reboot", detail: json!({}) };
+            let deed = Deed {
+                app: String::new(),
+                account: String::new(),
+                kind: "reboot",
+                detail: json!({}),
+            };
             desk.world.record(desk.now, &self.serial, deed);
             for network in Network::ALL {
                 desk.kill(network);
@@ -187,11 +200,18 @@ impl Phone {
     /// Draws the screen, or takes it from the world's small store of drawn screens.
     pub(crate) fn draw(&self) -> Frame {
         let windows = self.windows();
-        let clock = self.world.clock.timestamp(self.world.clock.now()).strftime("%H:%M").to_string();
+        let clock = self
+            .world
+            .clock
+            .timestamp(self.world.clock.now())
+            .strftime("%H:%M")
+            .to_string();
         let level = self.with(|desk| desk.state.system.battery_level);
         let mut hasher = DefaultHasher::new();
         (&windows, &clock, level).hash(&mut hasher);
-        let roots: Option<Vec<&Node>> = windows.as_ref().map(|windows| windows.iter().map(|window| &window.root).collect());
+        let roots: Option<Vec<&Node>> = windows
+            .as_ref()
+            .map(|windows| windows.iter().map(|window| &window.root).collect());
         self.world.frames.get_or_draw(hasher.finish(), || match &roots {
             Some(roots) => render::screen(roots, &clock, level),
             None => render::dark(),
@@ -221,7 +241,8 @@ pub(crate) fn windows(state: &PhoneState, social: &Social, now: Millis) -> Vec<W
         Front::Gallery => state.gallery.iter().map(|app| gallery::window(app, state)).collect(),
         Front::Social(network) => {
             let app = state.social.get(network);
-            app.map(|app| social::windows(app, state, social, now)).unwrap_or_default()
+            app.map(|app| social::windows(app, state, social, now))
+                .unwrap_or_default()
         }
         Front::Other(package) => vec![plain(package)],
     };
@@ -238,7 +259,11 @@ pub(crate) fn windows(state: &PhoneState, social: &Social, now: Millis) -> Vec<W
 fn plain(package: &str) -> Window {
     let name = launcher::label_of(package);
     let place = crate::apps::node::Rect::at(90, 1_000, 900, 100);
-    Window::new(package, format!("{package}/.MainActivity"), kit::decor(kit::label(place, name).id("title").centred()))
+    Window::new(
+        package,
+        format!("{package}/.MainActivity"),
+        kit::decor(kit::label(place, name).id("title").centred()),
+    )
 }
 
 impl Desk<'_> {

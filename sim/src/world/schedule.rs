@@ -29,7 +29,8 @@ impl World {
             let mut due = lock(&self.due);
             let place = due.partition_point(|other| other.at <= at);
             due.insert(place, Due { at, phone, event });
-            self.next_due.store(due.first().map_or(Millis::MAX, |first| first.at), Ordering::SeqCst);
+            self.next_due
+                .store(due.first().map_or(Millis::MAX, |first| first.at), Ordering::SeqCst);
         }
         if self.clock.is_real()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
@@ -50,7 +51,8 @@ impl World {
         let mut due = lock(&self.due);
         let ready = due.first().is_some_and(|first| first.at <= self.clock.now());
         let taken = ready.then(|| due.remove(0));
-        self.next_due.store(due.first().map_or(Millis::MAX, |first| first.at), Ordering::SeqCst);
+        self.next_due
+            .store(due.first().map_or(Millis::MAX, |first| first.at), Ordering::SeqCst);
         taken
     }
 }

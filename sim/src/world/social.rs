@@ -111,7 +111,15 @@ pub enum Relation {
 }
 
 /// Names that contain one of these belong to nobody; any other well-formed name exists.
-const ABSENT: [&str; 7] = ["nobody", "missing", "no_such", "unknown", "nonexistent", "does_not_exist", "ghost"];
+const ABSENT: [&str; 7] = [
+    "nobody",
+    "missing",
+    "no_such",
+    "unknown",
+    "nonexistent",
+    "does_not_exist",
+    "ghost",
+];
 
 /// People whose posts fill the feeds from the start.
 const RESIDENTS: [(&str, &str); 5] = [
@@ -140,7 +148,10 @@ pub struct Social {
 
 impl Default for Social {
     fn default() -> Self {
-        Self { tiktok: Service::inhabited(Network::TikTok), instagram: Service::inhabited(Network::Instagram) }
+        Self {
+            tiktok: Service::inhabited(Network::TikTok),
+            instagram: Service::inhabited(Network::Instagram),
+        }
     }
 }
 
@@ -152,7 +163,10 @@ pub fn canonical_name(name: &str) -> String {
 impl Social {
     /// Makes sure that a person is known.
     pub fn join(&mut self, network: Network, name: &str) {
-        self.service_mut(network).people.entry(canonical_name(name)).or_default();
+        self.service_mut(network)
+            .people
+            .entry(canonical_name(name))
+            .or_default();
     }
 
     /// The person of that name, if there is one.
@@ -164,7 +178,9 @@ impl Social {
         let well_formed = (1..=30).contains(&name.chars().count())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '_')
             && !ABSENT.iter().any(|part| name.contains(part));
-        well_formed.then(|| Person { private: name.starts_with("private_") })
+        well_formed.then(|| Person {
+            private: name.starts_with("private_"),
+        })
     }
 
     /// People whose name contains the query, an exact hit first; at most ten.
@@ -174,7 +190,11 @@ impl Social {
             return Vec::new();
         }
         let exact = self.person(network, &query).is_some().then(|| query.clone());
-        let others = self.service(network).people.keys().filter(|name| **name != query && name.contains(&query));
+        let others = self
+            .service(network)
+            .people
+            .keys()
+            .filter(|name| **name != query && name.contains(&query));
         exact.into_iter().chain(others.cloned()).take(10).collect()
     }
 
@@ -227,21 +247,31 @@ impl Social {
     pub fn posts_of(&self, network: Network, name: &str) -> Vec<Post> {
         let name = canonical_name(name);
         let posts = self.service(network).posts.iter().rev();
-        posts.filter(|post| post.account == name && post.placement != Placement::Story).cloned().collect()
+        posts
+            .filter(|post| post.account == name && post.placement != Placement::Story)
+            .cloned()
+            .collect()
     }
 
     /// A person's stories, newest first.
     pub fn stories_of(&self, network: Network, name: &str) -> Vec<Post> {
         let name = canonical_name(name);
         let posts = self.service(network).posts.iter().rev();
-        posts.filter(|post| post.account == name && post.placement == Placement::Story).cloned().collect()
+        posts
+            .filter(|post| post.account == name && post.placement == Placement::Story)
+            .cloned()
+            .collect()
     }
 
     /// What the feed shows: others' newest posts first; at most 20.
     pub fn feed(&self, network: Network, viewer: &str) -> Vec<Post> {
         let viewer = canonical_name(viewer);
         let posts = self.service(network).posts.iter().rev();
-        posts.filter(|post| post.account != viewer && post.placement != Placement::Story).take(20).cloned().collect()
+        posts
+            .filter(|post| post.account != viewer && post.placement != Placement::Story)
+            .take(20)
+            .cloned()
+            .collect()
     }
 
     /// Followers and followed people of a person.
@@ -277,14 +307,22 @@ impl Service {
                 network,
                 account: name.to_owned(),
                 caption: caption.to_owned(),
-                files: vec![PostedFile { name: format!("{name}.mp4"), size: 1_048_576, sha256: String::new() }],
+                files: vec![PostedFile {
+                    name: format!("{name}.mp4"),
+                    size: 1_048_576,
+                    sha256: String::new(),
+                }],
                 video: true,
                 way: PostWay::AddButton,
                 sound: None,
                 original_volume: 50,
                 added_volume: 50,
                 product_link: None,
-                placement: if network == Network::TikTok { Placement::Feed } else { Placement::Reel },
+                placement: if network == Network::TikTok {
+                    Placement::Feed
+                } else {
+                    Placement::Reel
+                },
             });
         }
         service
@@ -308,10 +346,12 @@ pub const SOUNDS: [(&str, &str); 8] = [
 pub fn search_sounds(query: &str) -> Vec<(String, String)> {
     let query = query.trim();
     let wanted = query.to_lowercase();
-    let known = SOUNDS.iter().filter(|(title, artist)| {
-        title.to_lowercase().contains(&wanted) || artist.to_lowercase().contains(&wanted)
-    });
-    let mut found: Vec<_> = known.map(|(title, artist)| ((*title).to_owned(), (*artist).to_owned())).collect();
+    let known = SOUNDS
+        .iter()
+        .filter(|(title, artist)| title.to_lowercase().contains(&wanted) || artist.to_lowercase().contains(&wanted));
+    let mut found: Vec<_> = known
+        .map(|(title, artist)| ((*title).to_owned(), (*artist).to_owned()))
+        .collect();
     if found.is_empty() && !ABSENT.iter().any(|part| wanted.contains(part)) {
         found.push((query.to_owned(), "original sound".to_owned()));
     }

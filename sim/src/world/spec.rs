@@ -18,7 +18,10 @@ pub struct PhoneSpec {
 impl PhoneSpec {
     /// A phone without accounts.
     pub fn new(serial: impl Into<String>) -> Self {
-        Self { serial: serial.into(), ..Self::default() }
+        Self {
+            serial: serial.into(),
+            ..Self::default()
+        }
     }
 
     /// The same with one account more.
@@ -31,6 +34,12 @@ impl PhoneSpec {
 
 impl Default for PhoneSpec {
     fn default() -> Self {
-        Self { serial: "sim-1".to_owned(), accounts: Vec::new(), boot_ms: 3_000, upload_ms: 1_200, first_run: true }
+        Self {
+            serial: "sim-1".to_owned(),
+            accounts: Vec::new(),
+            boot_ms: 3_000,
+            upload_ms: 1_200,
+            first_run: true,
+        }
     }
 }

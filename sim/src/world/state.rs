@@ -8,18 +8,21 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    Network, Phone, PhoneFiles, PhoneSpec, Upload, World,
+    Network, Phone, PhoneSpec, Upload, World,
     clock::Millis,
     fault::{FaultKind, Faults},
     ledger::Deed,
     library::Library,
     system::System,
 };
-use crate::apps::{
-    Field, Front,
-    gallery::GalleryApp,
-    settings::SettingsApp,
-    social::{SocialApp, SocialData},
+use crate::{
+    apps::{
+        Field, Front,
+        gallery::GalleryApp,
+        settings::SettingsApp,
+        social::{SocialApp, SocialData},
+    },
+    fs::Filesystem,
 };
 
 /// How long a toast stays.
@@ -34,7 +37,10 @@ pub(crate) struct PerNetwork<T> {
 
 impl<T> PerNetwork<T> {
     pub fn new(make: impl Fn(Network) -> T) -> Self {
-        Self { tiktok: make(Network::TikTok), instagram: make(Network::Instagram) }
+        Self {
+            tiktok: make(Network::TikTok),
+            instagram: make(Network::Instagram),
+        }
     }
 
     pub fn get(&self, network: Network) -> &T {
@@ -181,7 +187,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) state: &'a mut PhoneState,
     pub(crate) world: &'a Arc<World>,
     pub(crate) me: &'a Weak<Phone>,
-    pub(crate) files: &'a dyn PhoneFiles,
+    pub(crate) files: &'a Filesystem,
     pub(crate) now: Millis,
     /// Set by an app that crashes in this very action.
     pub(crate) crashing: bool,
@@ -190,13 +196,21 @@ pub(crate) struct Desk<'a> {
 impl Desk<'_> {
     /// Writes into the ledger.
     pub(crate) fn record(&self, network: Network, account: &str, kind: &'static str, detail: Value) {
-        let deed = Deed { app: network.name().to_owned(), account: account.to_owned(), kind, detail };
+        let deed = Deed {
+            app: network.name().to_owned(),
+            account: account.to_owned(),
+            kind,
+            detail,
+        };
         self.world.record(self.now, &self.state.spec.serial, deed);
     }
 
     /// Shows a message for some seconds.
     pub(crate) fn toast(&mut self, text: impl Into<String>) {
-        self.state.toast = Some(Toast { text: text.into(), until: self.now + TOAST_MS });
+        self.state.toast = Some(Toast {
+            text: text.into(),
+            until: self.now + TOAST_MS,
+        });
     }
 
     /// The app's data.
@@ -212,11 +226,23 @@ impl Desk<'_> {
     /// The app dies: its uploads are lost, the launcher and a dialog show.
     pub(crate) fn crash(&mut self, network: Network) {
         let account = self.account(network);
-        self.state.log("E", "AndroidRuntime", &format!("FATAL EXCEPTION: main Process: {}", network.package()));
-        self.record(network, &account, "app_crash", serde_json::json!({ "package": network.package() }));
+        self.state.log(
+            "E",
+            "AndroidRuntime",
+            &format!("FATAL EXCEPTION: main Process: {}", network.package()),
+        );
+        self.record(
+            network,
+            &account,
+            "app_crash",
+            serde_json::json!({ "package": network.package() }),
+        );
         self.kill(network);
         let label = crate::apps::social::Skin::of(network).label.to_owned();
-        self.state.dialogs.push(Dialog::Crash { package: network.package().to_owned(), label });
+        self.state.dialogs.push(Dialog::Crash {
+            package: network.package().to_owned(),
+            label,
+        });
     }
 
     /// The app's process ends; uploads that are not through are lost.

@@ -104,7 +104,9 @@ pub(crate) struct System {
 impl System {
     /// Awake and unlocked; the model follows from the serial.
     pub fn new(serial: &str) -> Self {
-        let sum = serial.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+        let sum = serial.bytes().fold(0_usize, |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(usize::from(byte))
+        });
         let model = OTHERS.get(sum % (OTHERS.len() + 1)).unwrap_or(&PIXEL_7);
         let settings = [
             ("global", "airplane_mode_on", "0"),
@@ -192,12 +194,19 @@ impl System {
             ("sys.boot_completed", locked),
             ("sys.usb.state", "mtp,adb"),
         ];
-        pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
     }
 
     /// The last lines of the log, oldest first.
     pub fn log_lines(&self, lines: usize) -> Vec<String> {
-        self.log.iter().skip(self.log.len().saturating_sub(lines)).cloned().collect()
+        self.log
+            .iter()
+            .skip(self.log.len().saturating_sub(lines))
+            .cloned()
+            .collect()
     }
 
     /// Adds a line as `logcat -v threadtime` prints it; `at` is calendar time.
@@ -236,8 +245,14 @@ fn factory_apps() -> BTreeMap<String, InstalledApp> {
         app(GALLERY, Some(".app.GalleryActivity"), "1.1.40030"),
         app("com.android.systemui", None, "14"),
         app("com.android.permissioncontroller", None, "34"),
-        InstalledApp { input_methods: vec![KEYBOARD_IME.to_owned()], ..app(KEYBOARD, None, "14.0.04") },
-        InstalledApp { input_methods: vec![ADB_KEYBOARD_IME.to_owned()], ..app(ADB_KEYBOARD, None, "2.4.0") },
+        InstalledApp {
+            input_methods: vec![KEYBOARD_IME.to_owned()],
+            ..app(KEYBOARD, None, "14.0.04")
+        },
+        InstalledApp {
+            input_methods: vec![ADB_KEYBOARD_IME.to_owned()],
+            ..app(ADB_KEYBOARD, None, "2.4.0")
+        },
     ];
     apps.extend(Network::ALL.into_iter().map(|network| installed(network.package())));
     apps.into_iter().map(|app| (app.package.clone(), app)).collect()
@@ -263,7 +278,11 @@ pub(crate) fn installed(package: &str) -> InstalledApp {
     ]
     .map(str::to_owned)
     .to_vec();
-    let granted = permissions.iter().filter(|name| !name.ends_with("READ_CONTACTS")).cloned().collect();
+    let granted = permissions
+        .iter()
+        .filter(|name| !name.ends_with("READ_CONTACTS"))
+        .cloned()
+        .collect();
     InstalledApp {
         requested_permissions: permissions,
         granted_permissions: granted,

@@ -2,14 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    Network,
-    clock::Millis,
-    fault::FaultKind,
-    schedule::Event,
-    social::Post,
-    state::Desk,
-};
+use super::{Network, clock::Millis, fault::FaultKind, schedule::Event, social::Post, state::Desk};
 use crate::apps::social::{BANNER_MS, Banner, Draft, Skin};
 
 /// How an upload ends, as far as it is known at its beginning.
@@ -50,7 +43,14 @@ impl Desk<'_> {
         let ends = self.now + slow.unwrap_or(self.state.spec.upload_ms);
         self.state.last_upload += 1;
         let number = self.state.last_upload;
-        self.state.uploads.push(Upload { number, post, draft, started: self.now, ends, verdict });
+        self.state.uploads.push(Upload {
+            number,
+            post,
+            draft,
+            started: self.now,
+            ends,
+            verdict,
+        });
         Arc::clone(self.world).plan(ends, self.me.clone(), Event::UploadEnds(number));
     }
 
@@ -59,11 +59,21 @@ impl Desk<'_> {
         let Some(place) = self.state.uploads.iter().position(|upload| upload.number == number) else {
             return;
         };
-        let Upload { post, mut draft, verdict, .. } = self.state.uploads.remove(place);
+        let Upload {
+            post,
+            mut draft,
+            verdict,
+            ..
+        } = self.state.uploads.remove(place);
         let network = post.network;
         let skin = Skin::of(network);
         if self.state.faults.get(FaultKind::UploadFails).is_some() || !self.state.online() {
-            self.record(network, &post.account, "upload_failed", serde_json::json!({ "caption": post.caption }));
+            self.record(
+                network,
+                &post.account,
+                "upload_failed",
+                serde_json::json!({ "caption": post.caption }),
+            );
             draft.account = post.account;
             self.data(network).drafts.push(draft);
             self.announce(network, skin.upload_failed);
@@ -82,7 +92,10 @@ impl Desk<'_> {
     fn announce(&mut self, network: Network, text: &str) {
         let until = self.now + BANNER_MS;
         if let Some(app) = self.state.social.get_mut(&network) {
-            app.banner = Some(Banner { text: text.to_owned(), until });
+            app.banner = Some(Banner {
+                text: text.to_owned(),
+                until,
+            });
         }
     }
 }

@@ -157,8 +157,16 @@ impl SocialApp {
             return;
         }
         desk.data(self.network).current = Some(name.to_owned());
-        desk.record(self.network, name, "switch_account", json!({ "from": from, "to": name }));
-        *self = Self { banner: self.banner.take(), ..Self::new(self.network) };
+        desk.record(
+            self.network,
+            name,
+            "switch_account",
+            json!({ "from": from, "to": name }),
+        );
+        *self = Self {
+            banner: self.banner.take(),
+            ..Self::new(self.network)
+        };
         self.open_tab(Tab::Profile, desk);
         desk.toast(format!("Switched to {name}"));
     }

@@ -72,13 +72,22 @@ impl SocialApp {
     /// Media come from another app: straight to the editor.
     pub(crate) fn receive(&mut self, picks: Vec<u64>, placement: Placement, desk: &mut Desk<'_>) {
         self.open_tab(Tab::Home, desk);
-        self.draft = Draft { placement, picks, ..Draft::new(self.network, PostWay::Share) };
+        self.draft = Draft {
+            placement,
+            picks,
+            ..Draft::new(self.network, PostWay::Share)
+        };
         self.open_editor(desk);
     }
 
     /// Takes the numbers of the volume fields over; what is no number changes nothing.
     pub(crate) fn take_volumes(&mut self) {
-        let number = |text: &str| text.trim().parse::<u32>().ok().map(|value| u8::try_from(value.min(100)).unwrap_or(100));
+        let number = |text: &str| {
+            text.trim()
+                .parse::<u32>()
+                .ok()
+                .map(|value| u8::try_from(value.min(100)).unwrap_or(100))
+        };
         if let Some(value) = number(self.value(Field::OriginalVolume)) {
             self.draft.original_volume = value;
         }
@@ -101,7 +110,10 @@ impl SocialApp {
         let package = self.network.package();
         if !desk.state.may_read_media(package) {
             let label = super::Skin::of(self.network).label.to_owned();
-            desk.state.dialogs.push(Dialog::Permission { package: package.to_owned(), label });
+            desk.state.dialogs.push(Dialog::Permission {
+                package: package.to_owned(),
+                label,
+            });
         }
     }
 
@@ -113,7 +125,11 @@ impl SocialApp {
         }
         let others = self.draft.picks.iter().filter_map(|pick| desk.state.library.row(*pick));
         let (videos, images) = others.fold((0, 0), |(videos, images), other| {
-            if other.video { (videos + 1, images) } else { (videos, images + 1) }
+            if other.video {
+                (videos + 1, images)
+            } else {
+                (videos, images + 1)
+            }
         });
         if (row.video && images > 0) || videos > 0 {
             desk.toast("Choose one video, or photos only");
@@ -125,7 +141,12 @@ impl SocialApp {
     }
 
     fn open_editor(&mut self, desk: &mut Desk<'_>) {
-        let rows: Vec<_> = self.draft.picks.iter().filter_map(|pick| desk.state.library.row(*pick)).collect();
+        let rows: Vec<_> = self
+            .draft
+            .picks
+            .iter()
+            .filter_map(|pick| desk.state.library.row(*pick))
+            .collect();
         if rows.is_empty() {
             return;
         }
@@ -138,8 +159,10 @@ impl SocialApp {
     }
 
     fn open_volumes(&mut self) {
-        self.fields.insert(Field::OriginalVolume, self.draft.original_volume.to_string());
-        self.fields.insert(Field::AddedVolume, self.draft.added_volume.to_string());
+        self.fields
+            .insert(Field::OriginalVolume, self.draft.original_volume.to_string());
+        self.fields
+            .insert(Field::AddedVolume, self.draft.added_volume.to_string());
         self.sheet = Some(Sheet::Volumes);
     }
 
@@ -158,7 +181,12 @@ impl SocialApp {
             return;
         };
         let package = self.network.package();
-        let verdict = match desk.state.faults.take(FaultKind::AppCrash, package).map(|fault| fault.moment) {
+        let verdict = match desk
+            .state
+            .faults
+            .take(FaultKind::AppCrash, package)
+            .map(|fault| fault.moment)
+        {
             Some(CrashMoment::Before) => {
                 desk.crashing = true;
                 return;
@@ -167,7 +195,10 @@ impl SocialApp {
             None if desk.state.faults.take(FaultKind::PublishAckLost, package).is_some() => Verdict::AckLost,
             None => Verdict::Confirmed,
         };
-        let draft = Draft { caption: post.caption.clone(), ..self.draft.clone() };
+        let draft = Draft {
+            caption: post.caption.clone(),
+            ..self.draft.clone()
+        };
         desk.upload(post, draft, verdict);
         self.banner = None;
         self.abandon(desk);
@@ -180,7 +211,7 @@ impl SocialApp {
         let mut files = Vec::new();
         for pick in &self.draft.picks {
             let row = desk.state.library.row(*pick)?;
-            let bytes = desk.files.read(&row.path)?;
+            let bytes = desk.files.read(&row.path).ok()?;
             let digest = Sha256::digest(&bytes);
             files.push(PostedFile {
                 name: row.name.clone(),
@@ -189,7 +220,9 @@ impl SocialApp {
             });
         }
         let story = self.draft.placement == Placement::Story;
-        let caption = self.value(if story { Field::StoryText } else { Field::Caption }).to_owned();
+        let caption = self
+            .value(if story { Field::StoryText } else { Field::Caption })
+            .to_owned();
         Some(Post {
             network: self.network,
             account: desk.account(self.network),
@@ -209,7 +242,11 @@ impl SocialApp {
         let account = desk.account(self.network);
         let caption = self.value(Field::Caption).to_owned();
         desk.record(self.network, &account, "save_draft", json!({ "caption": caption }));
-        let draft = Draft { caption, account, ..self.draft.clone() };
+        let draft = Draft {
+            caption,
+            account,
+            ..self.draft.clone()
+        };
         desk.data(self.network).drafts.push(draft);
         self.abandon(desk);
         desk.toast("Draft saved");

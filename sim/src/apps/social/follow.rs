@@ -42,7 +42,11 @@ impl SocialApp {
             desk.toast("No internet connection");
             return;
         }
-        let crash = desk.state.faults.take(FaultKind::AppCrash, self.network.package()).map(|fault| fault.moment);
+        let crash = desk
+            .state
+            .faults
+            .take(FaultKind::AppCrash, self.network.package())
+            .map(|fault| fault.moment);
         if crash != Some(CrashMoment::Before) {
             effect(self, desk);
         }

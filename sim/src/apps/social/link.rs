@@ -20,7 +20,9 @@ const NO_NAMES: [&str; 5] = ["reel", "reels", "p", "explore", "stories"];
 impl Target {
     /// Which app a link belongs to, and what it opens there.
     pub fn parse(link: &str) -> Option<(Network, Self)> {
-        Network::ALL.into_iter().find_map(|network| Some((network, Self::of(Skin::of(network), link)?)))
+        Network::ALL
+            .into_iter()
+            .find_map(|network| Some((network, Self::of(Skin::of(network), link)?)))
     }
 
     fn of(skin: &Skin, link: &str) -> Option<Self> {
@@ -35,7 +37,12 @@ impl Target {
             return Some(Self::Person(decoded(name)));
         }
         let hosts: &[&str] = match skin.network {
-            Network::TikTok => &["https://www.tiktok.com", "https://vm.tiktok.com", "snssdk1233://", "tiktok://"],
+            Network::TikTok => &[
+                "https://www.tiktok.com",
+                "https://vm.tiktok.com",
+                "snssdk1233://",
+                "tiktok://",
+            ],
             Network::Instagram => &["https://www.instagram.com", "https://instagram.com", "instagram://"],
         };
         strip(link, hosts).map(|_| Self::Home)
@@ -62,7 +69,10 @@ fn strip<'a>(link: &'a str, starts: &[&str]) -> Option<&'a str> {
 }
 
 fn first_part(rest: &str) -> &str {
-    rest.trim_start_matches('/').split(['/', '?', '#', '&']).next().unwrap_or_default()
+    rest.trim_start_matches('/')
+        .split(['/', '?', '#', '&'])
+        .next()
+        .unwrap_or_default()
 }
 
 /// `Morning-Coffee-7012345` and `Morning-Coffee` are the sound "Morning Coffee"; another number or word is a sound of
@@ -70,7 +80,11 @@ fn first_part(rest: &str) -> &str {
 fn sound_title(part: &str) -> String {
     let words = decoded(part).replace(['-', '_', '+'], " ");
     let mut words: Vec<&str> = words.split_whitespace().collect();
-    if words.len() > 1 && words.last().is_some_and(|last| last.len() > 5 && last.chars().all(|c| c.is_ascii_digit())) {
+    if words.len() > 1
+        && words
+            .last()
+            .is_some_and(|last| last.len() > 5 && last.chars().all(|c| c.is_ascii_digit()))
+    {
         words.pop();
     }
     let title = words.join(" ");
@@ -84,7 +98,9 @@ fn decoded(part: &str) -> String {
     let mut rest = part.bytes();
     while let Some(byte) = rest.next() {
         let ahead: Vec<u8> = rest.clone().take(2).collect();
-        let hex = std::str::from_utf8(&ahead).ok().filter(|_| byte == b'%' && ahead.len() == 2);
+        let hex = std::str::from_utf8(&ahead)
+            .ok()
+            .filter(|_| byte == b'%' && ahead.len() == 2);
         if let Some(value) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             bytes.push(value);
             rest.nth(1);

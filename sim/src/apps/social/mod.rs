@@ -110,7 +110,11 @@ impl Draft {
     pub fn new(network: Network, way: PostWay) -> Self {
         Self {
             way,
-            placement: if network == Network::TikTok { Placement::Feed } else { Placement::Reel },
+            placement: if network == Network::TikTok {
+                Placement::Feed
+            } else {
+                Placement::Reel
+            },
             picks: Vec::new(),
             video: false,
             sound: None,
@@ -164,13 +168,19 @@ impl SocialData {
             Network::TikTok => vec![FirstRun::Notifications, FirstRun::Contacts],
             Network::Instagram => vec![FirstRun::LoginInfo, FirstRun::Notifications],
         };
-        Self { first_run: if first_run { dialogs } else { Vec::new() }, ..Self::default() }
+        Self {
+            first_run: if first_run { dialogs } else { Vec::new() },
+            ..Self::default()
+        }
     }
 
     /// Drafts of the current account.
     pub fn own_drafts(&self) -> impl Iterator<Item = (usize, &Draft)> {
         let me = self.current.as_deref();
-        self.drafts.iter().enumerate().filter(move |(_, draft)| Some(draft.account.as_str()) == me)
+        self.drafts
+            .iter()
+            .enumerate()
+            .filter(move |(_, draft)| Some(draft.account.as_str()) == me)
     }
 }
 

@@ -32,13 +32,25 @@ pub(super) fn editor(scene: &Scene<'_>) -> Node {
         return root
             .with(kit::field(field, Field::StoryText, text, "Add text...", scene.phone.focus).id("story_text_field"))
             .with(
-                kit::button(Rect::at(90, 2_130, 900, 130), "Your story", scene.skin.accent, WHITE, SocialAction::Publish)
-                    .id("story_button"),
+                kit::button(
+                    Rect::at(90, 2_130, 900, 130),
+                    "Your story",
+                    scene.skin.accent,
+                    WHITE,
+                    SocialAction::Publish,
+                )
+                .id("story_button"),
             );
     }
     root.with(
-        kit::button(Rect::at(590, 2_130, 440, 130), "Next", scene.skin.accent, WHITE, SocialAction::EditorNext)
-            .id("editor_next"),
+        kit::button(
+            Rect::at(590, 2_130, 440, 130),
+            "Next",
+            scene.skin.accent,
+            WHITE,
+            SocialAction::EditorNext,
+        )
+        .id("editor_next"),
     )
 }
 
@@ -58,8 +70,13 @@ fn sound_pill(scene: &Scene<'_>, y: i32) -> Node {
         );
     if sound.is_some() {
         pill = pill.with(
-            kit::icon(Rect::at(770, y + 10, 80, 80), Icon::Close, "Remove sound", SocialAction::RemoveSound)
-                .id("sound_remove"),
+            kit::icon(
+                Rect::at(770, y + 10, 80, 80),
+                Icon::Close,
+                "Remove sound",
+                SocialAction::RemoveSound,
+            )
+            .id("sound_remove"),
         );
     }
     pill
@@ -67,18 +84,29 @@ fn sound_pill(scene: &Scene<'_>, y: i32) -> Node {
 
 /// The chosen media, the first one large, all names below.
 fn preview(scene: &Scene<'_>, rect: Rect) -> Node {
-    let rows = scene.app.draft.picks.iter().filter_map(|pick| scene.phone.library.row(*pick));
+    let rows = scene
+        .app
+        .draft
+        .picks
+        .iter()
+        .filter_map(|pick| scene.phone.library.row(*pick));
     let names: Vec<String> = rows.map(|row| row.name.clone()).collect();
     let first = names.first().cloned().unwrap_or_default();
-    let picture = Picture::Tile { name: first, video: scene.app.draft.video };
+    let picture = Picture::Tile {
+        name: first,
+        video: scene.app.draft.video,
+    };
     Node::new(class::FRAME, rect)
         .id("preview")
         .with(kit::drawing(rect, picture).id("preview_media"))
         .with(
-            kit::label(Rect::new(rect.left, rect.bottom + 10, rect.right, rect.bottom + 90), names.join(", "))
-                .id("preview_names")
-                .size(36)
-                .ink(GREY),
+            kit::label(
+                Rect::new(rect.left, rect.bottom + 10, rect.right, rect.bottom + 90),
+                names.join(", "),
+            )
+            .id("preview_names")
+            .size(36)
+            .ink(GREY),
         )
 }
 
@@ -100,19 +128,58 @@ pub(super) fn post(scene: &Scene<'_>) -> Node {
     let mut root = ground()
         .with(title_bar(skin.post_screen, "post_title"))
         .with(caption)
-        .with(kit::drawing(Rect::at(790, 260, 250, 380), Picture::Tile { name: first, video: draft.video }).id("post_cover"))
-        .with(kit::label(Rect::at(40, 650, 1_000, 60), names.join(", ")).id("post_files").size(34).ink(GREY));
-    let sound = draft.sound.as_deref().map_or_else(|| "No sound".to_owned(), |sound| format!("♫ {sound}"));
-    root = root.with(kit::label(Rect::at(40, 730, 1_000, 70), sound).id("post_sound").ink(GREY));
+        .with(
+            kit::drawing(
+                Rect::at(790, 260, 250, 380),
+                Picture::Tile {
+                    name: first,
+                    video: draft.video,
+                },
+            )
+            .id("post_cover"),
+        )
+        .with(
+            kit::label(Rect::at(40, 650, 1_000, 60), names.join(", "))
+                .id("post_files")
+                .size(34)
+                .ink(GREY),
+        );
+    let sound = draft
+        .sound
+        .as_deref()
+        .map_or_else(|| "No sound".to_owned(), |sound| format!("♫ {sound}"));
+    root = root.with(
+        kit::label(Rect::at(40, 730, 1_000, 70), sound)
+            .id("post_sound")
+            .ink(GREY),
+    );
     if scene.app.network == Network::TikTok {
         root = root.with(product_row(draft.product_link.as_deref()));
         root = root.with(
-            kit::button(Rect::at(40, 2_170, 480, 130), "Drafts", PALE, BLACK, SocialAction::SaveDraft).id("draft_button"),
+            kit::button(
+                Rect::at(40, 2_170, 480, 130),
+                "Drafts",
+                PALE,
+                BLACK,
+                SocialAction::SaveDraft,
+            )
+            .id("draft_button"),
         );
     }
-    let (x, width) = if scene.app.network == Network::TikTok { (560, 480) } else { (40, 1_000) };
+    let (x, width) = if scene.app.network == Network::TikTok {
+        (560, 480)
+    } else {
+        (40, 1_000)
+    };
     root.with(
-        kit::button(Rect::at(x, 2_170, width, 130), skin.post, skin.accent, WHITE, SocialAction::Publish).id(skin.post_id),
+        kit::button(
+            Rect::at(x, 2_170, width, 130),
+            skin.post,
+            skin.accent,
+            WHITE,
+            SocialAction::Publish,
+        )
+        .id(skin.post_id),
     )
 }
 
@@ -125,13 +192,27 @@ fn product_row(product: Option<&str>) -> Node {
     match product {
         Some(product) => {
             row = row
-                .with(kit::label(Rect::at(470, y + 25, 440, 70), product).id("product_name").ink(GREY))
                 .with(
-                    kit::icon(Rect::at(930, y + 20, 80, 80), Icon::Close, "Remove product link", SocialAction::RemoveProduct)
-                        .id("product_remove"),
+                    kit::label(Rect::at(470, y + 25, 440, 70), product)
+                        .id("product_name")
+                        .ink(GREY),
+                )
+                .with(
+                    kit::icon(
+                        Rect::at(930, y + 20, 80, 80),
+                        Icon::Close,
+                        "Remove product link",
+                        SocialAction::RemoveProduct,
+                    )
+                    .id("product_remove"),
                 );
         }
-        None => row = row.with(kit::drawing(Rect::at(950, y + 30, 60, 60), Picture::Icon(Icon::ChevronRight))),
+        None => {
+            row = row.with(kit::drawing(
+                Rect::at(950, y + 30, 60, 60),
+                Picture::Icon(Icon::ChevronRight),
+            ))
+        }
     }
     row
 }

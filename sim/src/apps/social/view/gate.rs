@@ -13,7 +13,12 @@ use crate::{
 
 /// Only a person can go on from here: no tap leads away.
 pub(super) fn challenge(scene: &Scene<'_>) -> Node {
-    let root = ground().with(kit::label(Rect::at(90, 320, 900, 90), "Verify it's you").id("challenge_title").size(60).centred());
+    let root = ground().with(
+        kit::label(Rect::at(90, 320, 900, 90), "Verify it's you")
+            .id("challenge_title")
+            .size(60)
+            .centred(),
+    );
     match scene.app.network {
         Network::TikTok => root
             .with(
@@ -23,8 +28,14 @@ pub(super) fn challenge(scene: &Scene<'_>) -> Node {
                     .centred(),
             )
             .with(
-                kit::drawing(Rect::at(140, 600, 800, 560), Picture::Tile { name: "puzzle".to_owned(), video: false })
-                    .id("challenge_puzzle"),
+                kit::drawing(
+                    Rect::at(140, 600, 800, 560),
+                    Picture::Tile {
+                        name: "puzzle".to_owned(),
+                        video: false,
+                    },
+                )
+                .id("challenge_puzzle"),
             )
             .with(
                 Node::new(class::SEEK, Rect::at(140, 1_230, 800, 110))
@@ -34,11 +45,14 @@ pub(super) fn challenge(scene: &Scene<'_>) -> Node {
             ),
         Network::Instagram => root
             .with(
-                kit::label(Rect::at(90, 430, 900, 80), "Enter the 6-digit code we sent to your email")
-                    .id("challenge_text")
-                    .ink(GREY)
-                    .size(36)
-                    .centred(),
+                kit::label(
+                    Rect::at(90, 430, 900, 80),
+                    "Enter the 6-digit code we sent to your email",
+                )
+                .id("challenge_text")
+                .ink(GREY)
+                .size(36)
+                .centred(),
             )
             .with(
                 kit::field(
@@ -51,8 +65,14 @@ pub(super) fn challenge(scene: &Scene<'_>) -> Node {
                 .id("challenge_code"),
             )
             .with(
-                kit::button(Rect::at(90, 780, 900, 120), "Submit", scene.skin.accent, WHITE, Action::Nothing)
-                    .id("challenge_submit"),
+                kit::button(
+                    Rect::at(90, 780, 900, 120),
+                    "Submit",
+                    scene.skin.accent,
+                    WHITE,
+                    Action::Nothing,
+                )
+                .id("challenge_submit"),
             ),
     }
 }
@@ -65,7 +85,12 @@ pub(super) fn login(scene: &Scene<'_>, inside: bool) -> Node {
     root = if inside {
         root.with(title_bar(&title, "login_title"))
     } else {
-        root.with(kit::label(Rect::at(90, 320, 900, 90), title).id("login_title").size(60).centred())
+        root.with(
+            kit::label(Rect::at(90, 320, 900, 90), title)
+                .id("login_title")
+                .size(60)
+                .centred(),
+        )
     };
     let mut password = kit::field(
         Rect::at(90, 660, 900, 120),
@@ -87,8 +112,26 @@ pub(super) fn login(scene: &Scene<'_>, inside: bool) -> Node {
         .id("login_username"),
     )
     .with(password)
-    .with(kit::button(Rect::at(90, 840, 900, 120), "Log in", scene.skin.accent, WHITE, SocialAction::LogIn).id("login_button"))
-    .with(kit::button(Rect::at(90, 1_000, 900, 120), "Create new account", PALE, GREY, Action::Nothing).id("signup_button"))
+    .with(
+        kit::button(
+            Rect::at(90, 840, 900, 120),
+            "Log in",
+            scene.skin.accent,
+            WHITE,
+            SocialAction::LogIn,
+        )
+        .id("login_button"),
+    )
+    .with(
+        kit::button(
+            Rect::at(90, 1_000, 900, 120),
+            "Create new account",
+            PALE,
+            GREY,
+            Action::Nothing,
+        )
+        .id("signup_button"),
+    )
 }
 
 pub(super) fn first_run(scene: &Scene<'_>, dialog: FirstRun) -> Node {
@@ -114,8 +157,16 @@ pub(super) fn first_run(scene: &Scene<'_>, dialog: FirstRun) -> Node {
         ),
     };
     let buttons = vec![
-        ("dialog_yes".to_owned(), yes.to_owned(), Action::Social(SocialAction::FirstRun(true))),
-        ("dialog_no".to_owned(), no.to_owned(), Action::Social(SocialAction::FirstRun(false))),
+        (
+            "dialog_yes".to_owned(),
+            yes.to_owned(),
+            Action::Social(SocialAction::FirstRun(true)),
+        ),
+        (
+            "dialog_no".to_owned(),
+            no.to_owned(),
+            Action::Social(SocialAction::FirstRun(false)),
+        ),
     ];
     kit::over(kit::dialog(&title, &message, buttons), None)
 }

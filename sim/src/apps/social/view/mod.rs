@@ -8,10 +8,7 @@ mod profile;
 mod search;
 mod sheets;
 
-use super::{
-    Screen, Skin, SocialAction, SocialApp, SocialData, Tab,
-    act::Gate,
-};
+use super::{Screen, Skin, SocialAction, SocialApp, SocialData, Tab, act::Gate};
 use crate::{
     apps::{
         Window,
@@ -42,7 +39,14 @@ impl Scene<'_> {
 pub fn windows(app: &SocialApp, phone: &PhoneState, social: &Social, now: Millis) -> Vec<Window> {
     let skin = Skin::of(app.network);
     let data = phone.data.get(app.network);
-    let scene = Scene { app, skin, phone, data, social, now };
+    let scene = Scene {
+        app,
+        skin,
+        phone,
+        data,
+        social,
+        now,
+    };
     let package = app.network.package();
     let gate = app.gate(&phone.faults, data);
     let (page, component) = match gate {
@@ -58,7 +62,11 @@ pub fn windows(app: &SocialApp, phone: &PhoneState, social: &Social, now: Millis
         let root = gate::first_run(&scene, *dialog);
         windows.push(Window::new(package, format!("{package}/{component}"), root));
     } else if let Some(sheet) = &app.sheet {
-        windows.push(Window::new(package, format!("{package}/{component}"), sheets::sheet(&scene, sheet)));
+        windows.push(Window::new(
+            package,
+            format!("{package}/{component}"),
+            sheets::sheet(&scene, sheet),
+        ));
     }
     windows
 }
@@ -104,7 +112,12 @@ pub(super) fn title_bar(title: &str, id: &str) -> Node {
     Node::new(class::GROUP, Rect::at(0, y, WIDTH, 130))
         .id("title_bar")
         .with(kit::icon(Rect::at(24, y + 20, 90, 90), Icon::Back, "Back", SocialAction::Back).id("back_button"))
-        .with(kit::label(Rect::at(130, y + 25, 820, 80), title).id(id).size(52).centred())
+        .with(
+            kit::label(Rect::at(130, y + 25, 820, 80), title)
+                .id(id)
+                .size(52)
+                .centred(),
+        )
 }
 
 /// The bar at the foot of the main pages.
@@ -117,19 +130,32 @@ pub(super) fn tab_bar(scene: &Scene<'_>, current: Tab) -> Node {
         (Some(Tab::Profile), Icon::Person),
     ];
     let top = kit::NAVIGATION - 150;
-    let mut bar = Node::new(class::LINEAR, Rect::at(0, top, WIDTH, 150)).id("tab_bar").fill(WHITE);
+    let mut bar = Node::new(class::LINEAR, Rect::at(0, top, WIDTH, 150))
+        .id("tab_bar")
+        .fill(WHITE);
     let mut x = 0;
     for ((tab, icon), (id, name)) in tabs.into_iter().zip(scene.skin.tabs) {
         let selected = tab == Some(current);
         let action = tab.map_or(SocialAction::Create, SocialAction::OpenTab);
         let ink = if selected { BLACK } else { GREY };
-        let mut cell = Node::new(class::FRAME, Rect::at(x, top, 216, 150)).id(id).desc(name).selected(selected).tap(action);
+        let mut cell = Node::new(class::FRAME, Rect::at(x, top, 216, 150))
+            .id(id)
+            .desc(name)
+            .selected(selected)
+            .tap(action);
         let height = if scene.skin.tab_texts { 80 } else { 110 };
         cell = cell.with(
-            Node::new(class::IMAGE, Rect::at(x + 68, top + 16, 80, height)).picture(Picture::Icon(icon)).ink(ink),
+            Node::new(class::IMAGE, Rect::at(x + 68, top + 16, 80, height))
+                .picture(Picture::Icon(icon))
+                .ink(ink),
         );
         if scene.skin.tab_texts {
-            cell = cell.with(kit::label(Rect::at(x, top + 98, 216, 44), name).size(32).ink(ink).centred());
+            cell = cell.with(
+                kit::label(Rect::at(x, top + 98, 216, 44), name)
+                    .size(32)
+                    .ink(ink)
+                    .centred(),
+            );
         }
         bar = bar.with(cell);
         x += 216;
@@ -139,7 +165,11 @@ pub(super) fn tab_bar(scene: &Scene<'_>, current: Tab) -> Node {
 
 /// Running uploads and the latest confirmation, at the top of the main pages; its height, 0 when there is nothing.
 pub(super) fn upload_banner(scene: &Scene<'_>, top: i32) -> Option<Node> {
-    let mine = scene.phone.uploads.iter().filter(|upload| upload.post.network == scene.app.network);
+    let mine = scene
+        .phone
+        .uploads
+        .iter()
+        .filter(|upload| upload.post.network == scene.app.network);
     let rect = Rect::at(24, top, WIDTH - 48, 110);
     if let Some(upload) = mine.last() {
         let percent = upload.percent(scene.now);

@@ -23,7 +23,11 @@ pub(super) fn discover(scene: &Scene<'_>) -> Node {
         .radius(24)
         .tap(SocialAction::OpenSearch)
         .with(kit::drawing(Rect::at(60, y + 20, 60, 60), Picture::Icon(Icon::Search)))
-        .with(kit::label(Rect::at(140, y + 15, 860, 70), "Search").id("search_entry_text").ink(GREY));
+        .with(
+            kit::label(Rect::at(140, y + 15, 860, 70), "Search")
+                .id("search_entry_text")
+                .ink(GREY),
+        );
     let mut column = Column::new(40, 300, 1_000);
     let people = scene.social.feed(scene.app.network, scene.me());
     let rows = people.iter().take(5).map(|post| {
@@ -42,25 +46,50 @@ pub(super) fn search(scene: &Scene<'_>) -> Node {
         .id("search_bar")
         .with(kit::icon(Rect::at(24, y + 5, 90, 90), Icon::Back, "Back", SocialAction::Back).id("back_button"))
         .with(
-            kit::field(Rect::at(130, y, 700, 100), Field::Search, app.value(Field::Search), "Search", scene.phone.focus)
-                .id("search_field"),
+            kit::field(
+                Rect::at(130, y, 700, 100),
+                Field::Search,
+                app.value(Field::Search),
+                "Search",
+                scene.phone.focus,
+            )
+            .id("search_field"),
         )
         .with(
-            kit::word(Rect::at(840, y, 220, 100), "Search", scene.skin.accent, SocialAction::SubmitSearch)
-                .id("search_submit"),
+            kit::word(
+                Rect::at(840, y, 220, 100),
+                "Search",
+                scene.skin.accent,
+                SocialAction::SubmitSearch,
+            )
+            .id("search_submit"),
         );
     let root = ground().with(bar);
     let Some(query) = &app.searched else {
-        return root.with(kit::label(Rect::at(60, 300, 960, 70), "Search for people and sounds").id("search_idle").ink(GREY));
+        return root.with(
+            kit::label(Rect::at(60, 300, 960, 70), "Search for people and sounds")
+                .id("search_idle")
+                .ink(GREY),
+        );
     };
     let tab = |x: i32, text: &str, id: &str, tab: SearchTab| {
         let selected = app.search_tab == tab;
-        kit::word(Rect::at(x, 240, 300, 100), text, if selected { BLACK } else { GREY }, SocialAction::ShowSearchTab(tab))
-            .id(id)
-            .selected(selected)
+        kit::word(
+            Rect::at(x, 240, 300, 100),
+            text,
+            if selected { BLACK } else { GREY },
+            SocialAction::ShowSearchTab(tab),
+        )
+        .id(id)
+        .selected(selected)
     };
     root.with(tab(40, "Users", "search_tab_users", SearchTab::Users))
-        .with(tab(360, scene.skin.sounds_title, "search_tab_sounds", SearchTab::Sounds))
+        .with(tab(
+            360,
+            scene.skin.sounds_title,
+            "search_tab_sounds",
+            SearchTab::Sounds,
+        ))
         .with(results(scene, query))
 }
 
@@ -70,12 +99,20 @@ fn results(scene: &Scene<'_>, query: &str) -> Node {
     let rows: Vec<Node> = match scene.app.search_tab {
         SearchTab::Users => {
             let people = scene.social.search(scene.app.network, query);
-            people.into_iter().map(|name| user_row(scene, &name, column.next(ROW))).collect()
+            people
+                .into_iter()
+                .map(|name| user_row(scene, &name, column.next(ROW)))
+                .collect()
         }
         SearchTab::Sounds => search_sounds(query)
             .into_iter()
             .map(|(title, artist)| {
-                sound_row(column.next(ROW), &title, &artist, SocialAction::OpenSound(title.clone()))
+                sound_row(
+                    column.next(ROW),
+                    &title,
+                    &artist,
+                    SocialAction::OpenSound(title.clone()),
+                )
             })
             .collect(),
     };
@@ -92,8 +129,15 @@ fn user_row(scene: &Scene<'_>, name: &str, rect: Rect) -> Node {
     Node::new(class::GROUP, rect)
         .id("search_user")
         .tap(SocialAction::OpenPerson(name.to_owned()))
-        .with(kit::drawing(Rect::at(40, rect.top + 20, 130, 130), Picture::Avatar(name.to_owned())))
-        .with(kit::label(Rect::at(200, rect.top + 25, 800, 64), name).id("search_user_name").size(46))
+        .with(kit::drawing(
+            Rect::at(40, rect.top + 20, 130, 130),
+            Picture::Avatar(name.to_owned()),
+        ))
+        .with(
+            kit::label(Rect::at(200, rect.top + 25, 800, 64), name)
+                .id("search_user_name")
+                .size(46),
+        )
         .with(
             kit::label(Rect::at(200, rect.top + 92, 800, 54), format!("{followers} followers"))
                 .id("search_user_info")
@@ -107,7 +151,15 @@ pub(super) fn sound_row(rect: Rect, title: &str, artist: &str, action: SocialAct
     Node::new(class::GROUP, rect)
         .id("sound_item")
         .tap(action)
-        .with(kit::drawing(Rect::at(rect.left + 40, rect.top + 25, 110, 110), Picture::Icon(Icon::Note)))
+        .with(kit::drawing(
+            Rect::at(rect.left + 40, rect.top + 25, 110, 110),
+            Picture::Icon(Icon::Note),
+        ))
         .with(kit::label(Rect::at(rect.left + 190, rect.top + 25, 760, 64), title).id("sound_item_title"))
-        .with(kit::label(Rect::at(rect.left + 190, rect.top + 92, 760, 54), artist).id("sound_item_artist").size(36).ink(GREY))
+        .with(
+            kit::label(Rect::at(rect.left + 190, rect.top + 92, 760, 54), artist)
+                .id("sound_item_artist")
+                .size(36)
+                .ink(GREY),
+        )
 }

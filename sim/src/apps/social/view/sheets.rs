@@ -15,8 +15,12 @@ const SOUND_LIST: ScrollId = ScrollId("sounds");
 const RED: Color = Color(0xffd9_3025);
 
 /// Products of the demo shop.
-const PRODUCTS: [(&str, &str); 4] =
-    [("Ceramic Mug", "12.90"), ("Canvas Tote", "18.00"), ("Desk Lamp", "34.50"), ("Wool Socks", "9.99")];
+const PRODUCTS: [(&str, &str); 4] = [
+    ("Ceramic Mug", "12.90"),
+    ("Canvas Tote", "18.00"),
+    ("Desk Lamp", "34.50"),
+    ("Wool Socks", "9.99"),
+];
 
 pub(super) fn sheet(scene: &Scene<'_>, sheet: &Sheet) -> Node {
     let card = match sheet {
@@ -33,9 +37,12 @@ pub(super) fn sheet(scene: &Scene<'_>, sheet: &Sheet) -> Node {
 /// A card at the lower edge.
 fn card(height: i32, id: &str, title: &str) -> (Node, i32) {
     let top = kit::NAVIGATION - height;
-    let card = Node::new(class::LINEAR, Rect::at(0, top, WIDTH, height))
-        .id(id)
-        .with(kit::label(Rect::at(60, top + 30, 960, 80), title).id("sheet_title").size(50).centred());
+    let card = Node::new(class::LINEAR, Rect::at(0, top, WIDTH, height)).id(id).with(
+        kit::label(Rect::at(60, top + 30, 960, 80), title)
+            .id("sheet_title")
+            .size(50)
+            .centred(),
+    );
     (card, top + 130)
 }
 
@@ -51,10 +58,18 @@ fn accounts(scene: &Scene<'_>) -> Node {
             .selected(current)
             .checked(current)
             .tap(SocialAction::SwitchTo(name.clone()))
-            .with(kit::drawing(Rect::at(60, rect.top + 20, 120, 120), Picture::Avatar(name.clone())))
-            .with(kit::label(Rect::at(210, rect.top + 45, 680, 70), name.as_str()).id("account_name").selected(current));
+            .with(kit::drawing(
+                Rect::at(60, rect.top + 20, 120, 120),
+                Picture::Avatar(name.clone()),
+            ))
+            .with(
+                kit::label(Rect::at(210, rect.top + 45, 680, 70), name.as_str())
+                    .id("account_name")
+                    .selected(current),
+            );
         if current {
-            row = row.with(kit::drawing(Rect::at(930, rect.top + 45, 70, 70), Picture::Icon(Icon::Check)).desc("Selected"));
+            row = row
+                .with(kit::drawing(Rect::at(930, rect.top + 45, 70, 70), Picture::Icon(Icon::Check)).desc("Selected"));
         }
         sheet = sheet.with(row);
     }
@@ -63,7 +78,10 @@ fn accounts(scene: &Scene<'_>) -> Node {
         Node::new(class::GROUP, rect)
             .id("add_account")
             .tap(SocialAction::AddAccount)
-            .with(kit::drawing(Rect::at(70, rect.top + 30, 100, 100), Picture::Icon(Icon::Plus)))
+            .with(kit::drawing(
+                Rect::at(70, rect.top + 30, 100, 100),
+                Picture::Icon(Icon::Plus),
+            ))
             .with(kit::label(Rect::at(210, rect.top + 45, 700, 70), "Add account")),
     )
 }
@@ -74,8 +92,14 @@ fn unfollow(name: &str) -> Node {
     sheet
         .with(kit::button(Rect::at(60, y, 960, 130), "Unfollow", PALE, RED, action).id("unfollow_confirm"))
         .with(
-            kit::button(Rect::at(60, y + 150, 960, 130), "Cancel", PALE, BLACK, SocialAction::CloseSheet)
-                .id("unfollow_cancel"),
+            kit::button(
+                Rect::at(60, y + 150, 960, 130),
+                "Cancel",
+                PALE,
+                BLACK,
+                SocialAction::CloseSheet,
+            )
+            .id("unfollow_cancel"),
         )
 }
 
@@ -84,12 +108,24 @@ fn leave_draft() -> Node {
     sheet
         .with(kit::button(Rect::at(60, y, 960, 130), "Discard", PALE, RED, SocialAction::Discard).id("leave_discard"))
         .with(
-            kit::button(Rect::at(60, y + 150, 960, 130), "Save draft", PALE, BLACK, SocialAction::SaveDraft)
-                .id("leave_save"),
+            kit::button(
+                Rect::at(60, y + 150, 960, 130),
+                "Save draft",
+                PALE,
+                BLACK,
+                SocialAction::SaveDraft,
+            )
+            .id("leave_save"),
         )
         .with(
-            kit::button(Rect::at(60, y + 300, 960, 130), "Keep editing", PALE, BLACK, SocialAction::CloseSheet)
-                .id("leave_keep"),
+            kit::button(
+                Rect::at(60, y + 300, 960, 130),
+                "Keep editing",
+                PALE,
+                BLACK,
+                SocialAction::CloseSheet,
+            )
+            .id("leave_keep"),
         )
 }
 
@@ -97,11 +133,27 @@ fn sounds(scene: &Scene<'_>) -> Node {
     let app = scene.app;
     let (sheet, y) = card(1_900, "sound_sheet", scene.skin.sounds_title);
     let value = app.value(Field::SoundSearch);
-    let field = kit::field(Rect::at(40, y, 760, 100), Field::SoundSearch, value, "Search sounds", scene.phone.focus);
-    let search = kit::word(Rect::at(820, y, 220, 100), "Search", scene.skin.accent, SocialAction::SearchSounds);
-    let sheet = sheet.with(field.id("sound_search_field")).with(search.id("sound_search_submit"));
+    let field = kit::field(
+        Rect::at(40, y, 760, 100),
+        Field::SoundSearch,
+        value,
+        "Search sounds",
+        scene.phone.focus,
+    );
+    let search = kit::word(
+        Rect::at(820, y, 220, 100),
+        "Search",
+        scene.skin.accent,
+        SocialAction::SearchSounds,
+    );
+    let sheet = sheet
+        .with(field.id("sound_search_field"))
+        .with(search.id("sound_search_submit"));
     let found = if value.trim().is_empty() {
-        SOUNDS.iter().map(|(title, artist)| ((*title).to_owned(), (*artist).to_owned())).collect()
+        SOUNDS
+            .iter()
+            .map(|(title, artist)| ((*title).to_owned(), (*artist).to_owned()))
+            .collect()
     } else {
         search_sounds(value)
     };
@@ -109,12 +161,26 @@ fn sounds(scene: &Scene<'_>) -> Node {
     let list = Node::new(class::LIST, rect).id("sound_list");
     if found.is_empty() {
         let place = Rect::at(60, rect.top + 120, 960, 80);
-        return sheet.with(list.with(kit::label(place, "No sounds found").id("empty_text").ink(GREY).centred()));
+        return sheet.with(
+            list.with(
+                kit::label(place, "No sounds found")
+                    .id("empty_text")
+                    .ink(GREY)
+                    .centred(),
+            ),
+        );
     }
     let mut column = Column::new(0, rect.top, WIDTH);
     let rows: Vec<Node> = found
         .into_iter()
-        .map(|(title, artist)| sound_row(column.next(170), &title, &artist, SocialAction::ChooseSound(title.clone())))
+        .map(|(title, artist)| {
+            sound_row(
+                column.next(170),
+                &title,
+                &artist,
+                SocialAction::ChooseSound(title.clone()),
+            )
+        })
         .collect();
     sheet.with(list.scrolling(SOUND_LIST, column.y - rect.top, app.offset(SOUND_LIST), rows))
 }
@@ -138,13 +204,25 @@ fn volumes(scene: &Scene<'_>) -> Node {
                     .tap(SocialAction::Slide(field)),
             )
             .with(
-                kit::field(Rect::at(830, y + 90, 210, 100), field, app.value(field), "0", scene.phone.focus)
-                    .id(format!("{id}_value")),
+                kit::field(
+                    Rect::at(830, y + 90, 210, 100),
+                    field,
+                    app.value(field),
+                    "0",
+                    scene.phone.focus,
+                )
+                .id(format!("{id}_value")),
             );
     }
     sheet.with(
-        kit::button(Rect::at(40, y + 510, 1_000, 120), "Done", scene.skin.accent, WHITE, SocialAction::CloseVolumes)
-            .id("volume_done"),
+        kit::button(
+            Rect::at(40, y + 510, 1_000, 120),
+            "Done",
+            scene.skin.accent,
+            WHITE,
+            SocialAction::CloseVolumes,
+        )
+        .id("volume_done"),
     )
 }
 
@@ -158,7 +236,11 @@ fn products() -> Node {
                 .id("product_item")
                 .tap(SocialAction::ChooseProduct(product.to_owned()))
                 .with(kit::label(Rect::at(60, rect.top + 45, 640, 70), product).id("product_item_name"))
-                .with(kit::label(Rect::at(760, rect.top + 45, 260, 70), price).id("product_item_price").ink(GREY)),
+                .with(
+                    kit::label(Rect::at(760, rect.top + 45, 260, 70), price)
+                        .id("product_item_price")
+                        .ink(GREY),
+                ),
         );
     }
     sheet
