@@ -5,8 +5,12 @@
 //! programs, `world/` what all phones share, `apps/` what a screen shows, `control/` the HTTP API for tests.
 
 pub mod agent;
+pub(crate) mod apps;
 pub mod commands;
+pub mod control;
 pub mod device;
 pub mod fs;
 pub mod handset;
+pub(crate) mod render;
 pub mod shell;
+pub mod world;

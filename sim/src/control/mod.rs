@@ -14,10 +14,7 @@ use actix_web::{
 use serde_json::{Map, Value, json};
 
 use self::refusal::Refusal;
-use crate::world::{
-    Phone, World,
-    fault::{Fault, FaultKind},
-};
+use crate::world::{Phone, World};
 
 /// The longest body, bytes.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -50,24 +47,48 @@ impl Control {
 fn serve(world: Arc<World>, listener: std::net::TcpListener) -> io::Result<Server> {
     let world = web::Data::from(world);
     let server = HttpServer::new(move || {
-        App::new().app_data(world.clone()).app_data(web::PayloadConfig::new(BODY_LIMIT)).configure(routes)
+        App::new()
+            .app_data(world.clone())
+            .app_data(web::PayloadConfig::new(BODY_LIMIT))
+            .configure(routes)
     });
     // One worker is enough for a test's requests, and signals belong to the program around.
-    Ok(server.workers(1).disable_signals().shutdown_timeout(0).listen(listener)?.run())
+    Ok(server
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(0)
+        .listen(listener)?
+        .run())
 }
 
 fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(web::resource("/ledger").get(ledger).default_service(web::to(wrong_method)))
-        .service(web::resource("/phone").get(phones).default_service(web::to(wrong_method)))
-        .service(web::resource("/phone/{serial}").get(phone).default_service(web::to(wrong_method)))
+        .service(
+            web::resource("/ledger")
+                .get(ledger)
+                .default_service(web::to(wrong_method)),
+        )
+        .service(
+            web::resource("/phone")
+                .get(phones)
+                .default_service(web::to(wrong_method)),
+        )
+        .service(
+            web::resource("/phone/{serial}")
+                .get(phone)
+                .default_service(web::to(wrong_method)),
+        )
         .service(
             web::resource("/phone/{serial}/fault")
                 .post(set_fault)
                 .delete(clear_fault)
                 .default_service(web::to(wrong_method)),
         )
-        .service(web::resource("/phone/{serial}/login").post(login).default_service(web::to(wrong_method)))
+        .service(
+            web::resource("/phone/{serial}/login")
+                .post(login)
+                .default_service(web::to(wrong_method)),
+        )
         .default_service(web::to(wrong_path));
 }
 
@@ -90,7 +111,7 @@ async fn set_fault(world: web::Data<World>, serial: web::Path<String>, body: web
     let phone = find(&world, &serial)?;
     let body = object(&body)?;
     let kind = text(&body, "kind", "one of the fault kinds")?;
-    phone.set_fault(Fault::parse(kind, &Value::Object(body.clone()))?);
+    phone.set_fault(kind, &Value::Object(body.clone()))?;
     Ok(HttpResponse::Ok().json(phone.describe()))
 }
 
@@ -98,9 +119,12 @@ async fn clear_fault(world: web::Data<World>, serial: web::Path<String>, body: w
     let phone = find(&world, &serial)?;
     let body = if body.is_empty() { Map::new() } else { object(&body)? };
     if body.contains_key("kind") {
-        phone.clear_fault(FaultKind::parse(text(&body, "kind", "one of the fault kinds")?)?);
+        phone.clear_fault(text(&body, "kind", "one of the fault kinds")?)?;
     } else if let Some(field) = body.keys().next() {
-        return Err(Refusal::field(field, "is not known here; send {\"kind\": …}, or {} for all faults"));
+        return Err(Refusal::field(
+            field,
+            "is not known here; send {\"kind\": …}, or {} for all faults",
+        ));
     } else {
         phone.clear_all_faults();
     }
@@ -116,7 +140,9 @@ async fn login(world: web::Data<World>, serial: web::Path<String>, body: web::By
 }
 
 async fn wrong_path() -> Answer {
-    Err(Refusal::not_found("no such path; there are /ledger, /phone, /phone/{serial}, …/fault and …/login"))
+    Err(Refusal::not_found(
+        "no such path; there are /ledger, /phone, /phone/{serial}, …/fault and …/login",
+    ))
 }
 
 async fn wrong_method(method: Method) -> HttpResponse {
@@ -125,7 +151,11 @@ async fn wrong_method(method: Method) -> HttpResponse {
 
 fn find(world: &World, serial: &str) -> Result<Arc<Phone>, Refusal> {
     world.phone(serial).ok_or_else(|| {
-        let known: Vec<String> = world.phones().iter().map(|phone| phone.serial_number().to_owned()).collect();
+        let known: Vec<String> = world
+            .phones()
+            .iter()
+            .map(|phone| phone.serial_number().to_owned())
+            .collect();
         Refusal::not_found(&format!("no phone `{serial}`; there are {}", known.join(", ")))
     })
 }
@@ -163,7 +193,7 @@ mod tests {
 
     fn world() -> (Arc<World>, Arc<Phone>) {
         let world = World::new();
-        let phone = crate::simulator::new_phone(&world, PhoneSpec::new("sim-1")).0;
+        let phone = Phone::new(world.clone(), PhoneSpec::new("sim-1"));
         (world, phone)
     }
 
@@ -199,15 +229,33 @@ mod tests {
     #[actix_web::test]
     async fn every_kind_of_the_contract_can_be_set() {
         let kinds = [
-            "offline", "unauthorized", "hang", "slow", "drop_connection", "garbage_hierarchy", "huge_hierarchy",
-            "no_idle", "popup", "challenge", "logged_out", "upload_fails", "upload_slow", "app_crash",
-            "publish_ack_lost", "reboot", "storage_full", "app_not_installed",
+            "offline",
+            "unauthorized",
+            "hang",
+            "slow",
+            "drop_connection",
+            "garbage_hierarchy",
+            "huge_hierarchy",
+            "no_idle",
+            "popup",
+            "challenge",
+            "logged_out",
+            "upload_fails",
+            "upload_slow",
+            "app_crash",
+            "publish_ack_lost",
+            "reboot",
+            "storage_full",
+            "app_not_installed",
         ];
         for kind in kinds {
             let (world, _phone) = world();
             let body = json!({ "kind": kind, "ms": 10, "text": "Hi" });
-            let (status, body) =
-                request(&world, test::TestRequest::post().uri("/phone/sim-1/fault").set_json(body)).await;
+            let (status, body) = request(
+                &world,
+                test::TestRequest::post().uri("/phone/sim-1/fault").set_json(body),
+            )
+            .await;
             assert_eq!(status, StatusCode::OK, "{kind}: {body}");
         }
     }
@@ -222,15 +270,31 @@ mod tests {
             (post("/phone/sim-1/fault", r#"{"kind": 5}"#), 400, "kind"),
             (post("/phone/sim-1/fault", r#"{"kind": "slow"}"#), 400, "ms"),
             (post("/phone/sim-1/login", r#"{"app": "tiktok"}"#), 400, "account"),
-            (post("/phone/sim-1/login", r#"{"app": "orkut", "account": "a"}"#), 400, "app"),
-            (test::TestRequest::delete().uri("/phone/sim-1/fault").set_payload(r#"{"kin": "slow"}"#), 400, "kin"),
+            (
+                post("/phone/sim-1/login", r#"{"app": "orkut", "account": "a"}"#),
+                400,
+                "app",
+            ),
+            (
+                test::TestRequest::delete()
+                    .uri("/phone/sim-1/fault")
+                    .set_payload(r#"{"kin": "slow"}"#),
+                400,
+                "kin",
+            ),
         ];
         for (wrong, status, field) in cases {
             let (got, body) = request(&world, wrong).await;
             assert_eq!((got.as_u16(), &body["field"]), (status, &json!(field)), "{body}");
         }
         let (_, unknown) = request(&world, post("/phone/sim-1/fault", r#"{"kind": "flood"}"#)).await;
-        assert!(unknown["known"].as_array().expect("the known kinds").contains(&json!("hang")), "{unknown}");
+        assert!(
+            unknown["known"]
+                .as_array()
+                .expect("the known kinds")
+                .contains(&json!("hang")),
+            "{unknown}"
+        );
     }
 
     #[actix_web::test]
@@ -240,7 +304,10 @@ mod tests {
         let (status, body) = request(&world, test::TestRequest::get().uri("/phone/sim-9")).await;
         assert_eq!(status, StatusCode::NOT_FOUND);
         assert_eq!(body["error"], "no phone `sim-9`; there are sim-1");
-        assert_eq!(request(&world, test::TestRequest::get().uri("/x")).await.0, StatusCode::NOT_FOUND);
+        assert_eq!(
+            request(&world, test::TestRequest::get().uri("/x")).await.0,
+            StatusCode::NOT_FOUND
+        );
         let broken = test::TestRequest::post().uri("/phone/sim-1/fault").set_payload("{");
         assert_eq!(request(&world, broken).await.0, StatusCode::BAD_REQUEST);
         let method = test::TestRequest::post().uri("/ledger");

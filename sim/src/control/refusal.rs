@@ -20,18 +20,30 @@ pub(super) struct Refusal {
 impl Refusal {
     /// 400 for the body as a whole.
     pub(super) fn bad(message: &str) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, message: message.to_owned(), field: None, known: Vec::new() }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            message: message.to_owned(),
+            field: None,
+            known: Vec::new(),
+        }
     }
 
     /// 400 for a field; the message follows its name.
     pub(super) fn field(field: &str, message: &str) -> Self {
         let known = if field == "kind" { kinds() } else { Vec::new() };
-        Self { field: Some(field.to_owned()), known, ..Self::bad(&format!("`{field}` {message}")) }
+        Self {
+            field: Some(field.to_owned()),
+            known,
+            ..Self::bad(&format!("`{field}` {message}"))
+        }
     }
 
     /// 404
     pub(super) fn not_found(message: &str) -> Self {
-        Self { status: StatusCode::NOT_FOUND, ..Self::bad(message) }
+        Self {
+            status: StatusCode::NOT_FOUND,
+            ..Self::bad(message)
+        }
     }
 }
 
@@ -47,7 +59,11 @@ impl From<WorldError> for Refusal {
             WorldError::UnknownApp { .. } => ("app", vec!["tiktok", "instagram"]),
             WorldError::BadAccount { .. } => ("account", Vec::new()),
         };
-        Self { field: Some(field.to_owned()), known, ..Self::bad(&error.to_string()) }
+        Self {
+            field: Some(field.to_owned()),
+            known,
+            ..Self::bad(&error.to_string())
+        }
     }
 }
 

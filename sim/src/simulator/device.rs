@@ -12,7 +12,7 @@ use crate::{
     device::{Banner, Completion, Device, Frame, Invocation, Link},
     fs::Filesystem,
     handset::Handset,
-    world::{Phone, PhoneSpec, World},
+    world::{Network, Phone, PhoneSpec, World, WorldError, social::canonical_name},
 };
 
 /// One phone, put together.
@@ -25,23 +25,31 @@ pub(super) struct SimulatedPhone {
     agent: Arc<Agent>,
 }
 
-/// A phone of this world and the files that it looks into.
-pub(crate) fn new_phone(world: &Arc<World>, spec: PhoneSpec) -> (Arc<Phone>, Arc<Filesystem>) {
-    let files = Arc::new(Filesystem::new());
-    (Phone::new(world.clone(), spec, files.clone()), files)
-}
-
 impl SimulatedPhone {
     /// Switches a phone on.
     pub(super) fn start(world: &Arc<World>, spec: PhoneSpec, times: ProgramTimes) -> Result<Arc<Self>, SimError> {
         let serial = spec.serial.clone();
-        let (phone, files) = new_phone(world, spec);
+        check_accounts(world, &spec)?;
+        let phone = Phone::new(world.clone(), spec);
+        let files = phone.files();
         let handset: Arc<dyn Handset> = phone.clone();
         SystemFiles::install(&*handset, &files);
         let agent = Arc::new(Agent::new(handset.clone(), files.clone()));
         let programs = Programs::new(handset, files.clone(), agent.clone(), times);
         Ok(Arc::new(Self { serial, phone, files, system_files: SystemFiles::default(), programs, agent }))
     }
+}
+
+/// The world leaves out what it cannot log in; whoever asked for it should know.
+fn check_accounts(world: &World, spec: &PhoneSpec) -> Result<(), SimError> {
+    for (app, account) in &spec.accounts {
+        let known = Network::parse(app).ok_or_else(|| WorldError::UnknownApp { app: app.clone() }).and_then(|network| {
+            let person = world.social().person(network, &canonical_name(account)).is_some();
+            person.then_some(()).ok_or_else(|| WorldError::BadAccount { account: account.clone() })
+        });
+        known.map_err(|source| SimError::Account { serial: spec.serial.clone(), source })?;
+    }
+    Ok(())
 }
 
 #[async_trait]

@@ -14,7 +14,6 @@ use std::{
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-pub(crate) use self::device::new_phone;
 pub use crate::{commands::ProgramTimes, world::PhoneSpec};
 use crate::{
     adb::{self, ServedPhone},
