@@ -123,7 +123,7 @@ impl Process<'_> {
 
     /// Says what is wrong with a file; the exit code 1.
     pub async fn complain_of(&self, path: &str, errno: Errno) -> Ending {
-        self.complain(format_args!("{path}: {errno}")).await
+        self.complain(format!("{path}: {errno}")).await
     }
 
     /// A path from the working directory.
