@@ -8,4 +8,5 @@ pub mod adb;
 pub mod device;
 pub mod fs;
 pub mod handset;
+pub mod server;
 pub mod shell;
