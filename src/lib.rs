@@ -2,8 +2,10 @@
 //! run on phones through adb, and everything that happened can be read back.
 
 pub mod adb;
+pub mod cli;
 pub mod flow;
 pub mod http;
 pub mod media;
 pub mod settings;
 pub mod store;
+pub mod telemetry;
