@@ -25,7 +25,7 @@ pub(super) async fn finish(tx: &mut Transaction, asks: &mut [Ask<Vec<Finish>, Ve
     for Ask { input, output, .. } in asks {
         let taken = input.iter().map(|finish| {
             // Taken out, so that a second end of the same attempt in one group is refused like a later one.
-            let taken = ended.remove(&finish.attempt);
+            let taken = ended.remove(&(finish.attempt, finish.lease.token.to_string()));
             if taken {
                 accepted.push(finish);
             }
@@ -47,10 +47,11 @@ pub(super) async fn finish(tx: &mut Transaction, asks: &mut [Ask<Vec<Finish>, Ve
     insert_uses(tx, &uses.collect::<Vec<_>>()).await
 }
 
+/// Ends those that live under the lease given; answers them with their tokens.
 async fn end_attempts(
     tx: &mut Transaction,
     finishes: impl Iterator<Item = &Finish>,
-) -> Result<HashSet<AttemptId>, Fault> {
+) -> Result<HashSet<(AttemptId, String)>, Fault> {
     let rows = finishes
         .filter(|finish| tx.is_current(&finish.lease))
         .map(|finish| {
@@ -69,7 +70,9 @@ async fn end_attempts(
         .bind(to_json(&rows)?)
         .fetch_all(&mut tx.conn)
         .await?;
-    rows.iter().map(|row| get(row, "id").map(AttemptId)).collect()
+    rows.iter()
+        .map(|row| Ok((AttemptId(get(row, "id")?), get(row, "token")?)))
+        .collect()
 }
 
 /// Those that would go on although somebody has asked to stop them.

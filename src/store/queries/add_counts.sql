@@ -2,7 +2,7 @@
 -- refuse the negative changes that an upsert offers for insertion.
 INSERT OR IGNORE INTO task_count (script_name, source, status, failure_reason, n)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, 0 FROM json_each(?1);
-UPDATE task_count SET n = n + change.n
+UPDATE task_count SET n = task_count.n + change.n
 FROM (SELECT value ->> 0 AS script_name, value ->> 1 AS source, value ->> 2 AS status, value ->> 3 AS failure_reason,
              value ->> 4 AS n
       FROM json_each(?1)) AS change

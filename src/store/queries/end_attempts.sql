@@ -6,4 +6,4 @@ FROM (SELECT value ->> 0 AS id, value ->> 1 AS task_id, value ->> 2 AS epoch, va
       FROM json_each(?1)) AS ending
 WHERE attempt.id = ending.id AND attempt.task_id = ending.task_id AND attempt.epoch = ending.epoch
   AND attempt.token = ending.token AND attempt.finished_at IS NULL
-RETURNING id
+RETURNING id, attempt.token
