@@ -20,7 +20,10 @@ pub(super) struct ServerClient {
 
 impl ServerClient {
     pub(super) fn new(address: &str, limits: &AdbLimits) -> Self {
-        Self { address: address.into(), slots: Arc::new(Semaphore::new(limits.calls_per_server)) }
+        Self {
+            address: address.into(),
+            slots: Arc::new(Semaphore::new(limits.calls_per_server)),
+        }
     }
 
     /// `host:port`
@@ -55,9 +58,13 @@ impl ServerClient {
     }
 
     pub(super) async fn dial(&self) -> Result<TcpStream, AdbError> {
-        let stream = TcpStream::connect(&*self.address).await.map_err(|error| AdbError::unreachable(&error))?;
+        let stream = TcpStream::connect(&*self.address)
+            .await
+            .map_err(|error| AdbError::unreachable(&error))?;
         // Requests are smaller than a segment and each waits for its answer.
-        stream.set_nodelay(true).map_err(|error| AdbError::unreachable(&error))?;
+        stream
+            .set_nodelay(true)
+            .map_err(|error| AdbError::unreachable(&error))?;
         Ok(stream)
     }
 }
@@ -72,13 +79,20 @@ pub(super) struct Transport {
 
 impl Transport {
     pub(super) fn new(server: ServerClient, adb_serial: &str) -> Self {
-        Self { server, adb_serial: adb_serial.to_owned(), shell_v2: OnceCell::new() }
+        Self {
+            server,
+            adb_serial: adb_serial.to_owned(),
+            shell_v2: OnceCell::new(),
+        }
     }
 
     /// Runs a command line of the phone's shell.
     pub(super) async fn shell(&self, line: &str, limit: usize) -> Result<ShellOutput, AdbError> {
         if self.has_shell_v2().await? {
-            let stream = self.server.open(&self.adb_serial, &format!("shell,v2,raw:{line}")).await?;
+            let stream = self
+                .server
+                .open(&self.adb_serial, &format!("shell,v2,raw:{line}"))
+                .await?;
             shell::read_v2(stream, limit).await
         } else {
             let line = shell::marked_for_v1(line);
@@ -95,7 +109,10 @@ impl Transport {
         }
         let stream = self.server.open(&self.adb_serial, &format!("exec:{line}")).await?;
         let stdout = shell::read_to_end(stream, limit).await?;
-        Ok(ShellOutput { stdout, ..ShellOutput::default() })
+        Ok(ShellOutput {
+            stdout,
+            ..ShellOutput::default()
+        })
     }
 
     /// Asked once for each time that the phone appears.
@@ -114,7 +131,9 @@ pub(super) async fn within<T>(
     deadline: Duration,
     call: impl Future<Output = Result<T, AdbError>>,
 ) -> Result<T, AdbError> {
-    tokio::time::timeout(deadline, call).await.unwrap_or(Err(AdbError::TimedOut(deadline)))
+    tokio::time::timeout(deadline, call)
+        .await
+        .unwrap_or(Err(AdbError::TimedOut(deadline)))
 }
 
 #[cfg(test)]
@@ -138,7 +157,14 @@ mod tests {
 
         let output = transport(&server).shell("ls", 1_000).await.unwrap();
 
-        assert_eq!(output, ShellOutput { stdout: b"out".to_vec(), stderr: b"err".to_vec(), code: 2 });
+        assert_eq!(
+            output,
+            ShellOutput {
+                stdout: b"out".to_vec(),
+                stderr: b"err".to_vec(),
+                code: 2
+            }
+        );
     }
 
     #[tokio::test]
@@ -189,7 +215,10 @@ mod tests {
     async fn nobody_at_the_address_is_unreachable() {
         let gone = FakeServer::start(Answer::unexpected).await.stop().await;
 
-        let error = ServerClient::new(&gone, &AdbLimits::default()).ask("host:version").await.unwrap_err();
+        let error = ServerClient::new(&gone, &AdbLimits::default())
+            .ask("host:version")
+            .await
+            .unwrap_err();
 
         assert!(matches!(error, AdbError::Unreachable(_)), "{error:?}");
     }
@@ -220,7 +249,10 @@ mod tests {
         for _ in 0..20 {
             let calls = (0..50).map(|_| within(DEADLINE, transport.shell("ls", 1_000)));
             let ended = futures_util::future::join_all(calls).await;
-            assert!(ended.iter().all(|end| matches!(end, Err(AdbError::TimedOut(_)))), "{ended:?}");
+            assert!(
+                ended.iter().all(|end| matches!(end, Err(AdbError::TimedOut(_)))),
+                "{ended:?}"
+            );
         }
 
         assert_eq!(server.asked("shell,v2,raw:ls"), 1_000);

@@ -83,12 +83,26 @@ impl AdbError {
     pub(super) fn for_command(self, serial: &Serial, command: &'static str, server: &str) -> DriverError {
         let serial = serial.clone();
         match self {
-            Self::Unreachable(problem) => DriverError::ServerDown { server: server.to_owned(), problem },
-            Self::Garbage(_) => DriverError::ServerDown { server: server.to_owned(), problem: self.to_string() },
+            Self::Unreachable(problem) => DriverError::ServerDown {
+                server: server.to_owned(),
+                problem,
+            },
+            Self::Garbage(_) => DriverError::ServerDown {
+                server: server.to_owned(),
+                problem: self.to_string(),
+            },
             Self::NotReady { state, problem } => DriverError::NotReady { serial, state, problem },
-            Self::Refused(problem) => DriverError::Refused { serial, command, problem },
+            Self::Refused(problem) => DriverError::Refused {
+                serial,
+                command,
+                problem,
+            },
             Self::Lost => DriverError::Lost { serial, command },
-            Self::TooLong(_) => DriverError::Refused { serial, command, problem: self.to_string() },
+            Self::TooLong(_) => DriverError::Refused {
+                serial,
+                command,
+                problem: self.to_string(),
+            },
             Self::HostFile(problem) => DriverError::HostFile { problem },
             Self::TimedOut(after) => DriverError::TimedOut { serial, command, after },
         }
@@ -119,8 +133,14 @@ mod tests {
 
         assert_eq!(state("device 'sim-1' not found"), AdbState::Offline);
         assert_eq!(state("device offline"), AdbState::Offline);
-        assert_eq!(state("device unauthorized.\nThis adb server's $ADB_VENDOR_KEYS is not set"), AdbState::Unauthorized);
-        assert_eq!(state("device still authorizing"), AdbState::Other("device still authorizing".into()));
+        assert_eq!(
+            state("device unauthorized.\nThis adb server's $ADB_VENDOR_KEYS is not set"),
+            AdbState::Unauthorized
+        );
+        assert_eq!(
+            state("device still authorizing"),
+            AdbState::Other("device still authorizing".into())
+        );
         assert_eq!(AdbError::refusal("closed"), AdbError::Refused("closed".into()));
     }
 

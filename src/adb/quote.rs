@@ -57,7 +57,9 @@ impl CommandLine {
 
     /// A command that a person gave: each word is one argument, the program's name included.
     pub(super) fn of_words(words: &[String]) -> Self {
-        Self { text: words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ") }
+        Self {
+            text: words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "),
+        }
     }
 
     /// Adds an argument.
@@ -87,17 +89,23 @@ impl CommandLine {
 
     /// Sets a shell variable before the text so far.
     pub(super) fn with(self, name: &'static str, value: &str) -> Self {
-        Self { text: format!("{name}={}; {}", quote(value), self.text) }
+        Self {
+            text: format!("{name}={}; {}", quote(value), self.text),
+        }
     }
 
     /// This and then, when it succeeded, the other.
     pub(super) fn and(self, other: Self) -> Self {
-        Self { text: format!("{} && {}", self.text, other.text) }
+        Self {
+            text: format!("{} && {}", self.text, other.text),
+        }
     }
 
     /// This and then, however it ended, the other.
     pub(super) fn then(self, other: Self) -> Self {
-        Self { text: format!("{}; {}", self.text, other.text) }
+        Self {
+            text: format!("{}; {}", self.text, other.text),
+        }
     }
 
     /// The text to send.
@@ -109,7 +117,10 @@ impl CommandLine {
             return Err(LineError::Nul);
         }
         if self.text.len() > LINE_BYTES_MAX {
-            return Err(LineError::TooLong { bytes: self.text.len(), limit: LINE_BYTES_MAX });
+            return Err(LineError::TooLong {
+                bytes: self.text.len(),
+                limit: LINE_BYTES_MAX,
+            });
         }
         Ok(&self.text)
     }
@@ -145,25 +156,66 @@ mod tests {
     }
 
     fn host_shell_prints(words: &[String]) -> Option<Vec<u8>> {
-        let line = words.iter().fold(CommandLine::program("printf").arg("%s\\0"), |line, word| line.arg(word));
-        let output = Command::new("/bin/sh").arg("-c").arg(line.render().ok()?).output().ok()?;
+        let line = words
+            .iter()
+            .fold(CommandLine::program("printf").arg("%s\\0"), |line, word| line.arg(word));
+        let output = Command::new("/bin/sh")
+            .arg("-c")
+            .arg(line.render().ok()?)
+            .output()
+            .ok()?;
         Some(output.stdout)
     }
 
     const HOSTILE: &[&str] = &[
-        "", " ", "a b", "'", "''", "it's", "$(reboot)", "`reboot`", "; rm -rf /", "&& x", "| x", "\n", "a\nb\r\n", "\t",
-        "-n", "--", "*", "~", "!", "$HOME", "\\", "\\'", "\"", "%s", "%n", "#", "a=b", "\u{202e}abc", "😀", "ا",
+        "",
+        " ",
+        "a b",
+        "'",
+        "''",
+        "it's",
+        "$(reboot)",
+        "`reboot`",
+        "; rm -rf /",
+        "&& x",
+        "| x",
+        "\n",
+        "a\nb\r\n",
+        "\t",
+        "-n",
+        "--",
+        "*",
+        "~",
+        "!",
+        "$HOME",
+        "\\",
+        "\\'",
+        "\"",
+        "%s",
+        "%n",
+        "#",
+        "a=b",
+        "\u{202e}abc",
+        "😀",
+        "ا",
     ];
 
     #[test]
     fn hostile_words_arrive_as_they_are_in_a_real_shell() {
-        let words: Vec<String> = HOSTILE.iter().map(|word| (*word).to_owned()).chain(["x'".repeat(5_000)]).collect();
+        let words: Vec<String> = HOSTILE
+            .iter()
+            .map(|word| (*word).to_owned())
+            .chain(["x'".repeat(5_000)])
+            .collect();
         let Some(printed) = host_shell_prints(&words) else {
             println!("skipped: this host has no /bin/sh");
             return;
         };
 
-        let expected: Vec<u8> = words.iter().flat_map(|word| [word.as_bytes(), b"\0"].concat()).collect();
+        let expected: Vec<u8> = words
+            .iter()
+            .flat_map(|word| [word.as_bytes(), b"\0"].concat())
+            .collect();
         assert_eq!(printed, expected);
     }
 
@@ -190,7 +242,11 @@ mod tests {
     fn a_variable_carries_any_value_into_a_script() {
         let line = CommandLine::script("printf %s \"$V\"").with("V", "a'b $(x)\n");
 
-        let output = Command::new("/bin/sh").arg("-c").arg(line.render().unwrap()).output().unwrap();
+        let output = Command::new("/bin/sh")
+            .arg("-c")
+            .arg(line.render().unwrap())
+            .output()
+            .unwrap();
 
         assert_eq!(output.stdout, b"a'b $(x)\n");
     }

@@ -176,7 +176,11 @@ mod tests {
 
     #[test]
     fn a_copy_gets_time_for_each_mebibyte_begun() {
-        let deadlines = AdbDeadlines { copy_ms: 1_000, copy_per_mib_ms: 100, ..AdbDeadlines::default() };
+        let deadlines = AdbDeadlines {
+            copy_ms: 1_000,
+            copy_per_mib_ms: 100,
+            ..AdbDeadlines::default()
+        };
 
         assert_eq!(deadlines.copy(0), millis(1_100));
         assert_eq!(deadlines.copy(3 * 1024 * 1024 - 1), millis(1_300));

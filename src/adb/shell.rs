@@ -44,7 +44,11 @@ pub(super) async fn read_v2<S: AsyncRead + Unpin>(stream: S, limit: usize) -> Re
 /// Grows with what really comes, so that a length that lies costs no memory.
 async fn append<S: AsyncRead + Unpin>(stream: &mut S, length: usize, into: &mut Vec<u8>) -> Result<(), AdbError> {
     let wanted = u64::try_from(length).map_err(|_| AdbError::Lost)?;
-    let got = stream.take(wanted).read_to_end(into).await.map_err(|_| AdbError::Lost)?;
+    let got = stream
+        .take(wanted)
+        .read_to_end(into)
+        .await
+        .map_err(|_| AdbError::Lost)?;
     if got == length { Ok(()) } else { Err(AdbError::Lost) }
 }
 
@@ -64,15 +68,27 @@ pub(super) async fn read_v1<S: AsyncRead + Unpin>(stream: S, limit: usize) -> Re
         .rposition(|window| window == EXIT_MARKER.as_bytes())
         .ok_or(AdbError::Lost)?;
     stdout.truncate(end);
-    Ok(ShellOutput { stdout, stderr: Vec::new(), code })
+    Ok(ShellOutput {
+        stdout,
+        stderr: Vec::new(),
+        code,
+    })
 }
 
 /// Reads a bare stream to its end. Whether it is whole has to be seen from what it carries.
 pub(super) async fn read_to_end<S: AsyncRead + Unpin>(stream: S, limit: usize) -> Result<Vec<u8>, AdbError> {
     let bytes = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     let mut output = Vec::new();
-    stream.take(bytes).read_to_end(&mut output).await.map_err(|_| AdbError::Lost)?;
-    if output.len() > limit { Err(AdbError::TooLong(limit)) } else { Ok(output) }
+    stream
+        .take(bytes)
+        .read_to_end(&mut output)
+        .await
+        .map_err(|_| AdbError::Lost)?;
+    if output.len() > limit {
+        Err(AdbError::TooLong(limit))
+    } else {
+        Ok(output)
+    }
 }
 
 #[cfg(test)]
@@ -96,7 +112,14 @@ mod tests {
 
         let output = read(&bytes).await.unwrap();
 
-        assert_eq!(output, ShellOutput { stdout: b"output".to_vec(), stderr: b"err".to_vec(), code: 9 });
+        assert_eq!(
+            output,
+            ShellOutput {
+                stdout: b"output".to_vec(),
+                stderr: b"err".to_vec(),
+                code: 9
+            }
+        );
     }
 
     #[tokio::test]
@@ -114,7 +137,10 @@ mod tests {
         let huge = [&[1u8], u32::MAX.to_le_bytes().as_slice()].concat();
 
         assert_eq!(read(&huge).await, Err(AdbError::TooLong(1_000)));
-        assert_eq!(read(&[packet(1, &[b'x'; 600]), packet(2, &[b'x'; 600])].concat()).await, Err(AdbError::TooLong(1_000)));
+        assert_eq!(
+            read(&[packet(1, &[b'x'; 600]), packet(2, &[b'x'; 600])].concat()).await,
+            Err(AdbError::TooLong(1_000))
+        );
         assert_eq!(read(&packet(77, b"?")).await, Err(AdbError::Lost));
     }
 
@@ -124,7 +150,13 @@ mod tests {
 
         let output = read(b"no newline\nfarmhand-exit:7\n").await.unwrap();
         assert_eq!((output.stdout.as_slice(), output.code), (b"no newline".as_slice(), 7));
-        assert_eq!(read(b"\nfarmhand-exit:3\n fake\nfarmhand-exit:0\r\n").await.unwrap().code, 0);
+        assert_eq!(
+            read(b"\nfarmhand-exit:3\n fake\nfarmhand-exit:0\r\n")
+                .await
+                .unwrap()
+                .code,
+            0
+        );
         assert_eq!(read(b"half an out").await, Err(AdbError::Lost));
         assert_eq!(read(b"x\nfarmhand-exit:").await, Err(AdbError::Lost));
         assert_eq!(marked_for_v1("exit 3"), "(exit 3); printf '\\nfarmhand-exit:%d\\n' $?");

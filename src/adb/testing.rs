@@ -112,13 +112,21 @@ impl FakeServer {
         });
         let address = listener.local_addr().unwrap().to_string();
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        Self { address, shared, accepting }
+        Self {
+            address,
+            shared,
+            accepting,
+        }
     }
 
     /// What `host:devices` and `host:track-devices` tell from now on.
     pub(crate) fn list(&self, list: &str) {
         *self.shared.last_list.lock().unwrap() = list.to_owned();
-        self.shared.lists.lock().unwrap().retain(|tracker| tracker.send(list.to_owned()).is_ok());
+        self.shared
+            .lists
+            .lock()
+            .unwrap()
+            .retain(|tracker| tracker.send(list.to_owned()).is_ok());
     }
 
     /// The same, but trackers are not told (as server 29 does for a dropped TCP phone).
@@ -144,7 +152,9 @@ impl FakeServer {
                 changed.await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(5), closed).await.expect("connections stay open");
+        tokio::time::timeout(Duration::from_secs(5), closed)
+            .await
+            .expect("connections stay open");
     }
 
     /// Ends it and all its connections; answers its address.
@@ -194,7 +204,10 @@ async fn reply(stream: &mut TcpStream, shared: &Shared, answer: Answer) -> Optio
             return Some(true);
         }
         Answer::Fail(text) => {
-            stream.write_all(format!("FAIL{:04x}{text}", text.len()).as_bytes()).await.ok()?;
+            stream
+                .write_all(format!("FAIL{:04x}{text}", text.len()).as_bytes())
+                .await
+                .ok()?;
         }
         Answer::Raw(bytes) => stream.write_all(&[b"OKAY", bytes.as_slice()].concat()).await.ok()?,
         Answer::Garbage(bytes) => stream.write_all(&bytes).await.ok()?,
@@ -210,7 +223,10 @@ async fn reply(stream: &mut TcpStream, shared: &Shared, answer: Answer) -> Optio
             let (sender, mut lists) = mpsc::unbounded_channel();
             let first = shared.last_list.lock().unwrap().clone();
             shared.lists.lock().unwrap().push(sender);
-            stream.write_all(format!("OKAY{:04x}{first}", first.len()).as_bytes()).await.ok()?;
+            stream
+                .write_all(format!("OKAY{:04x}{first}", first.len()).as_bytes())
+                .await
+                .ok()?;
             loop {
                 let mut closed = [0u8; 1];
                 tokio::select! {
@@ -239,7 +255,14 @@ impl FakeServer {
 
 /// Answers that stay the same for each request, by name.
 pub(crate) fn table(answers: &[(&str, Answer)]) -> impl Fn(&str) -> Answer + Send + Sync + 'static {
-    let answers: HashMap<String, Answer> =
-        answers.iter().map(|(request, answer)| ((*request).to_owned(), answer.clone())).collect();
-    move |request| answers.get(request).cloned().unwrap_or_else(|| Answer::unexpected(request))
+    let answers: HashMap<String, Answer> = answers
+        .iter()
+        .map(|(request, answer)| ((*request).to_owned(), answer.clone()))
+        .collect();
+    move |request| {
+        answers
+            .get(request)
+            .cloned()
+            .unwrap_or_else(|| Answer::unexpected(request))
+    }
 }

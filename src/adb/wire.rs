@@ -18,32 +18,47 @@ pub(super) async fn request<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, t
         )));
     }
     let frame = format!("{:04x}{text}", text.len());
-    stream.write_all(frame.as_bytes()).await.map_err(|error| AdbError::unreachable(&error))?;
+    stream
+        .write_all(frame.as_bytes())
+        .await
+        .map_err(|error| AdbError::unreachable(&error))?;
     status(stream).await
 }
 
 /// Reads `OKAY` or `FAIL` with its text.
 pub(super) async fn status<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(), AdbError> {
     let mut word = [0u8; 4];
-    stream.read_exact(&mut word).await.map_err(|error| AdbError::unreachable(&error))?;
+    stream
+        .read_exact(&mut word)
+        .await
+        .map_err(|error| AdbError::unreachable(&error))?;
     match &word {
         b"OKAY" => Ok(()),
         b"FAIL" => Err(AdbError::refusal(&block(stream).await?)),
-        other => Err(AdbError::Garbage(format!("{:?} where OKAY or FAIL was expected", other.escape_ascii().to_string()))),
+        other => Err(AdbError::Garbage(format!(
+            "{:?} where OKAY or FAIL was expected",
+            other.escape_ascii().to_string()
+        ))),
     }
 }
 
 /// Reads four hexadecimal digits and that many bytes of text.
 pub(super) async fn block<S: AsyncRead + Unpin>(stream: &mut S) -> Result<String, AdbError> {
     let mut digits = [0u8; 4];
-    stream.read_exact(&mut digits).await.map_err(|error| AdbError::unreachable(&error))?;
+    stream
+        .read_exact(&mut digits)
+        .await
+        .map_err(|error| AdbError::unreachable(&error))?;
     let length = std::str::from_utf8(&digits)
         .ok()
         .filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()))
         .and_then(|text| usize::from_str_radix(text, 16).ok())
         .ok_or_else(|| AdbError::Garbage(format!("{:?} is not a length", digits.escape_ascii().to_string())))?;
     let mut body = vec![0u8; length];
-    stream.read_exact(&mut body).await.map_err(|error| AdbError::unreachable(&error))?;
+    stream
+        .read_exact(&mut body)
+        .await
+        .map_err(|error| AdbError::unreachable(&error))?;
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
@@ -70,7 +85,10 @@ mod tests {
     #[tokio::test]
     async fn okay_is_success_and_fail_carries_its_text() {
         assert_eq!(answered(b"OKAY").await, Ok(()));
-        assert_eq!(answered(b"FAIL0006closed").await, Err(AdbError::Refused("closed".into())));
+        assert_eq!(
+            answered(b"FAIL0006closed").await,
+            Err(AdbError::Refused("closed".into()))
+        );
     }
 
     #[tokio::test]
@@ -78,7 +96,10 @@ mod tests {
         assert!(matches!(answered(b"HTTP/1.1 400").await, Err(AdbError::Garbage(_))));
         assert!(matches!(answered(b"FAILzzzz").await, Err(AdbError::Garbage(_))));
         assert!(matches!(answered(b"FAIL+00f").await, Err(AdbError::Garbage(_))));
-        assert!(matches!(answered(b"FAIL00ffshort").await, Err(AdbError::Unreachable(_))));
+        assert!(matches!(
+            answered(b"FAIL00ffshort").await,
+            Err(AdbError::Unreachable(_))
+        ));
         assert!(matches!(answered(b"OK").await, Err(AdbError::Unreachable(_))));
         assert!(matches!(answered(b"").await, Err(AdbError::Unreachable(_))));
     }
