@@ -1,7 +1,6 @@
 //! A scripted adb server for this room's tests.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -31,6 +30,16 @@ pub(crate) enum Answer {
     Trickle(Vec<u8>),
     /// `OKAY`, then what the channel of [`FakeServer::lists`] brings, as blocks.
     Lists,
+    /// `OKAY` and the list as a block.
+    CurrentList,
+    /// `OKAY` and this text as a block, after the list became this one.
+    Connect { text: String, list: String },
+    /// `OKAY`, then the phone's end of the file protocol: takes one file, notes `SEND path bytes` as a request.
+    TakeFile,
+    /// The same, but it refuses the file with this text.
+    RefuseFile(String),
+    /// `OKAY`, then it gives this file.
+    GiveFile(Vec<u8>),
     /// Nothing, but the connection stays open.
     Hang,
     /// It hangs up.
@@ -83,9 +92,20 @@ struct Shared {
     script: Box<Script>,
     requests: Mutex<Vec<String>>,
     open: AtomicUsize,
+    most_open: AtomicUsize,
     changed: Notify,
     lists: Mutex<Vec<mpsc::UnboundedSender<String>>>,
     last_list: Mutex<String>,
+}
+
+impl Shared {
+    fn show(&self, list: &str) {
+        *self.last_list.lock().unwrap() = list.to_owned();
+        self.lists
+            .lock()
+            .unwrap()
+            .retain(|tracker| tracker.send(list.to_owned()).is_ok());
+    }
 }
 
 /// The server.
@@ -106,6 +126,7 @@ impl FakeServer {
             script: Box::new(script),
             requests: Mutex::default(),
             open: AtomicUsize::new(0),
+            most_open: AtomicUsize::new(0),
             changed: Notify::new(),
             lists: Mutex::default(),
             last_list: Mutex::default(),
@@ -142,6 +163,11 @@ impl FakeServer {
         self.requests().iter().filter(|seen| *seen == request).count()
     }
 
+    /// The most connections that were open at once.
+    pub(crate) fn most_open(&self) -> usize {
+        self.shared.most_open.load(Ordering::SeqCst)
+    }
+
     pub(crate) async fn wait_until_no_connection_is_open(&self) {
         let closed = async {
             loop {
@@ -170,7 +196,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let shared = Arc::clone(&shared);
-        shared.open.fetch_add(1, Ordering::SeqCst);
+        let open = shared.open.fetch_add(1, Ordering::SeqCst) + 1;
+        shared.most_open.fetch_max(open, Ordering::SeqCst);
         while connections.try_join_next().is_some() {}
         connections.spawn(async move {
             converse(stream, &shared).await;
@@ -238,6 +265,46 @@ async fn reply(stream: &mut TcpStream, shared: &Shared, answer: Answer) -> Optio
                 }
             }
         }
+        Answer::CurrentList => {
+            let list = shared.last_list.lock().unwrap().clone();
+            stream
+                .write_all(format!("OKAY{:04x}{list}", list.len()).as_bytes())
+                .await
+                .ok()?;
+        }
+        Answer::Connect { text, list } => {
+            shared.show(&list);
+            stream
+                .write_all(format!("OKAY{:04x}{text}", text.len()).as_bytes())
+                .await
+                .ok()?;
+        }
+        Answer::TakeFile => {
+            stream.write_all(b"OKAY").await.ok()?;
+            take_file(stream, shared).await?;
+            stream.write_all(b"OKAY\0\0\0\0").await.ok()?;
+        }
+        Answer::RefuseFile(text) => {
+            stream.write_all(b"OKAY").await.ok()?;
+            take_file(stream, shared).await?;
+            let length = u32::try_from(text.len()).unwrap().to_le_bytes();
+            stream
+                .write_all(&[b"FAIL", length.as_slice(), text.as_bytes()].concat())
+                .await
+                .ok()?;
+        }
+        Answer::GiveFile(bytes) => {
+            stream.write_all(b"OKAY").await.ok()?;
+            assert_eq!(sync_chunk(stream).await?.0, *b"RECV");
+            for chunk in bytes.chunks(64 * 1024) {
+                let length = u32::try_from(chunk.len()).unwrap().to_le_bytes();
+                stream
+                    .write_all(&[b"DATA", length.as_slice(), chunk].concat())
+                    .await
+                    .ok()?;
+            }
+            stream.write_all(b"DONE\0\0\0\0").await.ok()?;
+        }
         Answer::Hang => {
             let _ = stream.read_u8().await;
         }
@@ -246,23 +313,27 @@ async fn reply(stream: &mut TcpStream, shared: &Shared, answer: Answer) -> Optio
     Some(false)
 }
 
-impl FakeServer {
-    /// What the list is now, for scripts that answer `host:devices`.
-    pub(crate) fn current_list(&self) -> String {
-        self.shared.last_list.lock().unwrap().clone()
-    }
+async fn sync_chunk(stream: &mut TcpStream) -> Option<([u8; 4], Vec<u8>)> {
+    let mut id = [0u8; 4];
+    stream.read_exact(&mut id).await.ok()?;
+    let length = usize::try_from(stream.read_u32_le().await.ok()?).unwrap();
+    let mut payload = vec![0u8; if &id == b"DONE" { 0 } else { length }];
+    stream.read_exact(&mut payload).await.ok()?;
+    Some((id, payload))
 }
 
-/// Answers that stay the same for each request, by name.
-pub(crate) fn table(answers: &[(&str, Answer)]) -> impl Fn(&str) -> Answer + Send + Sync + 'static {
-    let answers: HashMap<String, Answer> = answers
-        .iter()
-        .map(|(request, answer)| ((*request).to_owned(), answer.clone()))
-        .collect();
-    move |request| {
-        answers
-            .get(request)
-            .cloned()
-            .unwrap_or_else(|| Answer::unexpected(request))
+async fn take_file(stream: &mut TcpStream, shared: &Shared) -> Option<()> {
+    let (id, path) = sync_chunk(stream).await?;
+    assert_eq!(id, *b"SEND");
+    let mut bytes = 0;
+    loop {
+        let (id, payload) = sync_chunk(stream).await?;
+        if &id == b"DONE" {
+            break;
+        }
+        bytes += payload.len();
     }
+    let note = format!("SEND {} {bytes}", String::from_utf8(path).unwrap());
+    shared.requests.lock().unwrap().push(note);
+    Some(())
 }
