@@ -1,0 +1,260 @@
+//! Faults that a phone can be given: the eighteen kinds of the control API, what they need and how long they last.
+
+use serde_json::{Value, json};
+
+use super::{WorldError, clock::Millis};
+use crate::device::Link;
+
+/// All kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FaultKind {
+    /// Refuses connections.
+    Offline,
+    /// Does not trust the host.
+    Unauthorized,
+    /// Connections stay, nothing is answered.
+    Hang,
+    /// Every answer comes `ms` later.
+    Slow,
+    /// Closes every connection once.
+    DropConnection,
+    /// The dump is not a hierarchy.
+    GarbageHierarchy,
+    /// The dump has more than 8,000 nodes.
+    HugeHierarchy,
+    /// "could not get idle state"
+    NoIdle,
+    /// A dialog with `text` lies over every app; once dismissed it comes again when an app is started.
+    Popup,
+    /// The social apps (or `app`) ask for a verification that only a person can give.
+    Challenge,
+    /// The social apps (or `app`) show their login form.
+    LoggedOut,
+    /// Uploads fail at their end; the draft is kept.
+    UploadFails,
+    /// Uploads take `ms`.
+    UploadSlow,
+    /// The next publish or follow crashes the app, `when` = `before` or `after` the effect; `now` = at once.
+    AppCrash,
+    /// The next publish takes effect but the app reports an error.
+    PublishAckLost,
+    /// Restarts.
+    Reboot,
+    /// No space left.
+    StorageFull,
+    /// The social apps (or `app`) are not there.
+    AppNotInstalled,
+}
+
+const KINDS: [(FaultKind, &str); 18] = [
+    (FaultKind::Offline, "offline"),
+    (FaultKind::Unauthorized, "unauthorized"),
+    (FaultKind::Hang, "hang"),
+    (FaultKind::Slow, "slow"),
+    (FaultKind::DropConnection, "drop_connection"),
+    (FaultKind::GarbageHierarchy, "garbage_hierarchy"),
+    (FaultKind::HugeHierarchy, "huge_hierarchy"),
+    (FaultKind::NoIdle, "no_idle"),
+    (FaultKind::Popup, "popup"),
+    (FaultKind::Challenge, "challenge"),
+    (FaultKind::LoggedOut, "logged_out"),
+    (FaultKind::UploadFails, "upload_fails"),
+    (FaultKind::UploadSlow, "upload_slow"),
+    (FaultKind::AppCrash, "app_crash"),
+    (FaultKind::PublishAckLost, "publish_ack_lost"),
+    (FaultKind::Reboot, "reboot"),
+    (FaultKind::StorageFull, "storage_full"),
+    (FaultKind::AppNotInstalled, "app_not_installed"),
+];
+
+impl FaultKind {
+    /// From its name in the control API.
+    pub fn parse(name: &str) -> Result<Self, WorldError> {
+        let hit = KINDS.iter().find(|(_, known)| *known == name);
+        hit.map(|(kind, _)| *kind)
+            .ok_or_else(|| WorldError::UnknownFault { kind: name.to_owned() })
+    }
+
+    /// Its name in the control API.
+    pub fn name(self) -> &'static str {
+        KINDS
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or("", |(_, name)| name)
+    }
+
+    /// All names, for messages.
+    pub fn names() -> String {
+        KINDS.map(|(_, name)| name).join(", ")
+    }
+
+    /// Every kind.
+    pub fn all() -> impl Iterator<Item = Self> {
+        KINDS.into_iter().map(|(kind, _)| kind)
+    }
+
+    /// Whether it waits for one event and is over then.
+    fn once(self) -> bool {
+        matches!(self, Self::AppCrash | Self::PublishAckLost)
+    }
+}
+
+/// When a crash comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CrashMoment {
+    /// Nothing has taken effect.
+    #[default]
+    Before,
+    /// It took effect, the app could not say so.
+    After,
+}
+
+/// A fault that waits or lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Which.
+    pub kind: FaultKind,
+    /// `ms`, for those that have it.
+    pub ms: Millis,
+    /// `text` of a popup.
+    pub text: String,
+    /// `app` if it concerns only one: a package.
+    pub package: Option<String>,
+    /// `when` of a crash.
+    pub moment: CrashMoment,
+    /// `now` of a crash.
+    pub at_once: bool,
+}
+
+impl Fault {
+    /// Checks a fault's parameters.
+    pub fn parse(kind: &str, params: &Value) -> Result<Self, WorldError> {
+        let kind = FaultKind::parse(kind)?;
+        let bad = |field, wanted| WorldError::BadParameter {
+            kind: kind.name(),
+            field,
+            wanted,
+        };
+        let ms = match params.get("ms") {
+            Some(ms) => ms
+                .as_u64()
+                .ok_or_else(|| bad("ms", "a number of milliseconds, 0 or more"))?,
+            None if matches!(kind, FaultKind::Slow | FaultKind::UploadSlow) => {
+                return Err(bad("ms", "a number of milliseconds, 0 or more"));
+            }
+            None => 0,
+        };
+        let text = match params.get("text") {
+            Some(text) => text.as_str().ok_or_else(|| bad("text", "a string"))?.to_owned(),
+            None => "How do you like this app so far?".to_owned(),
+        };
+        let package = match params.get("app").and_then(Value::as_str) {
+            Some(app) => Some(
+                super::Network::parse(app)
+                    .ok_or_else(|| WorldError::UnknownApp { app: app.to_owned() })?
+                    .package()
+                    .to_owned(),
+            ),
+            None => None,
+        };
+        let moment = match params.get("when").map(Value::as_str) {
+            None | Some(Some("before")) => CrashMoment::Before,
+            Some(Some("after")) => CrashMoment::After,
+            Some(_) => return Err(bad("when", "`before` or `after`")),
+        };
+        let at_once = params.get("now").and_then(Value::as_bool).unwrap_or(false);
+        Ok(Self {
+            kind,
+            ms,
+            text,
+            package,
+            moment,
+            at_once,
+        })
+    }
+
+    /// For `GET /phone/{serial}`.
+    pub fn describe(&self) -> Value {
+        let mut fault = json!({ "kind": self.kind.name() });
+        if let Some(fields) = fault.as_object_mut() {
+            if matches!(self.kind, FaultKind::Slow | FaultKind::UploadSlow) {
+                fields.insert("ms".into(), json!(self.ms));
+            }
+            if self.kind == FaultKind::Popup {
+                fields.insert("text".into(), json!(self.text));
+            }
+            if self.kind == FaultKind::AppCrash {
+                let when = if self.moment == CrashMoment::Before {
+                    "before"
+                } else {
+                    "after"
+                };
+                fields.insert("when".into(), json!(when));
+            }
+            if let Some(package) = &self.package {
+                fields.insert("app".into(), json!(package));
+            }
+        }
+        fault
+    }
+}
+
+/// A phone's faults.
+#[derive(Debug, Default)]
+pub struct Faults {
+    active: Vec<Fault>,
+}
+
+impl Faults {
+    /// Adds one. A lasting kind replaces its former; of the others each waits for its own event.
+    pub fn set(&mut self, fault: Fault) {
+        if !fault.kind.once() {
+            self.end(fault.kind);
+        }
+        self.active.push(fault);
+    }
+
+    /// Ends a kind; `false` when there was none.
+    pub fn end(&mut self, kind: FaultKind) -> bool {
+        let before = self.active.len();
+        self.active.retain(|fault| fault.kind != kind);
+        self.active.len() != before
+    }
+
+    /// The fault of that kind, if there is one.
+    pub fn get(&self, kind: FaultKind) -> Option<&Fault> {
+        self.active.iter().find(|fault| fault.kind == kind)
+    }
+
+    /// Whether a fault of that kind concerns a package.
+    pub fn concerns(&self, kind: FaultKind, package: &str) -> bool {
+        let is_social = super::Network::ALL.iter().any(|network| network.package() == package);
+        self.get(kind)
+            .is_some_and(|fault| fault.package.as_deref().map_or(is_social, |only| only == package))
+    }
+
+    /// Takes the oldest that waits for this event.
+    pub fn take(&mut self, kind: FaultKind, package: &str) -> Option<Fault> {
+        let place = self
+            .active
+            .iter()
+            .position(|fault| fault.kind == kind && fault.package.as_deref().is_none_or(|only| only == package))?;
+        Some(self.active.remove(place))
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Fault> {
+        self.active.iter()
+    }
+
+    /// What they make of the link; `drops` stays.
+    pub fn link(&self, drops: u64) -> Link {
+        Link {
+            offline: self.get(FaultKind::Offline).is_some(),
+            unauthorized: self.get(FaultKind::Unauthorized).is_some(),
+            hang: self.get(FaultKind::Hang).is_some(),
+            slow_ms: self.get(FaultKind::Slow).map_or(0, |fault| fault.ms),
+            drops,
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! One simulated phone: its state behind a lock, its files, its link.
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    hash::{Hash, Hasher},
+    sync::{Arc, Mutex, Weak},
+};
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::{
+    Network, PhoneSpec, PhoneState, World, WorldError,
+    clock::Millis,
+    fault::{Fault, FaultKind},
+    ledger::Deed,
+    lock,
+    schedule::{Due, Event},
+    social::{Social, canonical_name},
+    state::Desk,
+    system::{BOOT_MS_MIN, new_boot_id},
+};
+use crate::{
+    apps::{Front, Window, gallery, kit, launcher, node::Node, overlay, settings, social},
+    device::{Frame, Link},
+    fs::Filesystem,
+    render,
+};
+
+/// One simulated phone.
+#[derive(Debug)]
+pub struct Phone {
+    serial: String,
+    world: Arc<World>,
+    me: Weak<Self>,
+    files: Arc<Filesystem>,
+    state: Mutex<PhoneState>,
+    link: watch::Sender<Link>,
+}
+
+impl Phone {
+    /// Makes a phone, logs its accounts in and switches it on. Accounts of unknown apps or with impossible names are
+    /// left out; [`Phone::login`] says why.
+    pub fn new(world: Arc<World>, spec: PhoneSpec) -> Arc<Self> {
+        let accounts = spec.accounts.clone();
+        let phone = Arc::new_cyclic(|me| Self {
+            serial: spec.serial.clone(),
+            world,
+            me: me.clone(),
+            files: Arc::new(Filesystem::default()),
+            state: Mutex::new(PhoneState::new(spec)),
+            link: watch::Sender::new(Link::default()),
+        });
+        phone.world.enroll(&phone);
+        for (app, account) in accounts.iter().rev() {
+            phone.place_account(app, account);
+        }
+        phone
+    }
+
+    /// `ro.serialno`
+    pub fn serial_number(&self) -> &str {
+        &self.serial
+    }
+
+    /// The phone's files.
+    pub fn files(&self) -> Arc<Filesystem> {
+        Arc::clone(&self.files)
+    }
+
+    /// The world it lives in.
+    pub fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    /// How the connection does, now and from now on.
+    pub fn watch_link(&self) -> watch::Receiver<Link> {
+        self.world.settle();
+        self.link.subscribe()
+    }
+
+    /// What a person does on the phone: logs in. The account becomes the app's current one, and the fault
+    /// `logged_out` ends. `app` is `tiktok`, `instagram` or a package.
+    pub fn login(&self, app: &str, account: &str) -> Result<(), WorldError> {
+        let network = Network::parse(app).ok_or_else(|| WorldError::UnknownApp { app: app.to_owned() })?;
+        let name = canonical_name(account);
+        if self.world.social().person(network, &name).is_none() {
+            return Err(WorldError::BadAccount {
+                account: account.to_owned(),
+            });
+        }
+        self.with(|desk| desk.sign_in(network, &name));
+        Ok(())
+    }
+
+    /// Gives the phone a fault: `kind` and its parameters as in the control API.
+    pub fn set_fault(&self, kind: &str, params: &Value) -> Result<(), WorldError> {
+        let fault = Fault::parse(kind, params)?;
+        match fault.kind {
+            FaultKind::Reboot => self.begin_reboot(),
+            FaultKind::DropConnection => self.with(|desk| desk.state.drops += 1),
+            _ => self.with(|desk| desk.begin_fault(fault)),
+        }
+        Ok(())
+    }
+
+    /// Ends a fault; `false` when the phone did not have it.
+    pub fn clear_fault(&self, kind: &str) -> Result<bool, WorldError> {
+        let kind = FaultKind::parse(kind)?;
+        Ok(self.with(|desk| desk.end_fault(kind)))
+    }
+
+    /// Ends all faults.
+    pub fn clear_all_faults(&self) {
+        self.with(|desk| {
+            for kind in FaultKind::all() {
+                desk.end_fault(kind);
+            }
+        });
+    }
+
+    /// Works on the phone: what fell due is applied first, the link is told afterwards.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Desk<'_>) -> R) -> R {
+        self.world.settle();
+        let mut state = lock(&self.state);
+        self.at_desk(&mut state, self.world.clock.now(), work)
+    }
+
+    fn at_desk<R>(&self, state: &mut PhoneState, now: Millis, work: impl FnOnce(&mut Desk<'_>) -> R) -> R {
+        for app in state.social.values_mut() {
+            app.expire(now);
+        }
+        let mut desk = Desk {
+            state,
+            world: &self.world,
+            me: &self.me,
+            files: &self.files,
+            now,
+            crashing: false,
+        };
+        let answer = work(&mut desk);
+        let mut link = state.faults.link(state.drops);
+        link.offline |= state.booting;
+        self.link.send_if_modified(|old| {
+            let changed = *old != link;
+            *old = link;
+            changed
+        });
+        answer
+    }
+
+    /// An event of this phone has fallen due (called by the world alone).
+    pub(crate) fn fall_due(&self, due: &Due) {
+        let mut state = lock(&self.state);
+        self.at_desk(&mut state, due.at, |desk| match due.event {
+            Event::UploadEnds(number) => desk.finish_upload(number),
+            Event::BootEnds(number) if number == desk.state.boots => desk.finish_boot(),
+            Event::BootEnds(_) => {}
+        });
+    }
+
+    /// The link drops, everything that runs ends, unfinished uploads are lost; back after the boot time.
+    pub(crate) fn begin_reboot(&self) {
+        self.with(|desk| {
+            let deed = Deed {
+                app: String::new(),
+                account: String::new(),
+                kind: "reboot",
+                detail: json!({}),
+            };
+            desk.world.record(desk.now, &self.serial, deed);
+            for network in Network::ALL {
+                desk.kill(network);
+            }
+            let state = &mut *desk.state;
+            state.settings = None;
+            state.gallery = None;
+            state.others.clear();
+            state.dialogs.clear();
+            state.toast = None;
+            state.blur();
+            state.front = Front::Launcher;
+            state.previous = None;
+            state.booting = true;
+            state.boots += 1;
+            state.drops += 1;
+            let back = desk.now + state.spec.boot_ms.max(BOOT_MS_MIN);
+            self.world.plan(back, self.me.clone(), Event::BootEnds(state.boots));
+        });
+    }
+
+    /// The windows that show now, the lowest first; `None` while the screen is dark.
+    pub(crate) fn windows(&self) -> Option<Vec<Window>> {
+        self.with(|desk| {
+            let dark = desk.state.booting || !desk.state.system.awake;
+            (!dark).then(|| windows(desk.state, &desk.world.social(), desk.now))
+        })
+    }
+
+    /// Draws the screen, or takes it from the world's small store of drawn screens.
+    pub(crate) fn draw(&self) -> Frame {
+        let windows = self.windows();
+        let clock = self
+            .world
+            .clock
+            .timestamp(self.world.clock.now())
+            .strftime("%H:%M")
+            .to_string();
+        let level = self.with(|desk| desk.state.system.battery_level);
+        let mut hasher = DefaultHasher::new();
+        (&windows, &clock, level).hash(&mut hasher);
+        let roots: Option<Vec<&Node>> = windows
+            .as_ref()
+            .map(|windows| windows.iter().map(|window| &window.root).collect());
+        self.world.frames.get_or_draw(hasher.finish(), || match &roots {
+            Some(roots) => render::screen(roots, &clock, level),
+            None => render::dark(),
+        })
+    }
+
+    fn place_account(&self, app: &str, account: &str) {
+        let Some(network) = Network::parse(app) else { return };
+        let name = canonical_name(account);
+        if self.world.social().person(network, &name).is_none() {
+            return;
+        }
+        self.world.social().join(network, &name);
+        self.with(|desk| {
+            let data = desk.data(network);
+            data.accounts.insert(0, name.clone());
+            data.current = Some(name);
+        });
+    }
+}
+
+/// The windows of a state, the lowest first.
+pub(crate) fn windows(state: &PhoneState, social: &Social, now: Millis) -> Vec<Window> {
+    let mut windows = match &state.front {
+        Front::Launcher => vec![launcher::window(state)],
+        Front::Settings => state.settings.iter().map(|app| settings::window(app, state)).collect(),
+        Front::Gallery => state.gallery.iter().map(|app| gallery::window(app, state)).collect(),
+        Front::Social(network) => {
+            let app = state.social.get(network);
+            app.map(|app| social::windows(app, state, social, now))
+                .unwrap_or_default()
+        }
+        Front::Other(package) => vec![plain(package)],
+    };
+    if windows.is_empty() {
+        windows.push(launcher::window(state));
+    }
+    if let Some(app) = windows.last().cloned() {
+        windows.extend(overlay::windows(state, &app, now));
+    }
+    windows
+}
+
+/// An app that nothing is known of.
+fn plain(package: &str) -> Window {
+    let name = launcher::label_of(package);
+    let place = crate::apps::node::Rect::at(90, 1_000, 900, 100);
+    Window::new(
+        package,
+        format!("{package}/.MainActivity"),
+        kit::decor(kit::label(place, name).id("title").centred()),
+    )
+}
+
+impl Desk<'_> {
+    fn begin_fault(&mut self, fault: Fault) {
+        match fault.kind {
+            FaultKind::AppCrash if fault.at_once => {
+                for network in Network::ALL {
+                    let concerned = fault.package.as_deref().is_none_or(|only| only == network.package());
+                    if concerned && self.state.social.contains_key(&network) {
+                        self.crash(network);
+                    }
+                }
+                return;
+            }
+            FaultKind::Popup => self.state.popup_open = true,
+            FaultKind::StorageFull => self.files.set_full(true),
+            _ => {}
+        }
+        let kind = fault.kind;
+        self.state.faults.set(fault);
+        if kind == FaultKind::AppNotInstalled {
+            for network in Network::ALL {
+                if !self.state.is_installed(network.package()) {
+                    self.kill(network);
+                }
+            }
+        }
+    }
+
+    fn end_fault(&mut self, kind: FaultKind) -> bool {
+        match kind {
+            FaultKind::Popup => self.state.popup_open = false,
+            FaultKind::StorageFull => self.files.set_full(false),
+            _ => {}
+        }
+        self.state.faults.end(kind)
+    }
+
+    fn finish_boot(&mut self) {
+        self.state.booting = false;
+        self.state.system.boot_id = new_boot_id();
+        self.state.system.awake = true;
+        self.state.system.locked = true;
+        self.state.log("I", "SystemServer", "boot completed");
+    }
+}
