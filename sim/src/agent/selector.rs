@@ -51,8 +51,11 @@ enum Comparison {
     Matches(Regex),
 }
 
+/// Makes a comparison with a text; `None` when the text is no pattern.
+type Compare = fn(&str) -> Option<Comparison>;
+
 /// Name in JSON, bit of the mask, what it compares, and how.
-const TEXTS: [(&str, u64, Field, fn(&str) -> Option<Comparison>); 14] = [
+const TEXTS: [(&str, u64, Field, Compare); 14] = [
     ("text", 0x1, Field::Text, equal),
     ("textContains", 0x2, Field::Text, contains),
     ("textMatches", 0x4, Field::Text, matches),

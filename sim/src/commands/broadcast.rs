@@ -16,7 +16,6 @@ const ADB_IME: &str = "com.android.adbkeyboard/.AdbIME";
 const FROM_SHELL: u32 = 0x40_0000;
 
 const KEY_ENTER: u32 = 66;
-const KEY_ESCAPE: u32 = 111;
 
 /// Sends a broadcast and prints what came back.
 pub(super) fn run(phone: &Programs, arguments: &mut Arguments<'_>) -> Answer {
@@ -74,10 +73,8 @@ fn adb_keyboard(phone: &Programs, action: &str, intent: &Intent) -> bool {
             handset.key(KEY_ENTER);
             true
         }
-        "ADB_KEYBOARD_HIDE" => {
-            handset.key(KEY_ESCAPE);
-            true
-        }
+        // It has no window of its own that could be hidden.
+        "ADB_KEYBOARD_HIDE" => true,
         _ => false,
     }
 }

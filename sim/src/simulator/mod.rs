@@ -19,7 +19,7 @@ use crate::{
     adb::{self, ServedPhone},
     control::Control,
     device::Device,
-    server::{self, Served},
+    server::{self, FixedList, Served},
     world::World,
 };
 
@@ -250,7 +250,7 @@ async fn listen(options: SimulatorOptions) -> Result<(Listening, Ports), SimErro
         devices.push(device);
     }
     let port = options.server_port.unwrap_or(0);
-    let server = server::serve(devices, loopback(port)).await;
+    let server = server::serve(Arc::new(FixedList::new(devices)), loopback(port)).await;
     let server = server.map_err(|source| bind_error("the adb server's protocol".to_owned(), port, source))?;
     let port = options.control_port;
     let control = Control::start(world.clone(), port);

@@ -13,7 +13,7 @@ import uiautomator2
 def check_adbutils(device):
     yield "state", device.get_state() == "device"
     yield "properties", device.prop.model != "" and device.getprop("ro.build.version.sdk").isdigit()
-    yield "exit codes", device.shell2("exit 7").returncode == 7
+    yield "exit codes", device.shell2("(exit 7)").returncode == 7
     yield "window size", tuple(device.window_size()) == (1080, 2400)
     yield "packages", "com.zhiliaoapp.musically" in device.list_packages()
     yield "package info", device.app_info("com.instagram.android").version_name != ""

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use farmhand_sim::simulator::{Simulator, SimulatorOptions};
+use farmhand_sim::simulator::{PhoneSpec, Simulator, SimulatorOptions};
 
 /// How long a condition may take to come true.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,8 +46,10 @@ impl Rig {
             println!("skipped: there is no adb; install it with `apt-get install adb`");
             return None;
         }
+        // Back before the adb server looks for the phone again, 250 ms after it went; its next look is 10 s later.
+        let specs = SimulatorOptions::numbered_phones(phones).into_iter();
         let options = SimulatorOptions {
-            phones: SimulatorOptions::numbered_phones(phones),
+            phones: specs.map(|spec| PhoneSpec { boot_ms: 100, ..spec }).collect(),
             base_port: None,
             ..SimulatorOptions::default()
         };
