@@ -7,5 +7,6 @@ pub mod flow;
 pub mod http;
 pub mod media;
 pub mod settings;
+pub mod startup;
 pub mod store;
 pub mod telemetry;

@@ -4,10 +4,15 @@
 
 mod account;
 mod client;
+mod demo;
 mod device;
+mod doctor;
+mod key;
 mod license;
 mod material;
 mod output;
+mod serve;
+mod sim;
 mod task;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -26,6 +31,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the controller with simulated phones; nothing needs installing
+    Demo(serve::Serve),
+    /// Run the controller
+    Serve(serve::Serve),
+    /// Simulate phones for a real adb
+    Sim(sim::Sim),
     /// Create, list, stop and retry tasks of a running controller
     #[command(subcommand)]
     Task(task::TaskCommand),
@@ -40,6 +51,11 @@ enum Command {
     Material(material::MaterialCommand),
     /// Show the plan
     License(Remote),
+    /// Manage API keys in the database of this host
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Check adb, devices, database and settings, and say how to mend them
+    Doctor(doctor::Doctor),
 }
 
 /// How to reach a running controller.
@@ -109,11 +125,16 @@ pub fn run() -> ExitCode {
 
 fn dispatch(command: Command) -> Result<(), CliError> {
     match command {
+        Command::Demo(serve) => demo::run(&serve),
+        Command::Serve(serve) => serve::run(&serve),
+        Command::Sim(sim) => sim::run(&sim),
         Command::Task(command) => task::run(command),
         Command::Device(command) => device::run(command),
         Command::Account(command) => account::run(command),
         Command::Material(command) => material::run(command),
         Command::License(remote) => license::run(&remote),
+        Command::Key(command) => key::run(command),
+        Command::Doctor(doctor) => doctor::run(&doctor),
     }
 }
 

@@ -69,7 +69,8 @@ impl Settings {
         for (key, value) in overrides {
             layers = layers.set_override(*key, value.as_str()).map_err(unreadable)?;
         }
-        let layers = layers.build().map_err(unreadable)?;
+        let mut layers = layers.build().map_err(unreadable)?;
+        take_kind(&known.cache, &mut layers.cache);
         refuse_unknown(&known.cache, &layers.cache)?;
         let all = Config::builder()
             .add_source(known)
@@ -86,7 +87,7 @@ impl Settings {
             let key = key.to_owned();
             Err(SettingsError::Invalid { key, problem })
         };
-        if self.retry.delay.0 > self.retry.delay.1 {
+        if self.retry.delay.is_sorted_by(|from, to| from > to) {
             return invalid(
                 "retry.delay",
                 "the first number must not be above the second".to_owned(),
@@ -121,6 +122,31 @@ impl Settings {
             );
         }
         Ok(())
+    }
+}
+
+/// Environment variables are texts: those that stand where the defaults have a list or a number become one. (The
+/// config crate's own parsing would also turn the name `007` into a number.)
+fn take_kind(known: &Value, given: &mut Value) {
+    match (&known.kind, &mut given.kind) {
+        (ValueKind::Table(known), ValueKind::Table(given)) => {
+            let template = known.values().find(|value| matches!(value.kind, ValueKind::Table(_)));
+            for (name, value) in given {
+                if let Some(known) = known.get(name).or(template) {
+                    take_kind(known, value);
+                }
+            }
+        }
+        (ValueKind::Array(_), ValueKind::String(text)) => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            given.kind = ValueKind::Array(parts.map(Value::from).collect());
+        }
+        (ValueKind::I64(_), ValueKind::String(text)) => {
+            if let Ok(number) = text.trim().parse() {
+                given.kind = ValueKind::I64(number);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -174,6 +200,8 @@ fn unknown<'a>(full: &str, path: &str, name: &str, known: impl Iterator<Item = &
 mod tests {
     use std::collections::HashMap;
 
+    use farmhand_actors::domain::ScriptName;
+
     use super::*;
 
     fn load(toml: &str, env: &[(&str, &str)]) -> Result<Settings, SettingsError> {
@@ -193,7 +221,7 @@ mod tests {
         assert_eq!(settings.database.url, "sqlite://data/farmhand.db");
         assert_eq!(settings.adb.servers, ["127.0.0.1:5037"]);
         assert!(settings.adb.start_server && settings.limits.enabled);
-        assert_eq!(settings.retry.delay, (5, 60));
+        assert_eq!(settings.retry.delay, [5, 60]);
     }
 
     #[test]
@@ -227,10 +255,11 @@ mod tests {
         )
         .unwrap();
 
+        let follow = ScriptName::parse("follow").unwrap();
         assert_eq!(settings.http.port, 1234);
         assert_eq!(settings.adb.servers, ["127.0.0.1:6000", "10.0.0.2:5037"]);
-        assert_eq!(settings.limits.scripts["follow"].per_day, 7);
-        assert_eq!(settings.limits.scripts["follow"].per_hour, 60);
+        assert_eq!(settings.limits.scripts[&follow].per_day, Some(7));
+        assert_eq!(settings.limits.scripts[&follow].per_hour, Some(60));
     }
 
     #[test]
@@ -248,7 +277,7 @@ mod tests {
             ("[retry]\ndelay = [60, 5]", "retry.delay"),
             ("[scheduler]\ntime_zone = \"Mars/Base\"", "scheduler.time_zone"),
             ("[database]\nurl = \"mysql://x\"", "database.url"),
-            ("[limits.follow]\nper_hour = -1", "per_hour"),
+            ("[limits.follow]\nper_hour = -1", "limits"),
             ("[auth]\nmode = \"password\"", "auth.mode"),
             ("devices = [{ serial = \"a\", adress = \"b\" }]", "devices"),
         ] {
