@@ -146,7 +146,9 @@ impl Js {
     fn evaluate(&self, shown_by: &str, code: &str) -> Result<String, ScriptError> {
         let code = Value::from(code).to_string();
         let script = format!("{shown_by}((function () {{ 'use strict'; return eval({code}); }})())");
-        let text = self.guarded(|ctx| ctx.eval::<Option<String>, _>(script))?.unwrap_or_default();
+        let text = self
+            .guarded(|ctx| ctx.eval::<Option<String>, _>(script))?
+            .unwrap_or_default();
         if text.len() > MAX_RESULT {
             return Err(ScriptError::TooLarge(text.len()));
         }

@@ -44,7 +44,9 @@ fn globals_live_on_and_locals_do_not() {
 fn a_scope_gives_back_what_it_covered() {
     let js = js();
     js.enter(&[("A".into(), "outer".into())]).unwrap();
-    let covered = js.enter(&[("A".into(), "inner".into()), ("B".into(), "b".into())]).unwrap();
+    let covered = js
+        .enter(&[("A".into(), "inner".into()), ("B".into(), "b".into())])
+        .unwrap();
     assert_eq!(js.interpolate("${A}${B}").unwrap(), "innerb");
 
     js.leave(covered).unwrap();
@@ -55,7 +57,15 @@ fn a_scope_gives_back_what_it_covered() {
 #[test]
 fn scripts_have_no_files_no_network_and_no_timers() {
     let js = js();
-    for name in ["require", "fetch", "process", "std", "os", "setTimeout", "XMLHttpRequest"] {
+    for name in [
+        "require",
+        "fetch",
+        "process",
+        "std",
+        "os",
+        "setTimeout",
+        "XMLHttpRequest",
+    ] {
         assert_eq!(js.text(&format!("typeof {name}")).unwrap(), "undefined", "{name}");
     }
     let error = js.text("http.get('http://127.0.0.1/')").unwrap_err();
@@ -80,7 +90,10 @@ fn a_stop_ends_a_running_script() {
 #[test]
 fn a_script_that_eats_memory_or_stack_fails_alone() {
     let js = js();
-    assert!(js.run("const a = []; while (true) a.push('x'.repeat(1e6) + a.length)").is_err());
+    assert!(
+        js.run("const a = []; while (true) a.push('x'.repeat(1e6) + a.length)")
+            .is_err()
+    );
     assert!(js.run("(function f() { f(); })()").is_err());
     assert_eq!(js.text("1 + 1").as_deref(), Ok("2"));
 }

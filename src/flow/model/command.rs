@@ -119,4 +119,3 @@ pub enum RandomKind {
     /// A colour.
     ColorName,
 }
-

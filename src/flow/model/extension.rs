@@ -72,4 +72,3 @@ pub struct Popup {
     /// What is tapped.
     pub tap: Selector,
 }
-

@@ -206,6 +206,8 @@ pub struct OpenLink {
     pub link: Text,
     /// In a browser, even if an app knows the link.
     pub browser: bool,
+    /// In this app, whatever else knows the link.
+    pub app_id: Option<Text>,
 }
 
 /// What `addMedia` adds.
@@ -216,4 +218,3 @@ pub enum MediaItem {
     /// An expression that gives a list of media, e.g. `${media.files}`.
     Expression(Text),
 }
-

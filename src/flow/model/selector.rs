@@ -104,4 +104,3 @@ impl fmt::Display for Selector {
         f.write_str(&parts.join(", "))
     }
 }
-

@@ -22,7 +22,10 @@ pub fn fan_out(rule: &FanOut, config: &Value) -> Result<Vec<Value>, Vec<FieldErr
         return Err(vec![field_error(&field, &message)]);
     }
     if targets.len() > MAX_TARGETS {
-        let message = format!("names {} targets; at most {MAX_TARGETS} fit in one request", targets.len());
+        let message = format!(
+            "names {} targets; at most {MAX_TARGETS} fit in one request",
+            targets.len()
+        );
         return Err(vec![field_error(&field, &message)]);
     }
     Ok(targets.iter().map(|target| config_for(rule, config, target)).collect())

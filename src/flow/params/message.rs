@@ -43,7 +43,12 @@ fn what_is_wrong(kind: &Kind, error: &ValidationError<'_>) -> String {
         Kind::Type { kind } => format!("must be {}, not {got}", type_words(kind)),
         Kind::Enum { options } => {
             let words: Vec<String> = options.as_array().into_iter().flatten().map(show).collect();
-            let plain: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let plain: Vec<&str> = options
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
             let hint = error
                 .instance()
                 .as_str()

@@ -39,13 +39,12 @@ impl Schema {
         })
     }
 
-    /// Checks a config, renames aliases and fills in defaults.
-    ///
-    /// # Errors
-    /// Every fault at once.
-    pub fn validate(&self, config: &Value) -> Result<Value, Vec<FieldError>> {
+    /// Renames aliases, fills in defaults and checks the result: the config, and every fault at once.
+    #[must_use]
+    pub fn check(&self, config: &Value) -> (Value, Vec<FieldError>) {
         let Value::Object(given) = config else {
-            return Err(vec![field_error(ROOT, "must be an object, e.g. {}")]);
+            let error = field_error(ROOT, "must be an object, e.g. {}");
+            return (config.clone(), vec![error]);
         };
         let mut errors = Vec::new();
         let mut config = given.clone();
@@ -56,15 +55,16 @@ impl Schema {
             errors.extend(message::field_errors(&self.schema, &error));
         }
         self.required_when(&config, &mut errors);
-        if errors.is_empty() {
-            return Ok(config);
-        }
         errors.dedup();
-        Err(errors)
+        (config, errors)
     }
 
     fn properties(&self) -> impl Iterator<Item = (&String, &Value)> {
-        self.schema.get("properties").and_then(Value::as_object).into_iter().flatten()
+        self.schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
     }
 
     fn rename_aliases(&self, config: &mut Map<String, Value>, errors: &mut Vec<FieldError>) {
@@ -97,7 +97,12 @@ impl Schema {
             if holds && is_blank(config.get(name)) {
                 let when: Vec<String> = conditions
                     .iter()
-                    .map(|(field, _)| format!("{field} is {}", message::show(config.get(field).unwrap_or(&Value::Null))))
+                    .map(|(field, _)| {
+                        format!(
+                            "{field} is {}",
+                            message::show(config.get(field).unwrap_or(&Value::Null))
+                        )
+                    })
                     .collect();
                 let message = format!("is required when {}", when.join(" and "));
                 errors.push(field_error(&format!("{ROOT}.{name}"), &message));

@@ -131,7 +131,9 @@ mod tests {
     use super::*;
 
     fn all(text: &str) -> BTreeSet<String> {
-        (0..500).map(|seed| expand(text, &mut Chooser::new(seed, "t"))).collect()
+        (0..500)
+            .map(|seed| expand(text, &mut Chooser::new(seed, "t")))
+            .collect()
     }
 
     fn set(words: &[&str]) -> BTreeSet<String> {

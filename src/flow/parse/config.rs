@@ -22,7 +22,8 @@ impl FlowParser<'_> {
             let message = "`url` flows drive a browser; farmhand drives Android apps: use `appId`";
             self.problems.add(&url.place, "Not Supported: url", message);
         } else if config.app_id.is_none() {
-            let message = "either `url` or `appId` must be specified in the config section, e.g. `appId: com.example.app`";
+            let message =
+                "either `url` or `appId` must be specified in the config section, e.g. `appId: com.example.app`";
             self.problems.add(&place, "Config Field Required", message);
         }
         fields.text_map("properties", &mut self.problems);

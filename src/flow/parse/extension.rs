@@ -20,7 +20,11 @@ impl FlowParser<'_> {
     pub(super) fn extension(&mut self, mut fields: Fields) -> Extension {
         let problems = &mut self.problems;
         let description = fields.text("description", problems).unwrap_or_default().to_string();
-        let apps = fields.texts("apps", problems).iter().map(|app| app.to_lowercase()).collect();
+        let apps = fields
+            .texts("apps", problems)
+            .iter()
+            .map(|app| app.to_lowercase())
+            .collect();
         let commit = fields.text("commit", problems);
         let confirm = fields.text("confirm", problems);
         let extension = Extension {
@@ -136,7 +140,9 @@ impl FlowParser<'_> {
 
     fn popup(&mut self, node: &Arc<Node>) -> Option<Popup> {
         let own_map = match &node.value {
-            NodeValue::Map(entries) => entries.iter().any(|entry| matches!(entry.key.as_str(), "visible" | "tap")),
+            NodeValue::Map(entries) => entries
+                .iter()
+                .any(|entry| matches!(entry.key.as_str(), "visible" | "tap")),
             _ => false,
         };
         if !own_map {
@@ -173,7 +179,8 @@ impl FlowParser<'_> {
             let known = Permission::ALL.map(Permission::as_str);
             let hint = did_you_mean(&word, known);
             let message = format!("`{word}` is not one of {}{hint}", known.join(", "));
-            self.problems.add(&node.place, "Incorrect Format: policy.allow", message);
+            self.problems
+                .add(&node.place, "Incorrect Format: policy.allow", message);
         }
         policy.link_schemes = map
             .texts("link_schemes", &mut self.problems)

@@ -182,7 +182,10 @@ impl Fields {
         let mut texts = Vec::new();
         for entry in fields.take_rest() {
             if matches!(entry.value.value, NodeValue::Null) {
-                let message = format!("`{}` has no value; give it one, or \"\" if it is to be empty", entry.key);
+                let message = format!(
+                    "`{}` has no value; give it one, or \"\" if it is to be empty",
+                    entry.key
+                );
                 let title = format!("Environment variable has no value: {}", entry.key);
                 problems.add(&entry.place, title, message);
             } else if let Some(text) = scalar_text(&entry.value, &entry.key, problems) {
@@ -203,7 +206,10 @@ impl Fields {
             problems.add(
                 &entry.place,
                 format!("Unknown Property: {}", entry.key),
-                format!("the property `{}` of `{}` is not recognized{hint}", entry.key, self.what),
+                format!(
+                    "the property `{}` of `{}` is not recognized{hint}",
+                    entry.key, self.what
+                ),
             );
         }
     }

@@ -21,6 +21,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
+pub use self::commands::parse_spot;
 use self::{
     fields::Fields,
     sources::Sources,
@@ -106,7 +107,8 @@ impl<'s> FlowParser<'s> {
     /// Reads a file that another one includes at `place`.
     fn include(&mut self, reference: &str, place: &Place) -> Option<Arc<Flow>> {
         if reference.contains("${") {
-            let message = format!("`{reference}`: expressions do not work in file names, since files are read beforehand");
+            let message =
+                format!("`{reference}`: expressions do not work in file names, since files are read beforehand");
             self.problems.add(place, "Invalid File Path", message);
             return None;
         }
@@ -191,11 +193,16 @@ impl<'s> FlowParser<'s> {
         })
     }
 
-    fn two_documents<'d>(&mut self, documents: &'d [Arc<Node>], start: &Place) -> Option<(&'d Arc<Node>, &'d Arc<Node>)> {
+    fn two_documents<'d>(
+        &mut self,
+        documents: &'d [Arc<Node>],
+        start: &Place,
+    ) -> Option<(&'d Arc<Node>, &'d Arc<Node>)> {
         match documents {
             [config, commands] => Some((config, commands)),
             [only] if matches!(only.value, NodeValue::List(_)) => {
-                let message = "flow files must start with a config section: `appId: com.example.app`, then a line `---`";
+                let message =
+                    "flow files must start with a config section: `appId: com.example.app`, then a line `---`";
                 self.problems.add(&only.place, "Config Section Required", message);
                 None
             }
@@ -205,7 +212,8 @@ impl<'s> FlowParser<'s> {
                 None
             }
             [only] => {
-                let message = "flow files must have a list of commands after the config section: `---`, then `- launchApp`";
+                let message =
+                    "flow files must have a list of commands after the config section: `---`, then `- launchApp`";
                 self.problems.add(&only.place, "Commands Section Required", message);
                 None
             }

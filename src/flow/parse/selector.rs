@@ -25,7 +25,12 @@ impl FlowParser<'_> {
         fields.take("label");
         fields.finish(&mut self.problems);
         selector.or_else(|| {
-            incorrect(&node.place, what, "a selector with at least one property", &mut self.problems);
+            incorrect(
+                &node.place,
+                what,
+                "a selector with at least one property",
+                &mut self.problems,
+            );
             None
         })
     }
@@ -70,7 +75,11 @@ impl FlowParser<'_> {
             }
         }
         self.traits(fields, &mut found);
-        self.unsupported(fields, "css", "css selectors work in web flows only; farmhand drives Android apps");
+        self.unsupported(
+            fields,
+            "css",
+            "css selectors work in web flows only; farmhand drives Android apps",
+        );
         self.unsupported(fields, "image", "image selectors are not supported");
         self.relations(fields, &mut found);
         let mut empty = found.clone();

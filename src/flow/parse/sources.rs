@@ -58,7 +58,10 @@ impl Sources for Folder {
         let file = self.locate(path)?;
         let length = std::fs::metadata(&file).map_err(|error| format!("`{path}` cannot be read: {error}"))?;
         if length.len() > MAX_READ {
-            return Err(format!("`{path}` has {} bytes; at most {MAX_READ} are read", length.len()));
+            return Err(format!(
+                "`{path}` has {} bytes; at most {MAX_READ} are read",
+                length.len()
+            ));
         }
         std::fs::read(&file).map_err(|error| format!("`{path}` cannot be read: {error}"))
     }
@@ -70,7 +73,10 @@ impl Sources for Folder {
         if file.starts_with(&root) {
             return Ok(file);
         }
-        Err(format!("`{path}` is a link to a place outside of {}", self.root.display()))
+        Err(format!(
+            "`{path}` is a link to a place outside of {}",
+            self.root.display()
+        ))
     }
 }
 

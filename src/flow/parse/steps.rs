@@ -59,7 +59,8 @@ impl FlowParser<'_> {
             Some((key, true)) => self.finish_step(key, place, Fields::none(key, place.clone())),
             Some((key, false)) => {
                 let message = format!("the command `{key}` requires additional options: `- {key}: …`");
-                self.problems.add(place, format!("Missing Command Options: {key}"), message);
+                self.problems
+                    .add(place, format!("Missing Command Options: {key}"), message);
                 None
             }
             None => {
@@ -87,12 +88,14 @@ impl FlowParser<'_> {
         let fields = match &value.value {
             NodeValue::Null if *bare => {
                 let message = format!("`{key}:` has no options; write `- {key}`, or give it options");
-                self.problems.add(place, format!("Incorrect Command Format: {key}"), message);
+                self.problems
+                    .add(place, format!("Incorrect Command Format: {key}"), message);
                 return None;
             }
             NodeValue::Null => {
                 let message = format!("the command `{key}` requires additional options: `- {key}: …`");
-                self.problems.add(place, format!("Missing Command Options: {key}"), message);
+                self.problems
+                    .add(place, format!("Missing Command Options: {key}"), message);
                 return None;
             }
             NodeValue::List(_) if *key == "addMedia" => self.list_as_field(key, place, value),

@@ -78,7 +78,10 @@ pub enum Flag {
 pub fn find_all(query: &Query, screen: &Screen<'_>) -> Vec<usize> {
     if !query.any_of.is_empty() {
         let alternatives = query.any_of.iter().map(|alternative| find_all(alternative, screen));
-        return alternatives.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
+        return alternatives
+            .into_iter()
+            .find(|found| !found.is_empty())
+            .unwrap_or_default();
     }
     let scope = match &query.child_of {
         None => screen.all().collect(),
@@ -142,7 +145,10 @@ fn basic_rank(query: &Query, node: &UiNode) -> Option<u8> {
             .map(|(_, rank)| rank)?,
     };
     let id_holds = query.id.as_ref().is_none_or(|pattern| id_matches(pattern, &node.id));
-    let flags_hold = query.flags.iter().all(|(flag, wanted)| flag_of(*flag, node) == Some(*wanted));
+    let flags_hold = query
+        .flags
+        .iter()
+        .all(|(flag, wanted)| flag_of(*flag, node) == Some(*wanted));
     let size_holds = size_matches(query, node.bounds);
     let traits_hold = query.traits.iter().all(|shape| has_trait(*shape, node));
     (id_holds && flags_hold && size_holds && traits_hold).then_some(rank)
@@ -264,9 +270,20 @@ pub fn same_attributes(a: &UiNode, b: &UiNode) -> bool {
 pub fn same_but_place(a: &UiNode, b: &UiNode) -> bool {
     let key = |node: &UiNode| {
         (
-            (node.text.clone(), node.hint.clone(), node.description.clone(), node.id.clone()),
+            (
+                node.text.clone(),
+                node.hint.clone(),
+                node.description.clone(),
+                node.id.clone(),
+            ),
             (node.class.clone(), node.package.clone(), node.clickable, node.enabled),
-            (node.checked, node.focused, node.selected, node.scrollable, node.password),
+            (
+                node.checked,
+                node.focused,
+                node.selected,
+                node.scrollable,
+                node.password,
+            ),
         )
     };
     key(a) == key(b)

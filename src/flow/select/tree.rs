@@ -21,7 +21,10 @@ impl<'t> Screen<'t> {
         let nodes = tree.nodes.as_slice();
         let mut shown: Vec<bool> = nodes
             .iter()
-            .map(|node| node.bounds.is_some_and(|bounds| visible_share(bounds, width, height) >= MIN_VISIBLE_SHARE))
+            .map(|node| {
+                node.bounds
+                    .is_some_and(|bounds| visible_share(bounds, width, height) >= MIN_VISIBLE_SHARE)
+            })
             .collect();
         // Children come after their parents: from the back, each one lifts its parent.
         for at in (0..nodes.len()).rev() {
@@ -92,7 +95,8 @@ pub fn visible_share(bounds: Bounds, screen_width: u32, screen_height: u32) -> f
     if width <= 0.0 || height <= 0.0 {
         return 1.0;
     }
-    let overlap = |from: i32, to: i32, limit: u32| (f64::from(to).min(f64::from(limit)) - f64::from(from).max(0.0)).max(0.0);
+    let overlap =
+        |from: i32, to: i32, limit: u32| (f64::from(to).min(f64::from(limit)) - f64::from(from).max(0.0)).max(0.0);
     let across = overlap(bounds.left, bounds.right, screen_width);
     let down = overlap(bounds.top, bounds.bottom, screen_height);
     // What covers the whole screen counts as all visible, however far it sticks out.

@@ -31,7 +31,11 @@ impl FlowParser<'_> {
                 permissions.map(|permissions| Command::SetPermissions(app_id, permissions))
             }
             "openLink" => self.open_link(fields),
-            "openBrowser" => self.refuse(key, fields, "upstream has no such command any more; use `openLink` with `browser: true`"),
+            "openBrowser" => self.refuse(
+                key,
+                fields,
+                "upstream has no such command any more; use `openLink` with `browser: true`",
+            ),
             _ => return None,
         })
     }
@@ -42,7 +46,8 @@ impl FlowParser<'_> {
         // Taps through the chooser upstream; a farm's phones have their default apps set.
         fields.flag("autoVerify", problems);
         let browser = fields.flag("browser", problems).unwrap_or(false);
-        link.map(|link| Command::OpenLink(Box::new(OpenLink { link, browser })))
+        let app_id = fields.text("appId", problems);
+        link.map(|link| Command::OpenLink(Box::new(OpenLink { link, browser, app_id })))
     }
 
     fn launch_app(&mut self, fields: &mut Fields) -> Option<Command> {
@@ -87,7 +92,12 @@ impl FlowParser<'_> {
     fn argument(&mut self, entry: &Entry) -> Option<(Text, Argument)> {
         let NodeValue::Scalar { text, quoted } = &entry.value.value else {
             let what = format!("arguments.{}", entry.key);
-            incorrect(&entry.place, &what, "a text, a number, true or false", &mut self.problems);
+            incorrect(
+                &entry.place,
+                &what,
+                "a text, a number, true or false",
+                &mut self.problems,
+            );
             return None;
         };
         let argument = match text.as_str() {

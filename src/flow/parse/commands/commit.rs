@@ -22,7 +22,8 @@ pub fn check_commit(flow: &Flow, problems: &mut Problems) {
             problems.add(&start, format!("Unknown Label: farmhand.{name}"), message);
         }
         for step in steps.iter().filter(|step| step.optional) {
-            let message = format!("the step `{label}` of `farmhand.{name}` may not be optional: its failure must be seen");
+            let message =
+                format!("the step `{label}` of `farmhand.{name}` may not be optional: its failure must be seen");
             problems.add(&step.place, format!("Incorrect Format: {}", step.key), message);
         }
     }

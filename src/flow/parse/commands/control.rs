@@ -58,6 +58,10 @@ impl FlowParser<'_> {
             fields.missing("commands", &mut self.problems);
         }
         let steps = self.steps(&items?);
+        if times.is_none() && condition.is_none() {
+            let wanted = "given `times` or `while`: it would never end";
+            incorrect(&fields.place, "repeat", wanted, &mut self.problems);
+        }
         Some(Command::Repeat(Box::new(Repeat {
             times,
             condition,

@@ -33,10 +33,14 @@ impl FlowParser<'_> {
             "setLocation" => {
                 let latitude = fields.required_text("latitude", problems);
                 let longitude = fields.required_text("longitude", problems);
-                latitude.zip(longitude).map(|(lat, long)| Command::SetLocation(lat, long))
+                latitude
+                    .zip(longitude)
+                    .map(|(lat, long)| Command::SetLocation(lat, long))
             }
             "travel" => self.travel(fields),
-            "setOrientation" => fields.required_text("orientation", problems).map(Command::SetOrientation),
+            "setOrientation" => fields
+                .required_text("orientation", problems)
+                .map(Command::SetOrientation),
             "setAirplaneMode" => self.switch(fields).map(Command::AirplaneMode),
             "toggleAirplaneMode" => Some(Command::AirplaneMode(Switch::Toggle)),
             "setDarkMode" => self.switch(fields).map(Command::DarkMode),
@@ -64,7 +68,9 @@ impl FlowParser<'_> {
             fields.missing("points", &mut self.problems);
             return None;
         }
-        let speed = speed.map_or(Some(4.0), |speed| speed.parse::<f64>().ok().filter(|speed| *speed > 0.0));
+        let speed = speed.map_or(Some(4.0), |speed| {
+            speed.parse::<f64>().ok().filter(|speed| *speed > 0.0)
+        });
         let Some(speed) = speed else {
             incorrect(&fields.place, "speed", "metres per second, above 0", &mut self.problems);
             return None;
@@ -86,7 +92,9 @@ impl FlowParser<'_> {
                 items.push(MediaItem::Expression(reference));
                 continue;
             }
-            let ending = Path::new(reference.as_ref()).extension().map(|ending| ending.to_ascii_lowercase());
+            let ending = Path::new(reference.as_ref())
+                .extension()
+                .map(|ending| ending.to_ascii_lowercase());
             if !ending.is_some_and(|ending| MEDIA_ENDINGS.iter().any(|known| ending == *known)) {
                 let wanted = format!("a media file ({}), not `{reference}`", MEDIA_ENDINGS.join(", "));
                 incorrect(&node.place, "addMedia", &wanted, &mut self.problems);

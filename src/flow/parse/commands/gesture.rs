@@ -57,7 +57,12 @@ impl FlowParser<'_> {
             && !point.contains("${")
             && parse_spot(point).is_none()
         {
-            incorrect(&fields.place, "point", "`x,y` in pixels or `x%,y%` (0 to 100)", problems);
+            incorrect(
+                &fields.place,
+                "point",
+                "`x,y` in pixels or `x%,y%` (0 to 100)",
+                problems,
+            );
         }
         Some(Command::Tap(Box::new(Tap {
             touch,

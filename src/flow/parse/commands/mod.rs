@@ -11,6 +11,7 @@ mod gesture;
 mod text;
 
 pub use commit::check_commit;
+pub use gesture::parse_spot;
 
 /// The field that a scalar stands for: `tapOn: Save` is `tapOn: {text: Save}`.
 #[must_use]

@@ -21,7 +21,9 @@ impl FlowParser<'_> {
         Some(match key {
             "inputText" => fields.required_text("text", problems).map(Command::InputText),
             "eraseText" => {
-                let count = fields.whole("charactersToErase", (0, MAX_ERASE), problems).unwrap_or(50);
+                let count = fields
+                    .whole("charactersToErase", (0, MAX_ERASE), problems)
+                    .unwrap_or(50);
                 u32::try_from(count).ok().map(Command::EraseText)
             }
             "inputRandomText" => random(RandomKind::Text, fields, self),
