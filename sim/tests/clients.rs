@@ -6,6 +6,7 @@ mod support;
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 use support::{Rig, text};
@@ -15,6 +16,9 @@ const CLIENTS: [&str; 2] = ["adbutils==2.12.0", "uiautomator2==3.7.1"];
 /// A Python that has the clients, made once and kept with the other build products; `None`, with the reason printed,
 /// when it cannot be made here.
 fn python() -> Option<PathBuf> {
+    // Both tests may come here at once, and only one may make the folder.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
     let python = folder.join("bin/python");
     let has_clients = |python: &Path| {
@@ -43,15 +47,31 @@ fn python() -> Option<PathBuf> {
 }
 
 #[tokio::test]
-async fn the_python_clients_do_their_daily_work() {
+async fn the_python_clients_do_their_daily_work_behind_the_real_adb_server() {
     let Some(python) = python() else { return };
     let Some(rig) = Rig::start(1).await else { return };
 
+    check(&python, &rig, rig.port(), &rig.serial);
+
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn the_python_clients_do_their_daily_work_at_the_server_port() {
+    let Some(python) = python() else { return };
+    let Some(rig) = Rig::start(1).await else { return };
+
+    check(&python, &rig, rig.simulator().server().port(), "sim-1");
+
+    rig.stop().await;
+}
+
+fn check(python: &Path, rig: &Rig, server_port: u16, serial: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/clients.py");
     let output = Command::new(python)
         .arg(script)
-        .arg(&rig.serial)
-        .env("ANDROID_ADB_SERVER_PORT", rig.port().to_string())
+        .arg(serial)
+        .env("ANDROID_ADB_SERVER_PORT", server_port.to_string())
         .env("HOME", rig.folder())
         .output()
         .expect("python runs");
@@ -67,5 +87,4 @@ async fn the_python_clients_do_their_daily_work() {
         "{}",
         text(&output.stdout)
     );
-    rig.stop().await;
 }

@@ -52,12 +52,11 @@ pub(super) fn plain_name(path: &str) -> &str {
 }
 
 /// Names of the programs here.
-pub(super) const NAMES: [&str; 55] = [
+pub(super) const NAMES: [&str; 54] = [
     "[", "basename", "cat", "chmod", "cp", "cut", "date", "dd", "df", "dirname", "du", "echo", "env", "false", "find",
     "free", "grep", "egrep", "fgrep", "head", "hostname", "id", "kill", "killall", "ls", "md5sum", "mkdir", "mktemp",
-    "mv", "nohup", "printenv", "printf", "ps", "pwd", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "sh",
-    "sleep", "sort", "stat", "sync", "tail", "tee", "test", "timeout", "touch", "toybox", "tr", "true", "uname",
-    "uniq",
+    "mv", "nohup", "printenv", "printf", "pwd", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "sh", "sleep",
+    "sort", "stat", "sync", "tail", "tee", "test", "timeout", "touch", "toybox", "tr", "true", "uname", "uniq",
 ];
 
 /// Runs a program of this folder; `None` when there is none of that name.
@@ -100,7 +99,6 @@ pub(super) async fn run(mut process: Process<'_>) -> Option<Ending> {
         "uname" => system::uname(p).await,
         "hostname" => p.out("localhost\n").await.map(|()| 0),
         "df" => system::df(p).await,
-        "ps" => system::ps(p).await,
         "kill" | "killall" | "pkill" => system::kill(p).await,
         "free" => system::free(p).await,
         "env" | "printenv" => runner::env(p).await,

@@ -36,18 +36,32 @@ impl SimulatedPhone {
         SystemFiles::install(&*handset, &files);
         let agent = Arc::new(Agent::new(handset.clone(), files.clone()));
         let programs = Programs::new(handset, files.clone(), agent.clone(), times);
-        Ok(Arc::new(Self { serial, phone, files, system_files: SystemFiles::default(), programs, agent }))
+        Ok(Arc::new(Self {
+            serial,
+            phone,
+            files,
+            system_files: SystemFiles::default(),
+            programs,
+            agent,
+        }))
     }
 }
 
 /// The world leaves out what it cannot log in; whoever asked for it should know.
 fn check_accounts(world: &World, spec: &PhoneSpec) -> Result<(), SimError> {
     for (app, account) in &spec.accounts {
-        let known = Network::parse(app).ok_or_else(|| WorldError::UnknownApp { app: app.clone() }).and_then(|network| {
-            let person = world.social().person(network, &canonical_name(account)).is_some();
-            person.then_some(()).ok_or_else(|| WorldError::BadAccount { account: account.clone() })
-        });
-        known.map_err(|source| SimError::Account { serial: spec.serial.clone(), source })?;
+        let known = Network::parse(app)
+            .ok_or_else(|| WorldError::UnknownApp { app: app.clone() })
+            .and_then(|network| {
+                let person = world.social().person(network, &canonical_name(account)).is_some();
+                person.then_some(()).ok_or_else(|| WorldError::BadAccount {
+                    account: account.clone(),
+                })
+            });
+        known.map_err(|source| SimError::Account {
+            serial: spec.serial.clone(),
+            source,
+        })?;
     }
     Ok(())
 }
@@ -84,7 +98,11 @@ impl Device for SimulatedPhone {
         let phone = self.phone.clone();
         // Drawing takes milliseconds of CPU, which the other phones should not wait for.
         let frame = tokio::task::spawn_blocking(move || phone.frame()).await;
-        frame.unwrap_or_else(|_| Frame { width: 0, height: 0, rgba: Vec::new() })
+        frame.unwrap_or_else(|_| Frame {
+            width: 0,
+            height: 0,
+            rgba: Vec::new(),
+        })
     }
 
     async fn connect_tcp(&self, port: u16) -> Option<DuplexStream> {

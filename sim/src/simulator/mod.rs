@@ -14,7 +14,6 @@ use std::{
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-pub use crate::{commands::ProgramTimes, world::PhoneSpec};
 use crate::{
     adb::{self, ServedPhone},
     control::Control,
@@ -22,6 +21,7 @@ use crate::{
     server::{self, FixedList, Served},
     world::World,
 };
+pub use crate::{commands::ProgramTimes, world::PhoneSpec};
 
 /// The first phone's adb port when nothing else is said; outside the emulator's 5554 to 5585, which every adb server
 /// scans.
@@ -60,7 +60,9 @@ impl Default for SimulatorOptions {
 impl SimulatorOptions {
     /// `sim-1` … `sim-N`, without accounts.
     pub fn numbered_phones(count: usize) -> Vec<PhoneSpec> {
-        (1..=count).map(|number| PhoneSpec::new(format!("sim-{number}"))).collect()
+        (1..=count)
+            .map(|number| PhoneSpec::new(format!("sim-{number}")))
+            .collect()
     }
 }
 
@@ -129,14 +131,29 @@ impl Simulator {
             system.block_on(serve(options, ready, stopped));
         });
         let thread = thread.map_err(SimError::Thread)?;
-        let Listening { control, server, phones, world } = started.await.map_err(|_| SimError::Ended)??;
-        Ok(Self { control, server, phones, world, stop: Some(stop), thread: Some(thread) })
+        let Listening {
+            control,
+            server,
+            phones,
+            world,
+        } = started.await.map_err(|_| SimError::Ended)??;
+        Ok(Self {
+            control,
+            server,
+            phones,
+            world,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 
     /// The line that `farmhand sim` prints: `{"control", "server", "phones": [{"serial", "adb"}]}`.
     pub fn ready(&self) -> Value {
-        let phones: Vec<Value> =
-            self.phones.iter().map(|(serial, addr)| json!({ "serial": serial, "adb": addr.to_string() })).collect();
+        let phones: Vec<Value> = self
+            .phones
+            .iter()
+            .map(|(serial, addr)| json!({ "serial": serial, "adb": addr.to_string() }))
+            .collect();
         json!({ "control": format!("http://{}", self.control), "server": self.server.to_string(), "phones": phones })
     }
 
@@ -189,18 +206,26 @@ fn check(options: &SimulatorOptions) -> Result<(), SimError> {
     let mut seen = std::collections::BTreeSet::new();
     for phone in &options.phones {
         if !seen.insert(&phone.serial) {
-            return Err(SimError::DuplicateSerial { serial: phone.serial.clone() });
+            return Err(SimError::DuplicateSerial {
+                serial: phone.serial.clone(),
+            });
         }
     }
     let base_port = options.base_port.unwrap_or(0);
     let last = usize::from(base_port) + options.phones.len().saturating_sub(1);
     if base_port != 0 && last > usize::from(u16::MAX) {
-        return Err(SimError::PortRange { phones: options.phones.len(), base_port });
+        return Err(SimError::PortRange {
+            phones: options.phones.len(),
+            base_port,
+        });
     }
     Ok(())
 }
 
-#[expect(clippy::expect_used, reason = "actix asks for a runtime and takes no error; the message reaches the log")]
+#[expect(
+    clippy::expect_used,
+    reason = "actix asks for a runtime and takes no error; the message reaches the log"
+)]
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -244,7 +269,9 @@ async fn listen(options: SimulatorOptions) -> Result<(Listening, Ports), SimErro
             _ => 0,
         };
         let what = || format!("phone `{serial}`");
-        let phone = adb::serve(device.clone(), loopback(port)).await.map_err(|source| bind_error(what(), port, source))?;
+        let phone = adb::serve(device.clone(), loopback(port))
+            .await
+            .map_err(|source| bind_error(what(), port, source))?;
         phones.push((serial, phone.addr));
         served.push(phone);
         devices.push(device);
@@ -255,8 +282,20 @@ async fn listen(options: SimulatorOptions) -> Result<(Listening, Ports), SimErro
     let port = options.control_port;
     let control = Control::start(world.clone(), port);
     let control = control.map_err(|source| bind_error("the control API".to_owned(), port, source))?;
-    let listening = Listening { control: control.addr, server: server.addr, phones, world };
-    Ok((listening, Ports { control, server, phones: served }))
+    let listening = Listening {
+        control: control.addr,
+        server: server.addr,
+        phones,
+        world,
+    };
+    Ok((
+        listening,
+        Ports {
+            control,
+            server,
+            phones: served,
+        },
+    ))
 }
 
 fn loopback(port: u16) -> SocketAddr {
@@ -285,7 +324,12 @@ mod tests {
 
         let ready = simulator.ready();
 
-        assert!(ready["control"].as_str().expect("control").starts_with("http://127.0.0.1:"));
+        assert!(
+            ready["control"]
+                .as_str()
+                .expect("control")
+                .starts_with("http://127.0.0.1:")
+        );
         assert!(ready["server"].as_str().expect("server").starts_with("127.0.0.1:"));
         assert_eq!(ready["phones"][1]["serial"], "sim-2");
         assert_eq!(ready["phones"][1]["adb"], simulator.phones()[1].1.to_string());
@@ -300,7 +344,10 @@ mod tests {
         simulator.stop().await;
 
         for port in ports {
-            assert!(tokio::net::TcpStream::connect(port).await.is_err(), "{port} still listens");
+            assert!(
+                tokio::net::TcpStream::connect(port).await.is_err(),
+                "{port} still listens"
+            );
         }
     }
 
@@ -309,15 +356,31 @@ mod tests {
         let mut twice = free_ports(1);
         twice.phones.push(PhoneSpec::new("sim-1"));
         let error = Simulator::start(twice).await.expect_err("two of one serial");
-        assert_eq!(error.to_string(), "two phones have the serial `sim-1`; give each its own");
+        assert_eq!(
+            error.to_string(),
+            "two phones have the serial `sim-1`; give each its own"
+        );
 
-        let beyond = SimulatorOptions { base_port: Some(65_535), ..free_ports(2) };
-        assert!(matches!(Simulator::start(beyond).await, Err(SimError::PortRange { phones: 2, .. })));
+        let beyond = SimulatorOptions {
+            base_port: Some(65_535),
+            ..free_ports(2)
+        };
+        assert!(matches!(
+            Simulator::start(beyond).await,
+            Err(SimError::PortRange { phones: 2, .. })
+        ));
 
         let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = taken.local_addr().expect("its address").port();
-        let error = Simulator::start(SimulatorOptions { control_port: port, ..free_ports(1) }).await;
+        let error = Simulator::start(SimulatorOptions {
+            control_port: port,
+            ..free_ports(1)
+        })
+        .await;
         let error = error.expect_err("a port that is taken").to_string();
-        assert!(error.contains(&format!("127.0.0.1:{port} for the control API")), "{error}");
+        assert!(
+            error.contains(&format!("127.0.0.1:{port} for the control API")),
+            "{error}"
+        );
     }
 }

@@ -17,9 +17,15 @@ pub(super) struct SystemFiles {
 impl SystemFiles {
     /// Writes what never changes.
     pub(super) fn install(handset: &dyn Handset, files: &Filesystem) {
-        let wanted = handset.properties().into_iter().filter(|(name, _)| name.starts_with("ro."));
+        let wanted = handset
+            .properties()
+            .into_iter()
+            .filter(|(name, _)| name.starts_with("ro."));
         let properties: String = wanted.map(|(name, value)| format!("{name}={value}\n")).collect();
-        files.provide("/system/build.prop", format!("# begin common build properties\n{properties}"));
+        files.provide(
+            "/system/build.prop",
+            format!("# begin common build properties\n{properties}"),
+        );
         files.provide(
             "/proc/meminfo",
             "MemTotal:        7864320 kB\nMemFree:          812344 kB\nMemAvailable:    4180112 kB\n",
