@@ -99,7 +99,10 @@ impl Default for Filesystem {
 impl Filesystem {
     /// The files of a phone that has just been set up.
     pub fn new() -> Self {
-        let files = Self { tree: RwLock::default(), full: AtomicBool::new(false) };
+        let files = Self {
+            tree: RwLock::default(),
+            full: AtomicBool::new(false),
+        };
         for folder in layout::FOLDERS {
             files.provide_folder(folder);
         }
@@ -253,7 +256,10 @@ impl Filesystem {
         let skip = layout::prefix(&path).len();
         let children = tree.below(&path).filter_map(|(child, node)| {
             let name = child.get(skip..).filter(|name| !name.contains('/'))?;
-            Some(Entry { name: name.to_owned(), metadata: node.metadata(child) })
+            Some(Entry {
+                name: name.to_owned(),
+                metadata: node.metadata(child),
+            })
         });
         Ok(children.collect())
     }
@@ -363,8 +369,15 @@ impl Tree {
         if let Some(node) = self.nodes.get(path) {
             return Ok(node);
         }
-        let through_file = self.nodes.get(layout::parent(path)).is_some_and(|node| node.content.is_some());
-        let errno = if through_file { Errno::NotADirectory } else { Errno::NotFound };
+        let through_file = self
+            .nodes
+            .get(layout::parent(path))
+            .is_some_and(|node| node.content.is_some());
+        let errno = if through_file {
+            Errno::NotADirectory
+        } else {
+            Errno::NotFound
+        };
         Err(FsError::new(path, errno))
     }
 
@@ -373,7 +386,9 @@ impl Tree {
         if path.len() > MAX_PATH_BYTES || path.split('/').any(|name| name.len() > MAX_NAME_BYTES) {
             return Err(FsError::new(path, Errno::NameTooLong));
         }
-        let folder = self.lookup(layout::parent(path)).map_err(|error| FsError::new(path, error.errno))?;
+        let folder = self
+            .lookup(layout::parent(path))
+            .map_err(|error| FsError::new(path, error.errno))?;
         if folder.content.is_some() {
             return Err(FsError::new(path, Errno::NotADirectory));
         }
@@ -383,7 +398,9 @@ impl Tree {
     fn below(&self, path: &str) -> impl Iterator<Item = (&String, &Node)> {
         let prefix = layout::prefix(path);
         let range = (Bound::Excluded(prefix.clone()), Bound::Unbounded);
-        self.nodes.range::<String, _>(range).take_while(move |(name, _)| name.starts_with(&prefix))
+        self.nodes
+            .range::<String, _>(range)
+            .take_while(move |(name, _)| name.starts_with(&prefix))
     }
 
     fn insert(&mut self, path: String, content: Option<Bytes>, mode: u32) {
@@ -395,7 +412,12 @@ impl Tree {
                 (self.last_inode, mode)
             }
         };
-        let node = Node { content, mode, mtime: now_s(), inode };
+        let node = Node {
+            content,
+            mode,
+            mtime: now_s(),
+            inode,
+        };
         let old = self.nodes.insert(path, node);
         self.total_bytes = self.total_bytes.saturating_sub(old.map_or(0, |node| node.size())) + size;
     }
@@ -418,7 +440,11 @@ impl Tree {
     }
 
     fn relocate(&mut self, from: &str, to: &str) {
-        let moved: Vec<String> = self.below(from).map(|(name, _)| name.clone()).chain([from.to_owned()]).collect();
+        let moved: Vec<String> = self
+            .below(from)
+            .map(|(name, _)| name.clone())
+            .chain([from.to_owned()])
+            .collect();
         for old in moved {
             let Some(tail) = old.strip_prefix(from) else { continue };
             let new = format!("{to}{tail}");
@@ -441,7 +467,14 @@ impl Node {
             Some(ref content) => (0o100_000, content.len() as u64),
             None => (0o040_000, layout::BLOCK_BYTES),
         };
-        Metadata { mode: kind | self.mode, size, mtime: self.mtime, inode: self.inode, owner, group }
+        Metadata {
+            mode: kind | self.mode,
+            size,
+            mtime: self.mtime,
+            inode: self.inode,
+            owner,
+            group,
+        }
     }
 }
 

@@ -43,7 +43,10 @@ pub struct FixedList {
 impl FixedList {
     /// These phones.
     pub fn new(devices: Vec<Arc<dyn Device>>) -> Self {
-        Self { devices, changes: watch::Sender::new(0) }
+        Self {
+            devices,
+            changes: watch::Sender::new(0),
+        }
     }
 }
 

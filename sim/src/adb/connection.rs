@@ -61,10 +61,21 @@ async fn serve(device: Arc<dyn Device>, socket: TcpStream, link: watch::Receiver
     let mut writer = BufWriter::new(writer);
     let (incoming, mut packets) = mpsc::channel(QUEUE);
     // Reading has a task of its own because a packet that is half read must not be forgotten.
-    let read = AbortOnDropHandle::new(tokio::spawn(read_packets(BufReader::new(reader), incoming, link.clone())));
+    let read = AbortOnDropHandle::new(tokio::spawn(read_packets(
+        BufReader::new(reader),
+        incoming,
+        link.clone(),
+    )));
     let peer = shake_hands(&device, &mut packets, &mut writer, link.clone()).await?;
     let (outgoing, queue) = mpsc::channel(QUEUE);
-    let streams = Streams { device, outgoing, peer, open: HashMap::new(), last_id: 0, tasks: JoinSet::new() };
+    let streams = Streams {
+        device,
+        outgoing,
+        peer,
+        open: HashMap::new(),
+        last_id: 0,
+        tasks: JoinSet::new(),
+    };
     let mut trusted = link.clone();
     tokio::select! {
         ended = streams.run(&mut packets) => ended?,
@@ -87,7 +98,10 @@ struct Peer {
 impl Peer {
     fn new(hello: &Packet) -> Self {
         let max_payload = usize::try_from(hello.arg1.clamp(1, MAX_PAYLOAD)).unwrap_or(1);
-        Self { checked: hello.arg0 <= VERSION_WITH_CHECKSUMS, max_payload }
+        Self {
+            checked: hello.arg0 <= VERSION_WITH_CHECKSUMS,
+            max_payload,
+        }
     }
 }
 
@@ -127,7 +141,9 @@ async fn shake_hands(
         if asks {
             let token: [u8; TOKEN_BYTES] = rand::random();
             let token = Bytes::copy_from_slice(&token);
-            Packet::new(Command::Auth, AUTH_TOKEN, 0, token).write(writer, true).await?;
+            Packet::new(Command::Auth, AUTH_TOKEN, 0, token)
+                .write(writer, true)
+                .await?;
             writer.flush().await?;
         }
     }
@@ -140,13 +156,18 @@ async fn send_banner(device: &Arc<dyn Device>, writer: &mut BufWriter<OwnedWrite
         banner.product, banner.model, banner.device
     );
     // The first packet has a checksum in either version.
-    Packet::new(Command::Connect, VERSION, MAX_PAYLOAD, text).write(writer, true).await?;
+    Packet::new(Command::Connect, VERSION, MAX_PAYLOAD, text)
+        .write(writer, true)
+        .await?;
     writer.flush().await
 }
 
 async fn wait_while_hung(link: &mut watch::Receiver<Link>) -> io::Result<()> {
     // An error means that the phone is no more.
-    link.wait_for(|link| !link.hang).await.map(|_| ()).map_err(io::Error::other)
+    link.wait_for(|link| !link.hang)
+        .await
+        .map(|_| ())
+        .map_err(io::Error::other)
 }
 
 async fn read_packets(
@@ -245,7 +266,9 @@ impl Streams {
         // A window in arg1 belongs to delayed acknowledgements, which this phone does not announce.
         let acceptable = remote != 0 && packet.arg1 == 0 && self.open.len() < MAX_STREAMS;
         let name = packet.payload.strip_suffix(&[0]).unwrap_or(&packet.payload);
-        let Some(service) = services::find(name).filter(|_| acceptable) else { return self.refuse(remote).await };
+        let Some(service) = services::find(name).filter(|_| acceptable) else {
+            return self.refuse(remote).await;
+        };
         self.last_id += 1;
         let (data, data_inbox) = mpsc::channel(STREAM_QUEUE);
         let (ready, ready_inbox) = mpsc::channel(STREAM_QUEUE);
@@ -259,7 +282,15 @@ impl Streams {
             ready: ready_inbox,
             closed: closed.clone(),
         };
-        self.open.insert(self.last_id, Open { remote, data, ready, _closed: closed.drop_guard() });
+        self.open.insert(
+            self.last_id,
+            Open {
+                remote,
+                data,
+                ready,
+                _closed: closed.drop_guard(),
+            },
+        );
         self.tasks.spawn(stream::run(end, self.device.clone(), service));
         Ok(())
     }

@@ -24,7 +24,11 @@ pub(super) fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
 
 /// Takes a port without listening: connections are refused, and nobody else gets it.
 fn reserve(addr: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if addr.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     Ok(socket)

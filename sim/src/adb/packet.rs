@@ -47,7 +47,12 @@ pub(super) struct Packet {
 
 impl Packet {
     pub fn new(command: Command, arg0: u32, arg1: u32, payload: impl Into<Bytes>) -> Self {
-        Self { command, arg0, arg1, payload: payload.into() }
+        Self {
+            command,
+            arg0,
+            arg1,
+            payload: payload.into(),
+        }
     }
 
     /// Reads a packet, and says whether its checksum holds; `None` for one with a command that nobody knows, which a
@@ -68,12 +73,25 @@ impl Packet {
         reader.read_exact(&mut payload).await?;
         let sound = sum(&payload) == checksum;
         let command = COMMANDS.iter().find(|(_, name)| u32::from_le_bytes(*name) == code);
-        Ok(command.map(|&(command, _)| (Self { command, arg0, arg1, payload: payload.into() }, sound)))
+        Ok(command.map(|&(command, _)| {
+            (
+                Self {
+                    command,
+                    arg0,
+                    arg1,
+                    payload: payload.into(),
+                },
+                sound,
+            )
+        }))
     }
 
     /// Writes the packet, with a checksum if the peer wants them.
     pub async fn write(&self, writer: &mut (impl AsyncWrite + Unpin), checked: bool) -> io::Result<()> {
-        let name = COMMANDS.iter().find(|(command, _)| *command == self.command).map_or(*b"CLSE", |&(_, name)| name);
+        let name = COMMANDS
+            .iter()
+            .find(|(command, _)| *command == self.command)
+            .map_or(*b"CLSE", |&(_, name)| name);
         let code = u32::from_le_bytes(name);
         let length = u32::try_from(self.payload.len()).map_err(|_| invalid("payload too long"))?;
         let checksum = if checked { sum(&self.payload) } else { 0 };
@@ -87,7 +105,9 @@ impl Packet {
 }
 
 fn sum(payload: &[u8]) -> u32 {
-    payload.iter().fold(0, |sum: u32, &byte| sum.wrapping_add(u32::from(byte)))
+    payload
+        .iter()
+        .fold(0, |sum: u32, &byte| sum.wrapping_add(u32::from(byte)))
 }
 
 pub(super) fn invalid(what: &str) -> io::Error {
@@ -107,15 +127,24 @@ mod tests {
             packet.write(&mut wire, checked).await.unwrap();
 
             assert_eq!(wire.len(), 324);
-            assert_eq!(u32::from_le_bytes(wire[16..20].try_into().unwrap()), if checked { 76_500 } else { 0 });
-            assert_eq!(Packet::read(&mut wire.as_slice()).await.unwrap(), Some((packet, checked)));
+            assert_eq!(
+                u32::from_le_bytes(wire[16..20].try_into().unwrap()),
+                if checked { 76_500 } else { 0 }
+            );
+            assert_eq!(
+                Packet::read(&mut wire.as_slice()).await.unwrap(),
+                Some((packet, checked))
+            );
         }
     }
 
     #[tokio::test]
     async fn broken_headers_are_refused_and_unknown_commands_are_passed_over() {
         let mut wire = Vec::new();
-        Packet::new(Command::Okay, 1, 2, "x").write(&mut wire, false).await.unwrap();
+        Packet::new(Command::Okay, 1, 2, "x")
+            .write(&mut wire, false)
+            .await
+            .unwrap();
         let mut broken = wire.clone();
         broken[20] ^= 1;
         assert!(Packet::read(&mut broken.as_slice()).await.is_err(), "magic");

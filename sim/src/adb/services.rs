@@ -20,7 +20,10 @@ pub(crate) enum Service {
     /// A command, or a shell that reads commands when there is none.
     Shell { command: String, protocol: shell::Protocol },
     /// One of Android's services, by arguments that need no quoting (`abb:`, `abb_exec:`).
-    Binder { arguments: Vec<String>, protocol: shell::Protocol },
+    Binder {
+        arguments: Vec<String>,
+        protocol: shell::Protocol,
+    },
     /// Files.
     Sync,
     /// The screen's pixels.
@@ -44,9 +47,18 @@ pub(crate) fn find(name: &[u8]) -> Option<Service> {
         "sync" => Some(Service::Sync),
         "framebuffer" => Some(Service::Framebuffer),
         "tcp" => rest.parse().ok().map(Service::Port),
-        "exec" => Some(Service::Shell { command: rest.to_owned(), protocol: shell::Protocol::Raw }),
-        "abb" => Some(Service::Binder { arguments: binder_arguments(rest), protocol: shell::Protocol::Packets }),
-        "abb_exec" => Some(Service::Binder { arguments: binder_arguments(rest), protocol: shell::Protocol::Raw }),
+        "exec" => Some(Service::Shell {
+            command: rest.to_owned(),
+            protocol: shell::Protocol::Raw,
+        }),
+        "abb" => Some(Service::Binder {
+            arguments: binder_arguments(rest),
+            protocol: shell::Protocol::Packets,
+        }),
+        "abb_exec" => Some(Service::Binder {
+            arguments: binder_arguments(rest),
+            protocol: shell::Protocol::Raw,
+        }),
         "reboot" => Some(Service::Reboot),
         "root" => words("adbd cannot run as root in production builds\n"),
         "unroot" => words("adbd not running as root\n"),
@@ -60,9 +72,14 @@ pub(crate) fn find(name: &[u8]) -> Option<Service> {
         "enable-verity" => words("verity cannot be disabled/enabled - USER build\n"),
         "reverse" => words(&reverse(rest)),
         _ => {
-            let options = kind.strip_prefix("shell").filter(|options| options.is_empty() || options.starts_with(','))?;
+            let options = kind
+                .strip_prefix("shell")
+                .filter(|options| options.is_empty() || options.starts_with(','))?;
             let protocol = shell::Protocol::of_options(options, rest);
-            Some(Service::Shell { command: rest.to_owned(), protocol })
+            Some(Service::Shell {
+                command: rest.to_owned(),
+                protocol,
+            })
         }
     }
 }

@@ -74,13 +74,24 @@ pub(super) async fn run(mut end: HostEnd, device: Arc<dyn Device>, service: Serv
 impl HostEnd {
     /// Queues a packet; `None` when the connection is gone.
     async fn send(&self, command: Command, payload: Bytes) -> Option<()> {
-        self.outgoing.send(Packet::new(command, self.local, self.remote, payload)).await.ok()
+        self.outgoing
+            .send(Packet::new(command, self.local, self.remote, payload))
+            .await
+            .ok()
     }
 
     /// Carries bytes until one side ends; whether that was the host.
     async fn carry(&mut self, pipe: DuplexStream) -> bool {
         let (reader, writer) = tokio::io::split(pipe);
-        let Self { local, remote, max_payload, outgoing, data, ready, closed } = self;
+        let Self {
+            local,
+            remote,
+            max_payload,
+            outgoing,
+            data,
+            ready,
+            closed,
+        } = self;
         let packet = |command, payload| Packet::new(command, *local, *remote, payload);
         tokio::select! {
             () = bring(writer, data, closed, outgoing, &packet) => true,

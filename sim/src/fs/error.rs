@@ -14,7 +14,10 @@ pub struct FsError {
 
 impl FsError {
     pub(super) fn new(path: &str, errno: Errno) -> Self {
-        Self { path: path.to_owned(), errno }
+        Self {
+            path: path.to_owned(),
+            errno,
+        }
     }
 }
 

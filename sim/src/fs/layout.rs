@@ -51,10 +51,16 @@ pub(super) const FOLDERS: &[&str] = &[
 
 pub(super) const FILES: &[(&str, &str)] = &[
     (NULL_DEVICE, ""),
-    ("/proc/version", "Linux version 5.10.198-android13-4 (build@host) (clang 14.0.7) #1 SMP PREEMPT\n"),
+    (
+        "/proc/version",
+        "Linux version 5.10.198-android13-4 (build@host) (clang 14.0.7) #1 SMP PREEMPT\n",
+    ),
     ("/system/bin/sh", "\u{7f}ELF"),
     ("/system/bin/toybox", "\u{7f}ELF"),
-    ("/system/etc/hosts", "127.0.0.1       localhost\n::1             ip6-localhost\n"),
+    (
+        "/system/etc/hosts",
+        "127.0.0.1       localhost\n::1             ip6-localhost\n",
+    ),
 ];
 
 /// Absolute, without `.`, `..`, doubled or trailing slashes; the names of shared storage are made one.
@@ -71,7 +77,10 @@ pub(super) fn normalize(path: &str) -> String {
     }
     let plain = format!("/{}", parts.join("/"));
     for link in SHARED_STORAGE_LINKS {
-        if let Some(tail) = plain.strip_prefix(link).filter(|tail| tail.is_empty() || tail.starts_with('/')) {
+        if let Some(tail) = plain
+            .strip_prefix(link)
+            .filter(|tail| tail.is_empty() || tail.starts_with('/'))
+        {
             return format!("{SHARED_STORAGE}{tail}");
         }
     }
@@ -88,14 +97,22 @@ pub(super) fn parent(path: &str) -> &str {
 
 /// The path itself and all folders above it, from the root down.
 pub(super) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
-    let inner = path.char_indices().skip(1).filter(|&(_, c)| c == '/').map(|(index, _)| index);
+    let inner = path
+        .char_indices()
+        .skip(1)
+        .filter(|&(_, c)| c == '/')
+        .map(|(index, _)| index);
     let whole = std::iter::once(path.len()).filter(|&length| length > 1);
     std::iter::once("/").chain(inner.chain(whole).filter_map(|end| path.get(..end)))
 }
 
 /// What the paths below a folder begin with.
 pub(super) fn prefix(path: &str) -> String {
-    if path == "/" { "/".to_owned() } else { format!("{path}/") }
+    if path == "/" {
+        "/".to_owned()
+    } else {
+        format!("{path}/")
+    }
 }
 
 pub(super) fn is_null(path: &str) -> bool {
@@ -107,7 +124,9 @@ pub(super) fn check_write(path: &str) -> Result<(), Errno> {
     if is_below(path, SHARED_STORAGE) || is_below(path, SHELL_FOLDER) || is_null(path) {
         return Ok(());
     }
-    let guarded = ["/data", "/storage", "/mnt", "/proc", "/sys", "/dev", "/config", "/cache"];
+    let guarded = [
+        "/data", "/storage", "/mnt", "/proc", "/sys", "/dev", "/config", "/cache",
+    ];
     if guarded.iter().any(|folder| is_at_or_below(path, folder)) || path == SHARED_STORAGE {
         return Err(Errno::PermissionDenied);
     }
@@ -125,12 +144,24 @@ pub(super) fn check_remove(path: &str) -> Result<(), Errno> {
 /// May this be opened or looked at?
 pub(super) fn check_read(path: &str) -> Result<(), Errno> {
     let private = ["/data/data", "/data/user", "/data/system"];
-    if private.iter().any(|folder| is_below(path, folder)) { Err(Errno::PermissionDenied) } else { Ok(()) }
+    if private.iter().any(|folder| is_below(path, folder)) {
+        Err(Errno::PermissionDenied)
+    } else {
+        Ok(())
+    }
 }
 
 /// May this folder be listed?
 pub(super) fn check_list(path: &str) -> Result<(), Errno> {
-    let closed = ["/data", "/data/app", "/data/data", "/data/local", "/data/system", "/data/user", "/storage/emulated"];
+    let closed = [
+        "/data",
+        "/data/app",
+        "/data/data",
+        "/data/local",
+        "/data/system",
+        "/data/user",
+        "/storage/emulated",
+    ];
     if closed.contains(&path) {
         return Err(Errno::PermissionDenied);
     }

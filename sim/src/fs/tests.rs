@@ -19,7 +19,10 @@ fn the_system_is_read_only_and_foreign_data_is_closed() {
     assert_eq!(files.write("/data/x", "").unwrap_err().errno, Errno::PermissionDenied);
     assert_eq!(files.list("/data/data").unwrap_err().errno, Errno::PermissionDenied);
     assert_eq!(files.remove_all("/sdcard").unwrap_err().errno, Errno::PermissionDenied);
-    assert_eq!(files.remove_all("/data/local/tmp").unwrap_err().errno, Errno::PermissionDenied);
+    assert_eq!(
+        files.remove_all("/data/local/tmp").unwrap_err().errno,
+        Errno::PermissionDenied
+    );
 }
 
 #[test]
@@ -28,7 +31,10 @@ fn a_full_phone_takes_nothing_but_still_deletes() {
     files.write("/sdcard/a", "1").unwrap();
     files.set_full(true);
 
-    assert_eq!(files.write("/sdcard/b", "1").unwrap_err().to_string(), "/storage/emulated/0/b: No space left on device");
+    assert_eq!(
+        files.write("/sdcard/b", "1").unwrap_err().to_string(),
+        "/storage/emulated/0/b: No space left on device"
+    );
     assert_eq!(files.append("/sdcard/a", b"2").unwrap_err().errno, Errno::NoSpace);
     assert_eq!(files.mkdir("/sdcard/d").unwrap_err().errno, Errno::NoSpace);
     files.remove("/sdcard/a").unwrap();
@@ -64,8 +70,17 @@ fn a_folder_moves_with_all_that_is_in_it() {
 
     assert_eq!(files.read("/data/local/tmp/c/b/f").unwrap(), "x");
     assert!(!files.exists("/sdcard/a"));
-    assert_eq!(files.rename("/data/local/tmp/c", "/data/local/tmp/c/d").unwrap_err().errno, Errno::InvalidArgument);
-    assert_eq!(files.rename("/sdcard/none", "/sdcard/x").unwrap_err().errno, Errno::NotFound);
+    assert_eq!(
+        files
+            .rename("/data/local/tmp/c", "/data/local/tmp/c/d")
+            .unwrap_err()
+            .errno,
+        Errno::InvalidArgument
+    );
+    assert_eq!(
+        files.rename("/sdcard/none", "/sdcard/x").unwrap_err().errno,
+        Errno::NotFound
+    );
 }
 
 #[test]
@@ -93,7 +108,13 @@ fn a_path_through_a_file_or_a_missing_folder_is_refused() {
     assert_eq!(files.write("/sdcard/f/g", "").unwrap_err().errno, Errno::NotADirectory);
     assert_eq!(files.write("/sdcard/no/g", "").unwrap_err().errno, Errno::NotFound);
     assert_eq!(files.mkdirs("/sdcard/f/g").unwrap_err().errno, Errno::NotADirectory);
-    assert_eq!(files.write(&format!("/sdcard/{}", "n".repeat(256)), "").unwrap_err().errno, Errno::NameTooLong);
+    assert_eq!(
+        files
+            .write(&format!("/sdcard/{}", "n".repeat(256)), "")
+            .unwrap_err()
+            .errno,
+        Errno::NameTooLong
+    );
     assert_eq!(files.write("/sdcard", "").unwrap_err().errno, Errno::PermissionDenied);
 }
 
@@ -112,5 +133,8 @@ fn md5_is_that_of_the_content() {
     let files = Filesystem::new();
     files.provide("/system/build.prop", "hello\n");
 
-    assert_eq!(files.md5("/system/build.prop").unwrap(), "b1946ac92492d2347c6235b4d2611184");
+    assert_eq!(
+        files.md5("/system/build.prop").unwrap(),
+        "b1946ac92492d2347c6235b4d2611184"
+    );
 }

@@ -79,7 +79,11 @@ struct Memory {
 
 impl Board {
     pub fn new(list: Arc<dyn DeviceList>) -> Self {
-        Self { list, changes: watch::Sender::new(0), memory: Mutex::default() }
+        Self {
+            list,
+            changes: watch::Sender::new(0),
+            memory: Mutex::default(),
+        }
     }
 
     /// Changes whenever a phone's state or the list does.
@@ -92,8 +96,12 @@ impl Board {
         loop {
             let mut list = self.list.changes();
             self.bump();
-            let mut waits: FuturesUnordered<_> =
-                self.list.devices().into_iter().map(|device| self.next_change(device.serial().to_owned(), device.link())).collect();
+            let mut waits: FuturesUnordered<_> = self
+                .list
+                .devices()
+                .into_iter()
+                .map(|device| self.next_change(device.serial().to_owned(), device.link()))
+                .collect();
             loop {
                 tokio::select! {
                     Some(changed) = waits.next() => {
@@ -116,7 +124,11 @@ impl Board {
     }
 
     /// Waits for one change of a link and tells of it; `None` when the phone is no more.
-    async fn next_change(&self, serial: String, mut link: watch::Receiver<Link>) -> Option<(String, watch::Receiver<Link>)> {
+    async fn next_change(
+        &self,
+        serial: String,
+        mut link: watch::Receiver<Link>,
+    ) -> Option<(String, watch::Receiver<Link>)> {
         let drops = link.borrow().drops;
         link.changed().await.ok()?;
         let dropped = link.borrow().drops != drops;
@@ -146,8 +158,16 @@ impl Board {
                 let next = memory.transport_ids.len() as u64 + 1;
                 let transport_id = *memory.transport_ids.entry(device.serial().to_owned()).or_insert(next);
                 let state = State::of(&device.link().borrow());
-                let state = if memory.away.contains(device.serial()) { State::Offline } else { state };
-                Entry { device, state, transport_id }
+                let state = if memory.away.contains(device.serial()) {
+                    State::Offline
+                } else {
+                    state
+                };
+                Entry {
+                    device,
+                    state,
+                    transport_id,
+                }
             })
             .collect()
     }
@@ -188,7 +208,11 @@ impl Board {
     pub fn text(&self, long: bool) -> String {
         let mut text = String::new();
         for entry in self.entries() {
-            let line = if long { long_line(&entry) } else { format!("{}\t{}\n", entry.device.serial(), entry.state.word()) };
+            let line = if long {
+                long_line(&entry)
+            } else {
+                format!("{}\t{}\n", entry.device.serial(), entry.state.word())
+            };
             if text.len() + line.len() > MAX_LIST_BYTES {
                 break;
             }
@@ -206,8 +230,17 @@ fn long_line(entry: &Entry) -> String {
     let mut line = format!("{:<22} {}", entry.device.serial(), entry.state.word());
     if entry.state == State::Device {
         let banner = entry.device.banner();
-        let model: String =
-            banner.model.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+        let model: String = banner
+            .model
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+                    c
+                } else {
+                    '_'
+                }
+            })
+            .collect();
         line += &format!(" product:{} model:{model} device:{}", banner.product, banner.device);
     }
     line + &format!(" transport_id:{}\n", entry.transport_id)

@@ -64,7 +64,10 @@ fn parse<'a>(board: &Board, text: &'a str) -> Option<(Selector, &'a str)> {
         let service = rest.strip_prefix(entry.device.serial())?.strip_prefix(':')?;
         Some((Selector::Serial(entry.device.serial().to_owned()), service))
     });
-    known.or_else(|| rest.split_once(':').map(|(serial, service)| (Selector::Serial(serial.to_owned()), service)))
+    known.or_else(|| {
+        rest.split_once(':')
+            .map(|(serial, service)| (Selector::Serial(serial.to_owned()), service))
+    })
 }
 
 async fn answer(board: &Arc<Board>, socket: &mut TcpStream, selector: Selector, service: &str) -> io::Result<Next> {
@@ -135,10 +138,14 @@ fn inform(board: &Board, selector: &Selector, service: &str) -> Result<String, S
         "connect" => Ok(format!("already connected to {argument}")),
         "disconnect" if argument.is_empty() => Ok("disconnected everything".to_owned()),
         "disconnect" => Ok(format!("disconnected {argument}")),
-        "reconnect" => board.select(selector).map(|entry| format!("reconnecting {} [{}]\n", entry.device.serial(), entry.state.word())),
+        "reconnect" => board
+            .select(selector)
+            .map(|entry| format!("reconnecting {} [{}]\n", entry.device.serial(), entry.state.word())),
         "reconnect-offline" | "list-forward" => Ok(String::new()),
         "killforward-all" => Ok(String::new()),
-        "forward" | "killforward" => Err("forwarding is not supported by this server; open tcp:PORT instead".to_owned()),
+        "forward" | "killforward" => {
+            Err("forwarding is not supported by this server; open tcp:PORT instead".to_owned())
+        }
         _ => Err("unknown host service".to_owned()),
     }
 }
@@ -166,7 +173,10 @@ async fn track(board: &Board, socket: &mut TcpStream, long: bool) -> io::Result<
 /// `wait-for-[usb-|local-|any-]STATE`: a second `OKAY` when the phone is in that state.
 async fn wait_for(board: &Board, socket: &mut TcpStream, selector: &Selector, service: &str) -> io::Result<()> {
     let wanted = service.rsplit('-').next().unwrap_or_default();
-    if !matches!(wanted, "device" | "any" | "disconnect" | "recovery" | "sideload" | "bootloader" | "rescue") {
+    if !matches!(
+        wanted,
+        "device" | "any" | "disconnect" | "recovery" | "sideload" | "bootloader" | "rescue"
+    ) {
         return request::fail(socket, &format!("unknown wait-for state '{wanted}'")).await;
     }
     let mut changes = board.changes();

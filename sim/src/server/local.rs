@@ -117,5 +117,8 @@ async fn fetch(
 
 async fn wait_while_hung(link: &mut watch::Receiver<Link>) -> io::Result<()> {
     // An error means that the phone is no more.
-    link.wait_for(|link| !link.hang).await.map(|_| ()).map_err(io::Error::other)
+    link.wait_for(|link| !link.hang)
+        .await
+        .map(|_| ())
+        .map_err(io::Error::other)
 }

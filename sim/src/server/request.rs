@@ -15,7 +15,9 @@ pub(super) async fn read(socket: &mut TcpStream) -> io::Result<Option<String>> {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         other => other?,
     };
-    let length = std::str::from_utf8(&digits).ok().and_then(|digits| usize::from_str_radix(digits, 16).ok());
+    let length = std::str::from_utf8(&digits)
+        .ok()
+        .and_then(|digits| usize::from_str_radix(digits, 16).ok());
     let length = length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "request without a length"))?;
     let mut text = vec![0; length];
     socket.read_exact(&mut text).await?;

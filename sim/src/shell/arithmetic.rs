@@ -7,9 +7,17 @@ const MAX_DEPTH: usize = 32;
 
 /// The value, or what follows `sh: ` on a phone.
 pub(super) fn evaluate(expression: &str, variables: &Variables) -> Result<i64, String> {
-    let mut evaluator = Evaluator { rest: expression, variables, depth: 0 };
+    let mut evaluator = Evaluator {
+        rest: expression,
+        variables,
+        depth: 0,
+    };
     let value = evaluator.binary(0)?;
-    if evaluator.rest.trim_start().is_empty() { Ok(value) } else { Err(format!("{expression}: unexpected token")) }
+    if evaluator.rest.trim_start().is_empty() {
+        Ok(value)
+    } else {
+        Err(format!("{expression}: unexpected token"))
+    }
 }
 
 struct Evaluator<'a> {
@@ -34,7 +42,9 @@ const OPERATORS: [&[&str]; 10] = [
 
 impl Evaluator<'_> {
     fn binary(&mut self, level: usize) -> Result<i64, String> {
-        let Some(operators) = OPERATORS.get(level) else { return self.unary() };
+        let Some(operators) = OPERATORS.get(level) else {
+            return self.unary();
+        };
         let mut left = self.binary(level + 1)?;
         while let Some(operator) = self.operator(operators) {
             let right = self.binary(level + 1)?;
@@ -87,16 +97,28 @@ impl Evaluator<'_> {
     }
 
     fn operand(&mut self) -> Result<i64, String> {
-        let length = self.rest.find(|c: char| c != '_' && !c.is_ascii_alphanumeric()).unwrap_or(self.rest.len());
+        let length = self
+            .rest
+            .find(|c: char| c != '_' && !c.is_ascii_alphanumeric())
+            .unwrap_or(self.rest.len());
         let (token, rest) = self.rest.split_at(length);
         self.rest = rest;
         if token.starts_with(|c: char| c.is_ascii_digit()) {
             return number(token).ok_or_else(|| format!("{token}: bad number"));
         }
         if token.is_empty() {
-            return Err(if rest.is_empty() { "unexpected end of expression" } else { "unexpected token" }.to_owned());
+            return Err(if rest.is_empty() {
+                "unexpected end of expression"
+            } else {
+                "unexpected token"
+            }
+            .to_owned());
         }
-        Ok(self.variables.get(token).and_then(|text| number(text.trim())).unwrap_or(0))
+        Ok(self
+            .variables
+            .get(token)
+            .and_then(|text| number(text.trim()))
+            .unwrap_or(0))
     }
 }
 

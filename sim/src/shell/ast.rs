@@ -32,14 +32,31 @@ pub(super) struct Command {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CommandKind {
-    Simple { assignments: Vec<(String, Word)>, words: Vec<Word> },
+    Simple {
+        assignments: Vec<(String, Word)>,
+        words: Vec<Word>,
+    },
     Group(Vec<Statement>),
     Subshell(Vec<Statement>),
-    If { branches: Vec<(Vec<Statement>, Vec<Statement>)>, otherwise: Vec<Statement> },
-    Loop { until: bool, condition: Vec<Statement>, body: Vec<Statement> },
+    If {
+        branches: Vec<(Vec<Statement>, Vec<Statement>)>,
+        otherwise: Vec<Statement>,
+    },
+    Loop {
+        until: bool,
+        condition: Vec<Statement>,
+        body: Vec<Statement>,
+    },
     /// Without a list it runs over the positional parameters.
-    For { name: String, list: Option<Vec<Word>>, body: Vec<Statement> },
-    Case { subject: Word, arms: Vec<(Vec<Word>, Vec<Statement>)> },
+    For {
+        name: String,
+        list: Option<Vec<Word>>,
+        body: Vec<Statement>,
+    },
+    Case {
+        subject: Word,
+        arms: Vec<(Vec<Word>, Vec<Statement>)>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,10 +83,23 @@ pub(super) struct Word(pub Vec<Piece>);
 /// A part of a word. What is `quoted` is neither split into fields nor matched against file names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
-    Text { text: String, quoted: bool },
-    Parameter { name: String, modifier: Option<Modifier>, quoted: bool },
-    Command { script: Vec<Statement>, quoted: bool },
-    Arithmetic { expression: Word, quoted: bool },
+    Text {
+        text: String,
+        quoted: bool,
+    },
+    Parameter {
+        name: String,
+        modifier: Option<Modifier>,
+        quoted: bool,
+    },
+    Command {
+        script: Vec<Statement>,
+        quoted: bool,
+    },
+    Arithmetic {
+        expression: Word,
+        quoted: bool,
+    },
 }
 
 /// What follows the name in `${name…}`.

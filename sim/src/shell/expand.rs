@@ -3,8 +3,7 @@
 use futures_util::{FutureExt, future::BoxFuture};
 
 use super::{
-    MAX_WORD_BYTES,
-    arithmetic,
+    MAX_WORD_BYTES, arithmetic,
     ast::{Modifier, Piece, Statement, Word},
     glob,
     interpret::{Interpreter, Unwind},
@@ -93,14 +92,26 @@ impl Interpreter {
             for piece in &word.0 {
                 match piece {
                     Piece::Text { text, quoted } => fields.push(text, *quoted),
-                    Piece::Parameter { name, modifier: None, quoted: true } if name == "@" && split => {
+                    Piece::Parameter {
+                        name,
+                        modifier: None,
+                        quoted: true,
+                    } if name == "@" && split => {
                         fields.push_all(&self.variables.positional);
                     }
-                    Piece::Parameter { name, modifier: None, quoted } => {
+                    Piece::Parameter {
+                        name,
+                        modifier: None,
+                        quoted,
+                    } => {
                         let value = self.parameter(name).unwrap_or_default();
                         fields.push_expansion(&value, *quoted || !split);
                     }
-                    Piece::Parameter { name, modifier: Some(modifier), quoted } => {
+                    Piece::Parameter {
+                        name,
+                        modifier: Some(modifier),
+                        quoted,
+                    } => {
                         let value = self.modified(name, modifier, streams).await?;
                         fields.push_expansion(&value, *quoted || !split);
                     }
@@ -172,7 +183,11 @@ impl Interpreter {
     /// The output of `$(…)` without its last newlines; it runs in a subshell.
     async fn substitute(&mut self, script: &[Statement], streams: &Streams) -> Result<String, Unwind> {
         let (stdout, buffer) = Output::buffer();
-        let inner = Streams { stdin: Input::empty(), stdout, stderr: streams.stderr.clone() };
+        let inner = Streams {
+            stdin: Input::empty(),
+            stdout,
+            stderr: streams.stderr.clone(),
+        };
         self.status = self.subshell(script, &inner).await?;
         let mut text = String::from_utf8_lossy(&take_buffer(&buffer)).into_owned();
         text.truncate(text.trim_end_matches('\n').len());
@@ -236,22 +251,37 @@ fn trim_start<'a>(value: &'a str, pattern: &str, longest: bool) -> &'a str {
     if value.len() > MAX_TRIM_BYTES {
         return value;
     }
-    let mut ends = value.char_indices().map(|(index, _)| index).chain([value.len()]).collect::<Vec<_>>();
+    let mut ends = value
+        .char_indices()
+        .map(|(index, _)| index)
+        .chain([value.len()])
+        .collect::<Vec<_>>();
     if longest {
         ends.reverse();
     }
     let fits = |end: &usize| value.get(..*end).is_some_and(|head| glob::matches(pattern, head));
-    ends.into_iter().find(fits).and_then(|end| value.get(end..)).unwrap_or(value)
+    ends.into_iter()
+        .find(fits)
+        .and_then(|end| value.get(end..))
+        .unwrap_or(value)
 }
 
 fn trim_end<'a>(value: &'a str, pattern: &str, longest: bool) -> &'a str {
     if value.len() > MAX_TRIM_BYTES {
         return value;
     }
-    let mut starts = value.char_indices().map(|(index, _)| index).chain([value.len()]).collect::<Vec<_>>();
+    let mut starts = value
+        .char_indices()
+        .map(|(index, _)| index)
+        .chain([value.len()])
+        .collect::<Vec<_>>();
     if !longest {
         starts.reverse();
     }
     let fits = |start: &usize| value.get(*start..).is_some_and(|tail| glob::matches(pattern, tail));
-    starts.into_iter().find(fits).and_then(|start| value.get(..start)).unwrap_or(value)
+    starts
+        .into_iter()
+        .find(fits)
+        .and_then(|start| value.get(..start))
+        .unwrap_or(value)
 }

@@ -18,7 +18,9 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
             at_pattern += 1;
             continue;
         }
-        let next = text.get(at_text).and_then(|&c| match_one(pattern.get(at_pattern..)?, c));
+        let next = text
+            .get(at_text)
+            .and_then(|&c| match_one(pattern.get(at_pattern..)?, c));
         if let Some(length) = next {
             at_pattern += length;
             at_text += 1;
@@ -30,7 +32,9 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
             return false;
         }
     }
-    pattern.get(at_pattern..).is_some_and(|rest| rest.iter().all(|&c| c == '*'))
+    pattern
+        .get(at_pattern..)
+        .is_some_and(|rest| rest.iter().all(|&c| c == '*'))
 }
 
 /// The files and folders that a pattern stands for, by name; paths are as relative as the pattern is.
@@ -40,10 +44,16 @@ pub(super) fn expand(files: &Filesystem, folder: &str, pattern: &str) -> Vec<Str
     for part in pattern.split('/').filter(|part| !part.is_empty()) {
         let mut next = Vec::new();
         for base in &found {
-            let path = if absolute { base.clone() } else { format!("{folder}/{base}") };
+            let path = if absolute {
+                base.clone()
+            } else {
+                format!("{folder}/{base}")
+            };
             if part.contains(['*', '?', '[']) {
                 let entries = files.list(&path).unwrap_or_default().into_iter();
-                let names = entries.map(|entry| entry.name).filter(|name| visible(part, name) && matches(part, name));
+                let names = entries
+                    .map(|entry| entry.name)
+                    .filter(|name| visible(part, name) && matches(part, name));
                 next.extend(names.map(|name| join(base, &name)));
             } else {
                 let name = unescape(part);
@@ -72,14 +82,22 @@ fn visible(pattern: &str, name: &str) -> bool {
 }
 
 fn join(base: &str, name: &str) -> String {
-    if base.is_empty() || base.ends_with('/') { format!("{base}{name}") } else { format!("{base}/{name}") }
+    if base.is_empty() || base.ends_with('/') {
+        format!("{base}{name}")
+    } else {
+        format!("{base}/{name}")
+    }
 }
 
 fn unescape(part: &str) -> String {
     let mut plain = String::with_capacity(part.len());
     let mut characters = part.chars();
     while let Some(c) = characters.next() {
-        plain.push(if c == '\\' { characters.next().unwrap_or('\\') } else { c });
+        plain.push(if c == '\\' {
+            characters.next().unwrap_or('\\')
+        } else {
+            c
+        });
     }
     plain
 }

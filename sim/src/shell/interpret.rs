@@ -170,14 +170,14 @@ impl Interpreter {
     }
 
     async fn run_statements(&mut self, list: &[Statement], streams: &Streams) -> Result<(), Unwind> {
-            for statement in list {
-                if statement.background {
-                    self.start_background(statement, streams);
-                } else {
-                    self.run_statement(statement, streams).await?;
-                }
+        for statement in list {
+            if statement.background {
+                self.start_background(statement, streams);
+            } else {
+                self.run_statement(statement, streams).await?;
             }
-            Ok(())
+        }
+        Ok(())
     }
 
     fn start_background(&mut self, statement: &Statement, streams: &Streams) {
@@ -190,7 +190,10 @@ impl Interpreter {
         }
         let mut shell = self.clone();
         let statement = statement.clone();
-        let streams = Streams { stdin: Input::empty(), ..streams.clone() };
+        let streams = Streams {
+            stdin: Input::empty(),
+            ..streams.clone()
+        };
         let mut link = self.device.link();
         tokio::spawn(async move {
             let drops = link.borrow().drops;
@@ -218,13 +221,20 @@ impl Interpreter {
         if let Some((last, before)) = pipeline.commands.split_last() {
             for command in before {
                 let (stdout, buffer) = Output::buffer();
-                let inner = Streams { stdin, stdout, stderr: streams.stderr.clone() };
+                let inner = Streams {
+                    stdin,
+                    stdout,
+                    stderr: streams.stderr.clone(),
+                };
                 let mut shell = self.clone();
                 let outcome = shell.run_command(command, &inner).await;
                 shell.finish(outcome)?;
                 stdin = Input::from_bytes(Bytes::from(take_buffer(&buffer)));
             }
-            let inner = Streams { stdin, ..streams.clone() };
+            let inner = Streams {
+                stdin,
+                ..streams.clone()
+            };
             self.run_command(last, &inner).await?;
         }
         if pipeline.negated {
@@ -238,7 +248,9 @@ impl Interpreter {
         if let CommandKind::Simple { assignments, words } = &command.kind {
             return self.run_simple(assignments, words, &command.redirects, streams).await;
         }
-        let Some(streams) = self.redirect(&command.redirects, streams).await? else { return Ok(()) };
+        let Some(streams) = self.redirect(&command.redirects, streams).await? else {
+            return Ok(());
+        };
         match &command.kind {
             CommandKind::Simple { .. } => Ok(()),
             CommandKind::Group(body) => self.run_list(body, &streams).await,
@@ -365,7 +377,9 @@ impl Interpreter {
         for (name, word) in assignments {
             values.push((name, self.expand_text(word, streams).await?));
         }
-        let Some(streams) = self.redirect(redirects, streams).await? else { return Ok(()) };
+        let Some(streams) = self.redirect(redirects, streams).await? else {
+            return Ok(());
+        };
         if arguments.is_empty() {
             for (name, value) in values {
                 self.variables.set(name, &value);
@@ -392,12 +406,19 @@ impl Interpreter {
         streams: &'a Streams,
     ) -> BoxFuture<'a, Result<u8, Unwind>> {
         async move {
-            let Some((path, rest)) = arguments.split_first() else { return Ok(0) };
+            let Some((path, rest)) = arguments.split_first() else {
+                return Ok(0);
+            };
             let name = programs::plain_name(path);
             if let Some(outcome) = self.run_builtin(name, rest, streams).await {
                 return outcome;
             }
-            let process = Process { shell: self, name, arguments: rest, streams };
+            let process = Process {
+                shell: self,
+                name,
+                arguments: rest,
+                streams,
+            };
             let outcome = match programs::run(process).await {
                 Some(outcome) => outcome,
                 None => self.run_on_device(name, rest, streams).await?,
@@ -422,7 +443,9 @@ impl Interpreter {
         arguments: &[String],
         streams: &Streams,
     ) -> Result<Result<u8, WriteError>, Unwind> {
-        let argv: Vec<String> = std::iter::once(name.to_owned()).chain(arguments.iter().cloned()).collect();
+        let argv: Vec<String> = std::iter::once(name.to_owned())
+            .chain(arguments.iter().cloned())
+            .collect();
         let stdin = match package_size(&argv) {
             Some(size) if size <= MAX_PACKAGE_BYTES => streams.stdin.read_exactly(size).await,
             _ if streams.stdin.is_live() => Bytes::new(),
@@ -432,7 +455,11 @@ impl Interpreter {
             },
         };
         let terminal = self.terminal && streams.stdout.is_host();
-        let invocation = Invocation { argv, stdin: stdin.into(), terminal };
+        let invocation = Invocation {
+            argv,
+            stdin: stdin.into(),
+            terminal,
+        };
         let Some(completion) = self.device.run(invocation).await else {
             return self.run_script_file(name, arguments, streams).await.map(Ok);
         };
@@ -445,17 +472,24 @@ impl Interpreter {
 
     async fn run_script_file(&mut self, name: &str, arguments: &[String], streams: &Streams) -> Result<u8, Unwind> {
         let path = self.absolute(name);
-        let metadata = self.files().stat(&path).ok().filter(|metadata| name.contains('/') && !metadata.is_dir());
+        let metadata = self
+            .files()
+            .stat(&path)
+            .ok()
+            .filter(|metadata| name.contains('/') && !metadata.is_dir());
         let Some(metadata) = metadata else {
-            self.complain(streams, &format!("{name}: inaccessible or not found")).await?;
+            self.complain(streams, &format!("{name}: inaccessible or not found"))
+                .await?;
             return Ok(127);
         };
         if metadata.mode & 0o111 == 0 {
-            self.complain(streams, &format!("{name}: can't execute: Permission denied")).await?;
+            self.complain(streams, &format!("{name}: can't execute: Permission denied"))
+                .await?;
             return Ok(126);
         }
         let content = self.files().read(&path).unwrap_or_default();
-        self.run_shell(&String::from_utf8_lossy(&content), arguments, streams).await
+        self.run_shell(&String::from_utf8_lossy(&content), arguments, streams)
+            .await
     }
 
     /// Streams after redirection; `None` when a file could not be opened, which has been said then.
@@ -521,7 +555,11 @@ impl Interpreter {
 
     /// A path from the working directory.
     pub fn absolute(&self, path: &str) -> String {
-        if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", self.folder) }
+        if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("{}/{path}", self.folder)
+        }
     }
 }
 

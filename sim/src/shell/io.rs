@@ -41,13 +41,25 @@ impl Input {
 
     /// All of it is known.
     pub fn from_bytes(bytes: Bytes) -> Self {
-        Self { source: Arc::new(Mutex::new(Source { pending: bytes, more: None })), live: false }
+        Self {
+            source: Arc::new(Mutex::new(Source {
+                pending: bytes,
+                more: None,
+            })),
+            live: false,
+        }
     }
 
     /// It comes as the host sends it; the sender's end is the input's end.
     pub fn live(receiver: mpsc::Receiver<Bytes>) -> Self {
-        let source = Source { pending: Bytes::new(), more: Some(receiver) };
-        Self { source: Arc::new(Mutex::new(source)), live: true }
+        let source = Source {
+            pending: Bytes::new(),
+            more: Some(receiver),
+        };
+        Self {
+            source: Arc::new(Mutex::new(source)),
+            live: true,
+        }
     }
 
     /// Whether reading may wait for the host. A program that does not need input must not read such a one.
@@ -63,8 +75,12 @@ impl Input {
     /// All that is left, at most [`MAX_BUFFER_BYTES`].
     pub(super) async fn read_to_end(&self) -> Result<Bytes, WriteError> {
         let mut source = self.source.lock().await;
-        let Some(first) = source.next().await else { return Ok(Bytes::new()) };
-        let Some(second) = source.next().await else { return Ok(first) };
+        let Some(first) = source.next().await else {
+            return Ok(Bytes::new());
+        };
+        let Some(second) = source.next().await else {
+            return Ok(first);
+        };
         let mut all = BytesMut::from(first.as_ref());
         all.extend_from_slice(&second);
         while let Some(chunk) = source.next().await {
@@ -160,7 +176,9 @@ impl Output {
                 buffer.extend_from_slice(&bytes);
                 Ok(())
             }
-            Self::File(files, path) => files.append(path, &bytes).map_err(|error| WriteError::File(error.errno)),
+            Self::File(files, path) => files
+                .append(path, &bytes)
+                .map_err(|error| WriteError::File(error.errno)),
             Self::Closed => Ok(()),
         }
     }

@@ -45,7 +45,11 @@ pub(super) struct Parser {
 
 impl Parser {
     pub(super) fn new(text: &str, depth: usize) -> Self {
-        Self { characters: text.chars().collect(), position: 0, depth }
+        Self {
+            characters: text.chars().collect(),
+            position: 0,
+            depth,
+        }
     }
 
     pub(super) fn peek(&self) -> Option<char> {
@@ -64,7 +68,10 @@ impl Parser {
 
     pub(super) fn eat(&mut self, text: &str) -> bool {
         let length = text.chars().count();
-        let found = text.chars().enumerate().all(|(ahead, c)| self.peek_at(ahead) == Some(c));
+        let found = text
+            .chars()
+            .enumerate()
+            .all(|(ahead, c)| self.peek_at(ahead) == Some(c));
         if found {
             self.position += length;
         }
@@ -100,7 +107,10 @@ impl Parser {
             Some(c) if is_operator(c) => SyntaxError::Unexpected(c.to_string()),
             Some(_) => {
                 let mut word = String::new();
-                while let Some(c) = self.peek().filter(|&c| !is_operator(c) && !c.is_whitespace() && word.len() < 64) {
+                while let Some(c) = self
+                    .peek()
+                    .filter(|&c| !is_operator(c) && !c.is_whitespace() && word.len() < 64)
+                {
                     word.push(c);
                     self.position += 1;
                 }
@@ -149,7 +159,11 @@ impl Parser {
             } else if self.eat("||") {
                 Connector::Or
             } else {
-                return Ok(Statement { first, rest, background: false });
+                return Ok(Statement {
+                    first,
+                    rest,
+                    background: false,
+                });
             };
             self.skip_lines();
             rest.push((connector, self.pipeline()?));
@@ -175,7 +189,9 @@ impl Parser {
 
     fn command(&mut self) -> Result<Command, SyntaxError> {
         self.skip_blanks();
-        let Some(kind) = self.nested(Self::compound)? else { return self.simple() };
+        let Some(kind) = self.nested(Self::compound)? else {
+            return self.simple();
+        };
         let mut redirects = Vec::new();
         while let Some(redirect) = self.redirect()? {
             redirects.push(redirect);
@@ -214,7 +230,11 @@ impl Parser {
     /// A list that may not be empty.
     fn body(&mut self) -> Result<Vec<Statement>, SyntaxError> {
         let body = self.list()?;
-        if body.is_empty() { Err(self.unexpected()) } else { Ok(body) }
+        if body.is_empty() {
+            Err(self.unexpected())
+        } else {
+            Ok(body)
+        }
     }
 
     fn conditional(&mut self) -> Result<CommandKind, SyntaxError> {
@@ -240,8 +260,13 @@ impl Parser {
 
     fn iteration(&mut self) -> Result<CommandKind, SyntaxError> {
         self.skip_blanks();
-        let name = self.word()?.and_then(|word| word.bare().map(str::to_owned)).filter(|name| is_name(name));
-        let Some(name) = name else { return Err(self.unexpected()) };
+        let name = self
+            .word()?
+            .and_then(|word| word.bare().map(str::to_owned))
+            .filter(|name| is_name(name));
+        let Some(name) = name else {
+            return Err(self.unexpected());
+        };
         self.skip_lines();
         let list = if self.keyword("in") {
             let mut words = Vec::new();
@@ -270,7 +295,9 @@ impl Parser {
 
     fn selection(&mut self) -> Result<CommandKind, SyntaxError> {
         self.skip_blanks();
-        let Some(subject) = self.word()? else { return Err(self.unexpected()) };
+        let Some(subject) = self.word()? else {
+            return Err(self.unexpected());
+        };
         self.skip_lines();
         self.expect("in")?;
         let mut arms = Vec::new();
@@ -283,7 +310,9 @@ impl Parser {
             let mut patterns = Vec::new();
             loop {
                 self.skip_blanks();
-                let Some(pattern) = self.word()? else { return Err(self.unexpected()) };
+                let Some(pattern) = self.word()? else {
+                    return Err(self.unexpected());
+                };
                 patterns.push(pattern);
                 self.skip_blanks();
                 if !self.eat("|") {
@@ -319,7 +348,10 @@ impl Parser {
         if assignments.is_empty() && words.is_empty() && redirects.is_empty() {
             return Err(self.unexpected());
         }
-        Ok(Command { kind: CommandKind::Simple { assignments, words }, redirects })
+        Ok(Command {
+            kind: CommandKind::Simple { assignments, words },
+            redirects,
+        })
     }
 
     /// `name=` at the head of a word; the value follows as a word.
@@ -340,7 +372,10 @@ impl Parser {
     fn redirect(&mut self) -> Result<Option<Redirect>, SyntaxError> {
         self.skip_blanks();
         let start = self.position;
-        let digit = self.peek().filter(|_| matches!(self.peek_at(1), Some('<' | '>'))).and_then(|c| c.to_digit(10));
+        let digit = self
+            .peek()
+            .filter(|_| matches!(self.peek_at(1), Some('<' | '>')))
+            .and_then(|c| c.to_digit(10));
         if digit.is_some() {
             self.advance();
         }
@@ -360,7 +395,9 @@ impl Parser {
         let descriptor = digit.and_then(|digit| u8::try_from(digit).ok()).unwrap_or(default);
         let duplicate = self.eat("&");
         self.skip_blanks();
-        let Some(word) = self.word()? else { return Err(self.unexpected()) };
+        let Some(word) = self.word()? else {
+            return Err(self.unexpected());
+        };
         let target = match (duplicate, word.bare()) {
             (true, Some("-")) => Target::Close,
             (true, Some(number)) => match number.parse() {
@@ -377,7 +414,11 @@ impl Parser {
 
     fn expect(&mut self, keyword: &str) -> Result<(), SyntaxError> {
         self.skip_lines();
-        if self.keyword(keyword) { Ok(()) } else { Err(self.unexpected()) }
+        if self.keyword(keyword) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     fn keyword(&mut self, keyword: &str) -> bool {
@@ -391,7 +432,10 @@ impl Parser {
 
     fn at_keyword(&self, keyword: &str) -> bool {
         let length = keyword.chars().count();
-        keyword.chars().enumerate().all(|(ahead, c)| self.peek_at(ahead) == Some(c))
+        keyword
+            .chars()
+            .enumerate()
+            .all(|(ahead, c)| self.peek_at(ahead) == Some(c))
             && self.peek_at(length).is_none_or(|c| c.is_whitespace() || is_operator(c))
     }
 
@@ -433,8 +477,14 @@ impl Word {
     pub(super) fn push_text(&mut self, text: &str, quoted: bool) {
         use super::ast::Piece;
         match self.0.last_mut() {
-            Some(Piece::Text { text: last, quoted: same }) if *same == quoted => last.push_str(text),
-            _ => self.0.push(Piece::Text { text: text.to_owned(), quoted }),
+            Some(Piece::Text {
+                text: last,
+                quoted: same,
+            }) if *same == quoted => last.push_str(text),
+            _ => self.0.push(Piece::Text {
+                text: text.to_owned(),
+                quoted,
+            }),
         }
     }
 }

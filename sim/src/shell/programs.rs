@@ -35,20 +35,29 @@ pub(super) struct Process<'a> {
 }
 
 /// Folders whose programs are known by their names alone.
-const PROGRAM_FOLDERS: [&str; 5] = ["/system/bin/", "/system/xbin/", "/vendor/bin/", "/product/bin/", "/bin/"];
+const PROGRAM_FOLDERS: [&str; 5] = [
+    "/system/bin/",
+    "/system/xbin/",
+    "/vendor/bin/",
+    "/product/bin/",
+    "/bin/",
+];
 
 /// A program's name without the folder where programs are.
 pub(super) fn plain_name(path: &str) -> &str {
     let inside = PROGRAM_FOLDERS.iter().find_map(|folder| path.strip_prefix(folder));
-    inside.filter(|name| !name.is_empty() && !name.contains('/')).unwrap_or(path)
+    inside
+        .filter(|name| !name.is_empty() && !name.contains('/'))
+        .unwrap_or(path)
 }
 
 /// Names of the programs here.
 pub(super) const NAMES: [&str; 55] = [
     "[", "basename", "cat", "chmod", "cp", "cut", "date", "dd", "df", "dirname", "du", "echo", "env", "false", "find",
-    "free", "grep", "egrep", "fgrep", "head", "hostname", "id", "kill", "killall", "ls", "md5sum", "mkdir", "mktemp", "mv", "nohup",
-    "printenv", "printf", "ps", "pwd", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "sh", "sleep", "sort", "stat", "sync", "tail", "tee", "test", "timeout", "touch", "toybox", "tr", "true",
-    "uname", "uniq",
+    "free", "grep", "egrep", "fgrep", "head", "hostname", "id", "kill", "killall", "ls", "md5sum", "mkdir", "mktemp",
+    "mv", "nohup", "printenv", "printf", "ps", "pwd", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "sh",
+    "sleep", "sort", "stat", "sync", "tail", "tee", "test", "timeout", "touch", "toybox", "tr", "true", "uname",
+    "uniq",
 ];
 
 /// Runs a program of this folder; `None` when there is none of that name.
@@ -167,7 +176,11 @@ pub(super) fn sort_arguments(name: &str, words: &[String], flags: &str, valued: 
                 options.flags.push(letter);
             } else if valued.contains(letter) {
                 let rest: String = letters.by_ref().collect();
-                let value = if rest.is_empty() { arguments.next().cloned() } else { Some(rest) };
+                let value = if rest.is_empty() {
+                    arguments.next().cloned()
+                } else {
+                    Some(rest)
+                };
                 let value = value.ok_or_else(|| format!("Missing argument to -{letter}"))?;
                 options.values.push((letter, value));
             } else {
@@ -193,16 +206,27 @@ impl Options {
 
     /// The last value of an option.
     pub fn value(&self, letter: char) -> Option<&str> {
-        self.values.iter().rev().find(|(name, _)| *name == letter).map(|(_, value)| value.as_str())
+        self.values
+            .iter()
+            .rev()
+            .find(|(name, _)| *name == letter)
+            .map(|(_, value)| value.as_str())
     }
 
     /// All values of an option.
     pub fn values(&self, letter: char) -> impl Iterator<Item = &str> {
-        self.values.iter().filter(move |(name, _)| *name == letter).map(|(_, value)| value.as_str())
+        self.values
+            .iter()
+            .filter(move |(name, _)| *name == letter)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The operands, or `-` (standard input) when there is none.
     pub fn inputs(&self) -> Vec<String> {
-        if self.operands.is_empty() { vec!["-".to_owned()] } else { self.operands.clone() }
+        if self.operands.is_empty() {
+            vec!["-".to_owned()]
+        } else {
+            self.operands.clone()
+        }
     }
 }

@@ -20,7 +20,9 @@ pub struct Session {
 impl Session {
     /// A shell on this phone; `terminal` says whether its output is a terminal.
     pub fn new(device: Arc<dyn Device>, terminal: bool) -> Self {
-        Self { interpreter: Interpreter::new(device, terminal) }
+        Self {
+            interpreter: Interpreter::new(device, terminal),
+        }
     }
 
     /// Runs a text; the exit code, or `None` when nobody reads the output any more. Commands that it left in the
@@ -34,7 +36,11 @@ impl Session {
     /// Runs one program with these arguments, without any quoting.
     pub async fn run_program(mut self, argv: &[String], stdin: Input, output: mpsc::Sender<Chunk>) -> Option<u8> {
         let streams = streams(stdin, output);
-        let outcome = self.interpreter.run_program(argv, &streams).await.map(|code| self.interpreter.status = code);
+        let outcome = self
+            .interpreter
+            .run_program(argv, &streams)
+            .await
+            .map(|code| self.interpreter.status = code);
         self.interpreter.finish(outcome).ok()
     }
 
@@ -50,7 +56,11 @@ impl Session {
             }
             let line = match terminal {
                 true => read_typed(&streams).await,
-                false => streams.stdin.read_line().await.map(|line| String::from_utf8_lossy(&line).into_owned()),
+                false => streams
+                    .stdin
+                    .read_line()
+                    .await
+                    .map(|line| String::from_utf8_lossy(&line).into_owned()),
             };
             let ended = line.is_none();
             text.push_str(&line.unwrap_or_default());
@@ -106,5 +116,9 @@ async fn read_typed(streams: &Streams) -> Option<String> {
 
 fn streams(stdin: Input, output: mpsc::Sender<Chunk>) -> Streams {
     let stderr = Output::Host(output.clone(), Channel::Stderr);
-    Streams { stdin, stdout: Output::Host(output, Channel::Stdout), stderr }
+    Streams {
+        stdin,
+        stdout: Output::Host(output, Channel::Stdout),
+        stderr,
+    }
 }

@@ -26,13 +26,19 @@ impl Variables {
             ("HOME", "/"),
             ("HOSTNAME", "localhost"),
             ("LOGNAME", "shell"),
-            ("PATH", "/product/bin:/apex/com.android.runtime/bin:/system/bin:/system/xbin:/vendor/bin"),
+            (
+                "PATH",
+                "/product/bin:/apex/com.android.runtime/bin:/system/bin:/system/xbin:/vendor/bin",
+            ),
             ("SHELL", "/bin/sh"),
             ("TERM", "dumb"),
             ("TMPDIR", "/data/local/tmp"),
             ("USER", "shell"),
         ];
-        let mut variables = Self { values: BTreeMap::new(), positional: Vec::new() };
+        let mut variables = Self {
+            values: BTreeMap::new(),
+            positional: Vec::new(),
+        };
         for (name, value) in environment {
             variables.set(name, value);
             variables.export(name);
@@ -48,7 +54,10 @@ impl Variables {
         match self.values.get_mut(name) {
             Some(value) => text.clone_into(&mut value.text),
             None => {
-                let value = Value { text: text.to_owned(), exported: false };
+                let value = Value {
+                    text: text.to_owned(),
+                    exported: false,
+                };
                 self.values.insert(name.to_owned(), value);
             }
         }
@@ -60,16 +69,26 @@ impl Variables {
 
     pub fn export(&mut self, name: &str) {
         let value = self.values.entry(name.to_owned());
-        value.or_insert_with(|| Value { text: String::new(), exported: true }).exported = true;
+        value
+            .or_insert_with(|| Value {
+                text: String::new(),
+                exported: true,
+            })
+            .exported = true;
     }
 
     /// What a program's environment would hold, by name.
     pub fn exported(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.values.iter().filter(|(_, value)| value.exported).map(|(name, value)| (name.as_str(), value.text.as_str()))
+        self.values
+            .iter()
+            .filter(|(_, value)| value.exported)
+            .map(|(name, value)| (name.as_str(), value.text.as_str()))
     }
 
     /// All, by name.
     pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.values.iter().map(|(name, value)| (name.as_str(), value.text.as_str()))
+        self.values
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.text.as_str()))
     }
 }

@@ -101,7 +101,11 @@ impl Parser {
         } else {
             self.advance();
             match self.parameter_name() {
-                Some(name) => Piece::Parameter { name, modifier: None, quoted },
+                Some(name) => Piece::Parameter {
+                    name,
+                    modifier: None,
+                    quoted,
+                },
                 None => {
                     word.push_text("$", quoted);
                     return Ok(());
@@ -138,7 +142,11 @@ impl Parser {
         let script = self.nested(|parser| {
             let mut inside = Parser::new(&inner, parser.depth);
             let script = inside.list()?;
-            if inside.peek().is_some() { Err(inside.unexpected()) } else { Ok(script) }
+            if inside.peek().is_some() {
+                Err(inside.unexpected())
+            } else {
+                Ok(script)
+            }
         })?;
         Ok(Piece::Command { script, quoted })
     }
@@ -185,29 +193,58 @@ impl Parser {
     fn braced(&mut self, quoted: bool) -> Result<Piece, SyntaxError> {
         if self.peek() == Some('#') && self.peek_at(1) != Some('}') {
             self.advance();
-            let Some(name) = self.parameter_name() else { return Err(self.unexpected()) };
+            let Some(name) = self.parameter_name() else {
+                return Err(self.unexpected());
+            };
             if !self.eat("}") {
                 return Err(self.unexpected());
             }
-            return Ok(Piece::Parameter { name, modifier: Some(Modifier::Length), quoted });
+            return Ok(Piece::Parameter {
+                name,
+                modifier: Some(Modifier::Length),
+                quoted,
+            });
         }
-        let Some(name) = self.parameter_name() else { return Err(self.unexpected()) };
+        let Some(name) = self.parameter_name() else {
+            return Err(self.unexpected());
+        };
         if self.eat("}") {
-            return Ok(Piece::Parameter { name, modifier: None, quoted });
+            return Ok(Piece::Parameter {
+                name,
+                modifier: None,
+                quoted,
+            });
         }
         let empty_too = self.eat(":");
         let modifier = match self.advance() {
-            Some('-') => Modifier::Default { empty_too, word: self.brace_word()? },
-            Some('=') => Modifier::Assign { empty_too, word: self.brace_word()? },
-            Some('+') => Modifier::Alternative { empty_too, word: self.brace_word()? },
-            Some('#') if !empty_too => {
-                Modifier::TrimStart { longest: self.eat("#"), pattern: self.brace_word()? }
-            }
-            Some('%') if !empty_too => Modifier::TrimEnd { longest: self.eat("%"), pattern: self.brace_word()? },
+            Some('-') => Modifier::Default {
+                empty_too,
+                word: self.brace_word()?,
+            },
+            Some('=') => Modifier::Assign {
+                empty_too,
+                word: self.brace_word()?,
+            },
+            Some('+') => Modifier::Alternative {
+                empty_too,
+                word: self.brace_word()?,
+            },
+            Some('#') if !empty_too => Modifier::TrimStart {
+                longest: self.eat("#"),
+                pattern: self.brace_word()?,
+            },
+            Some('%') if !empty_too => Modifier::TrimEnd {
+                longest: self.eat("%"),
+                pattern: self.brace_word()?,
+            },
             None => return Err(SyntaxError::Incomplete),
             Some(c) => return Err(SyntaxError::Unexpected(c.to_string())),
         };
-        Ok(Piece::Parameter { name, modifier: Some(modifier), quoted })
+        Ok(Piece::Parameter {
+            name,
+            modifier: Some(modifier),
+            quoted,
+        })
     }
 
     fn brace_word(&mut self) -> Result<Word, SyntaxError> {

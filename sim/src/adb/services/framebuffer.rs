@@ -17,7 +17,11 @@ pub(super) async fn run(device: &Arc<dyn Device>, mut pipe: DuplexStream) -> io:
     // Offset and length in bits of red, blue, green, alpha: in that order.
     let layout = [0, 8, 16, 8, 8, 8, 24, 8];
     let head = [VERSION, BITS_PER_PIXEL, COLOR_SPACE, size, frame.width, frame.height];
-    let header: Vec<u8> = head.iter().chain(&layout).flat_map(|word: &u32| word.to_le_bytes()).collect();
+    let header: Vec<u8> = head
+        .iter()
+        .chain(&layout)
+        .flat_map(|word: &u32| word.to_le_bytes())
+        .collect();
     pipe.write_all(&header).await?;
     pipe.write_all(&frame.rgba).await?;
     pipe.shutdown().await

@@ -74,7 +74,10 @@ pub(super) async fn run_binder(
     pipe: DuplexStream,
 ) {
     let session = Session::new(device, false);
-    converse(pipe, protocol, |input, output| session.run_program(&arguments, input, output)).await;
+    converse(pipe, protocol, |input, output| {
+        session.run_program(&arguments, input, output)
+    })
+    .await;
 }
 
 async fn converse<F: Future<Output = Option<u8>>>(

@@ -24,7 +24,11 @@ const TYPE_LINK: u32 = 0o120_000;
 /// Answers requests until the host has had enough.
 pub(super) async fn run(files: &Filesystem, pipe: DuplexStream) -> io::Result<()> {
     let (reader, writer) = tokio::io::split(pipe);
-    let mut sync = Sync { files, reader: BufReader::with_capacity(MAX_CHUNK_BYTES, reader), writer };
+    let mut sync = Sync {
+        files,
+        reader: BufReader::with_capacity(MAX_CHUNK_BYTES, reader),
+        writer,
+    };
     while sync.answer().await? {}
     sync.writer.shutdown().await
 }
@@ -57,7 +61,8 @@ impl Sync<'_> {
             b"SEND" => self.send(&path).await?,
             b"QUIT" => return Ok(false),
             _ => {
-                self.fail(&format!("unknown command {:08x}", u32::from_le_bytes(id))).await?;
+                self.fail(&format!("unknown command {:08x}", u32::from_le_bytes(id)))
+                    .await?;
                 return Ok(false);
             }
         }
@@ -85,7 +90,9 @@ impl Sync<'_> {
         let entries = self.files.list(path).unwrap_or_default();
         let mut answer = BytesMut::new();
         let folder = self.files.stat(path).ok().filter(Metadata::is_dir);
-        let dots = folder.into_iter().flat_map(|metadata| [(".".to_owned(), metadata.clone()), ("..".to_owned(), metadata)]);
+        let dots = folder
+            .into_iter()
+            .flat_map(|metadata| [(".".to_owned(), metadata.clone()), ("..".to_owned(), metadata)]);
         for (name, metadata) in dots.chain(entries.into_iter().map(|entry| (entry.name, entry.metadata))) {
             if v2 {
                 answer.put_slice(b"DNT2");
@@ -164,12 +171,19 @@ impl Sync<'_> {
         }
         let folder = path.rsplit_once('/').map_or("/", |(folder, _)| folder);
         if mode & TYPE_MASK == TYPE_FOLDER {
-            return self.files.mkdirs(path).map_err(|error| format!("mkdir failed: {}", error.errno));
+            return self
+                .files
+                .mkdirs(path)
+                .map_err(|error| format!("mkdir failed: {}", error.errno));
         }
         if !folder.is_empty() && !self.files.exists(folder) {
-            self.files.mkdirs(folder).map_err(|error| format!("secure_mkdirs failed: {}", error.errno))?;
+            self.files
+                .mkdirs(folder)
+                .map_err(|error| format!("secure_mkdirs failed: {}", error.errno))?;
         }
-        self.files.write(path, Bytes::new()).map_err(|error| format!("couldn't create file: {}", error.errno))
+        self.files
+            .write(path, Bytes::new())
+            .map_err(|error| format!("couldn't create file: {}", error.errno))
     }
 
     async fn read_length(&mut self) -> io::Result<usize> {

@@ -63,7 +63,9 @@ impl Interpreter {
 
     fn declare(&mut self, arguments: &[String], export: bool) -> u8 {
         for argument in arguments.iter().filter(|argument| !argument.starts_with('-')) {
-            let (name, value) = argument.split_once('=').map_or((argument.as_str(), None), |(n, v)| (n, Some(v)));
+            let (name, value) = argument
+                .split_once('=')
+                .map_or((argument.as_str(), None), |(n, v)| (n, Some(v)));
             if !is_name(name) {
                 return 1;
             }
@@ -79,14 +81,21 @@ impl Interpreter {
 
     async fn set(&mut self, arguments: &[String], streams: &Streams) -> Result<u8, Unwind> {
         if arguments.is_empty() {
-            let lines: String = self.variables.all().map(|(name, value)| format!("{name}={value}\n")).collect();
+            let lines: String = self
+                .variables
+                .all()
+                .map(|(name, value)| format!("{name}={value}\n"))
+                .collect();
             return match streams.stdout.write(lines).await {
                 Err(WriteError::HungUp) => Err(Unwind::HungUp),
                 outcome => Ok(u8::from(outcome.is_err())),
             };
         }
         // Options of the shell (`-e`, `-x`) make no difference here; what follows `--` are its parameters.
-        if let Some(end) = arguments.iter().position(|argument| argument == "--" || !argument.starts_with(['-', '+'])) {
+        if let Some(end) = arguments
+            .iter()
+            .position(|argument| argument == "--" || !argument.starts_with(['-', '+']))
+        {
             let rest = arguments.iter().skip(end).skip_while(|argument| *argument == "--");
             self.variables.positional = rest.cloned().collect();
         }
@@ -103,7 +112,9 @@ impl Interpreter {
     }
 
     async fn read(&mut self, arguments: &[String], streams: &Streams) -> u8 {
-        let Some(line) = streams.stdin.read_line().await else { return 1 };
+        let Some(line) = streams.stdin.read_line().await else {
+            return 1;
+        };
         let line = String::from_utf8_lossy(&line);
         let mut rest = line.trim_end_matches('\n').trim_matches([' ', '\t']);
         let names: Vec<&String> = arguments.iter().filter(|name| is_name(name)).collect();
@@ -131,8 +142,9 @@ impl Interpreter {
     }
 
     async fn locate(&mut self, arguments: &[String], streams: &Streams) -> Result<u8, Unwind> {
-        let words: Vec<String> =
-            std::iter::once("which".to_owned()).chain(arguments.iter().skip(1).cloned()).collect();
+        let words: Vec<String> = std::iter::once("which".to_owned())
+            .chain(arguments.iter().skip(1).cloned())
+            .collect();
         self.run_nested(&words, streams).await
     }
 }

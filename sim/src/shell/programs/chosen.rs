@@ -14,12 +14,19 @@ pub(super) async fn test(p: &mut Process<'_>) -> Ending {
     if arguments.is_empty() {
         return Ok(1);
     }
-    let mut condition = Condition { process: p, rest: arguments, depth: 0 };
+    let mut condition = Condition {
+        process: p,
+        rest: arguments,
+        depth: 0,
+    };
     let outcome = condition.either();
     let left_over = condition.rest.first().cloned();
     match (outcome, left_over) {
         (Ok(truth), None) => Ok(u8::from(!truth)),
-        (Ok(_), Some(word)) => p.complain(format!("{word}: unexpected operator/operand")).await.map(|_| 2),
+        (Ok(_), Some(word)) => p
+            .complain(format!("{word}: unexpected operator/operand"))
+            .await
+            .map(|_| 2),
         (Err(message), _) => p.complain(message).await.map(|_| 2),
     }
 }
@@ -69,7 +76,11 @@ impl Condition<'_, '_> {
         }
         if self.rest.len() > 2 && self.eat("(") {
             let truth = self.either()?;
-            return if self.eat(")") { Ok(truth) } else { Err("missing )".to_owned()) };
+            return if self.eat(")") {
+                Ok(truth)
+            } else {
+                Err("missing )".to_owned())
+            };
         }
         if let [operator, operand, rest @ ..] = self.rest
             && let Some(truth) = self.examine(operator, operand)
@@ -77,7 +88,9 @@ impl Condition<'_, '_> {
             self.rest = rest;
             return Ok(truth);
         }
-        let Some((word, rest)) = self.rest.split_first() else { return Err("argument expected".to_owned()) };
+        let Some((word, rest)) = self.rest.split_first() else {
+            return Err("argument expected".to_owned());
+        };
         self.rest = rest;
         Ok(!word.is_empty())
     }
@@ -115,7 +128,12 @@ impl Condition<'_, '_> {
     }
 
     fn mtime(&self, path: &str) -> Option<u32> {
-        self.process.shell.files().stat(&self.process.absolute(path)).ok().map(|metadata| metadata.mtime)
+        self.process
+            .shell
+            .files()
+            .stat(&self.process.absolute(path))
+            .ok()
+            .map(|metadata| metadata.mtime)
     }
 
     fn examine(&self, operator: &str, operand: &str) -> Option<bool> {

@@ -14,7 +14,11 @@ pub(super) async fn md5sum(p: &mut Process<'_>) -> Ending {
         match p.read(&path).await? {
             Some(content) => {
                 let sum: String = Md5::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
-                let line = if options.has('b') { format!("{sum}\n") } else { format!("{sum}  {path}\n") };
+                let line = if options.has('b') {
+                    format!("{sum}\n")
+                } else {
+                    format!("{sum}  {path}\n")
+                };
                 p.out(line).await?;
             }
             None => code = 1,

@@ -22,7 +22,11 @@ pub(super) async fn rm(p: &mut Process<'_>) -> Ending {
     for path in &options.operands {
         let absolute = p.absolute(path);
         let files = p.shell.files();
-        let removed = if recursive { files.remove_all(&absolute) } else { files.remove(&absolute) };
+        let removed = if recursive {
+            files.remove_all(&absolute)
+        } else {
+            files.remove(&absolute)
+        };
         match removed {
             Err(error) if force && error.errno == Errno::NotFound => {}
             Err(error) => code = p.complain_of(path, error.errno).await?,
@@ -41,7 +45,11 @@ pub(super) async fn mkdir(p: &mut Process<'_>) -> Ending {
     for path in &options.operands {
         let absolute = p.absolute(path);
         let files = p.shell.files();
-        let made = if options.has('p') { files.mkdirs(&absolute) } else { files.mkdir(&absolute) };
+        let made = if options.has('p') {
+            files.mkdirs(&absolute)
+        } else {
+            files.mkdir(&absolute)
+        };
         if let Err(error) = made {
             code = p.complain(format!("'{path}': {}", error.errno)).await?;
         }
@@ -107,9 +115,15 @@ async fn copy(p: &Process<'_>, source: &str, to: &str, recursive: bool) -> Endin
             }
             Ok(metadata) if metadata.is_dir() => {
                 if to.starts_with(&format!("{root}/")) {
-                    return p.complain(format!("{source}: cannot copy a directory into itself")).await;
+                    return p
+                        .complain(format!("{source}: cannot copy a directory into itself"))
+                        .await;
                 }
-                let entries = files.list(&from).unwrap_or_default().into_iter().map(|entry| entry.name);
+                let entries = files
+                    .list(&from)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|entry| entry.name);
                 waiting.extend(entries.map(|name| (format!("{from}/{name}"), format!("{to}/{name}"))));
                 files.mkdirs(&to)
             }
@@ -175,7 +189,9 @@ fn new_mode(spec: &str, old: u32) -> u32 {
     if let Ok(mode) = u32::from_str_radix(spec, 8) {
         return mode;
     }
-    let Some(at) = spec.find(['+', '-', '=']) else { return old };
+    let Some(at) = spec.find(['+', '-', '=']) else {
+        return old;
+    };
     let (_, letters) = spec.split_at(at);
     let bits = letters.chars().fold(0, |bits, letter| match letter {
         'r' => bits | 0o444,
@@ -183,14 +199,22 @@ fn new_mode(spec: &str, old: u32) -> u32 {
         'x' => bits | 0o111,
         _ => bits,
     });
-    if letters.starts_with('-') { old & !bits } else { old | bits }
+    if letters.starts_with('-') {
+        old & !bits
+    } else {
+        old | bits
+    }
 }
 
 pub(super) async fn mktemp(p: &mut Process<'_>) -> Ending {
     let path = format!("/data/local/tmp/tmp.{:010x}", rand::random::<u32>());
     let files = p.shell.files();
     let folder = p.arguments.iter().any(|argument| argument == "-d");
-    let made = if folder { files.mkdir(&path) } else { files.write(&path, Bytes::new()) };
+    let made = if folder {
+        files.mkdir(&path)
+    } else {
+        files.write(&path, Bytes::new())
+    };
     match made {
         Ok(()) => p.out(format!("{path}\n")).await.map(|()| 0),
         Err(error) => p.complain_of(&path, error.errno).await,
@@ -199,7 +223,12 @@ pub(super) async fn mktemp(p: &mut Process<'_>) -> Ending {
 
 pub(super) async fn dd(p: &mut Process<'_>) -> Ending {
     let operand = |name: &str| {
-        let find = |argument: &String| argument.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
+        let find = |argument: &String| {
+            argument
+                .split_once('=')
+                .filter(|(key, _)| *key == name)
+                .map(|(_, value)| value.to_owned())
+        };
         p.arguments.iter().find_map(find)
     };
     let number = |name: &str, default: usize| operand(name).map_or(Some(default), |value| size(&value));

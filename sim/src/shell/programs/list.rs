@@ -8,14 +8,21 @@ pub(super) async fn ls(p: &mut Process<'_>) -> Ending {
         Ok(options) => options,
         Err(message) => return p.complain(message).await,
     };
-    let operands = if options.operands.is_empty() { vec![p.shell.folder.clone()] } else { options.operands.clone() };
+    let operands = if options.operands.is_empty() {
+        vec![p.shell.folder.clone()]
+    } else {
+        options.operands.clone()
+    };
     let files = p.shell.files();
     let (mut code, mut singles, mut folders) = (0, Vec::new(), Vec::new());
     for path in &operands {
         match files.stat(&p.absolute(path)) {
             // The permissions of `/sdcard` are those of the link; tools that want its content add a slash.
             Ok(metadata) if metadata.is_dir() && !options.has('d') => folders.push(path.clone()),
-            Ok(metadata) => singles.push(Entry { name: path.clone(), metadata }),
+            Ok(metadata) => singles.push(Entry {
+                name: path.clone(),
+                metadata,
+            }),
             Err(error) => code = p.complain_of(path, error.errno).await?,
         }
     }
@@ -42,12 +49,24 @@ pub(super) async fn ls(p: &mut Process<'_>) -> Ending {
             folders.extend(inner.map(|entry| format!("{}/{}", path.trim_end_matches('/'), entry.name)));
         }
         if options.has('l') {
-            p.out(format!("total {}\n", entries.iter().map(|entry| blocks(&entry.metadata)).sum::<u64>())).await?;
+            p.out(format!(
+                "total {}\n",
+                entries.iter().map(|entry| blocks(&entry.metadata)).sum::<u64>()
+            ))
+            .await?;
         }
         if options.has('a') {
             let dots = [".", ".."].into_iter().rev();
             if let Ok(metadata) = files.stat(&p.absolute(&path)) {
-                dots.for_each(|name| entries.insert(0, Entry { name: name.to_owned(), metadata: metadata.clone() }));
+                dots.for_each(|name| {
+                    entries.insert(
+                        0,
+                        Entry {
+                            name: name.to_owned(),
+                            metadata: metadata.clone(),
+                        },
+                    )
+                });
             }
         }
         p.out(show(entries, &options)).await?;
@@ -65,18 +84,40 @@ fn show(mut entries: Vec<Entry>, options: &Options) -> String {
     if options.has('r') {
         entries.reverse();
     }
-    let width = entries.iter().map(|entry| entry.metadata.size.to_string().len()).max().unwrap_or(0);
+    let width = entries
+        .iter()
+        .map(|entry| entry.metadata.size.to_string().len())
+        .max()
+        .unwrap_or(0);
     let line = |entry: &Entry| {
-        let mark = if entry.metadata.is_dir() && (options.has('p') || options.has('F')) { "/" } else { "" };
+        let mark = if entry.metadata.is_dir() && (options.has('p') || options.has('F')) {
+            "/"
+        } else {
+            ""
+        };
         let name = format!("{}{mark}", entry.name);
-        let inode = if options.has('i') { format!("{} ", entry.metadata.inode) } else { String::new() };
+        let inode = if options.has('i') {
+            format!("{} ", entry.metadata.inode)
+        } else {
+            String::new()
+        };
         if !options.has('l') {
             return format!("{inode}{name}\n");
         }
-        let Metadata { mode, size, mtime, owner, group, .. } = &entry.metadata;
+        let Metadata {
+            mode,
+            size,
+            mtime,
+            owner,
+            group,
+            ..
+        } = &entry.metadata;
         let links = if entry.metadata.is_dir() { 2 } else { 1 };
         let time = format_time(*mtime, "%Y-%m-%d %H:%M");
-        format!("{inode}{} {links} {owner} {group} {size:>width$} {time} {name}\n", mode_text(*mode))
+        format!(
+            "{inode}{} {links} {owner} {group} {size:>width$} {time} {name}\n",
+            mode_text(*mode)
+        )
     };
     entries.iter().map(line).collect()
 }
@@ -107,14 +148,20 @@ pub(super) fn mode_text(mode: u32) -> String {
 
 pub(super) async fn find(p: &mut Process<'_>) -> Ending {
     let is_test = |word: &&String| word.starts_with('-');
-    let split = p.arguments.iter().position(|word| is_test(&word)).unwrap_or(p.arguments.len());
+    let split = p
+        .arguments
+        .iter()
+        .position(|word| is_test(&word))
+        .unwrap_or(p.arguments.len());
     let (roots, tests) = p.arguments.split_at(split);
     let value = |name: &str| {
         let at = tests.iter().position(|word| word == name)?;
         tests.get(at + 1).cloned()
     };
     let (name, kind) = (value("-name"), value("-type"));
-    let depth = value("-maxdepth").and_then(|depth| depth.parse().ok()).unwrap_or(usize::MAX);
+    let depth = value("-maxdepth")
+        .and_then(|depth| depth.parse().ok())
+        .unwrap_or(usize::MAX);
     let here = [".".to_owned()];
     let roots = if roots.is_empty() { &here } else { roots };
     let files = p.shell.files();
@@ -130,7 +177,9 @@ pub(super) async fn find(p: &mut Process<'_>) -> Ending {
                 }
             };
             let last = path.rsplit('/').next().unwrap_or(&path);
-            let named = name.as_ref().is_none_or(|pattern| super::super::glob::matches(pattern, last));
+            let named = name
+                .as_ref()
+                .is_none_or(|pattern| super::super::glob::matches(pattern, last));
             let typed = kind.as_ref().is_none_or(|kind| (kind == "d") == metadata.is_dir());
             if named && typed {
                 p.out(format!("{path}\n")).await?;
@@ -152,7 +201,11 @@ pub(super) async fn du(p: &mut Process<'_>) -> Ending {
     };
     let files = p.shell.files();
     let here = vec![".".to_owned()];
-    for root in if options.operands.is_empty() { &here } else { &options.operands } {
+    for root in if options.operands.is_empty() {
+        &here
+    } else {
+        &options.operands
+    } {
         let mut waiting = vec![p.absolute(root)];
         let mut total = 0;
         while let Some(path) = waiting.pop() {

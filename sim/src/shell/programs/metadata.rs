@@ -88,7 +88,11 @@ fn full(path: &str, metadata: &Metadata) -> String {
 pub(super) async fn date(p: &mut Process<'_>) -> Ending {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = u32::try_from(since_1970.as_secs()).unwrap_or(u32::MAX);
-    let format = p.arguments.iter().find_map(|word| word.strip_prefix('+')).unwrap_or("%a %b %e %H:%M:%S UTC %Y");
+    let format = p
+        .arguments
+        .iter()
+        .find_map(|word| word.strip_prefix('+'))
+        .unwrap_or("%a %b %e %H:%M:%S UTC %Y");
     // jiff knows no `%N`; strftime of toybox gives nanoseconds for it.
     let format = format.replace("%N", &format!("{:09}", since_1970.subsec_nanos()));
     p.out(format!("{}\n", format_time(seconds, &format))).await.map(|()| 0)

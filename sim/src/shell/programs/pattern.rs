@@ -31,20 +31,41 @@ enum Repeat {
 
 impl Pattern {
     pub fn new(text: &str, fixed: bool, extended: bool, fold_case: bool) -> Self {
-        let text = if fold_case { text.to_lowercase() } else { text.to_owned() };
+        let text = if fold_case {
+            text.to_lowercase()
+        } else {
+            text.to_owned()
+        };
         if fixed {
             let atoms = text.chars().map(|c| (Atom::Literal(c), Repeat::Once)).collect();
-            let alternatives = vec![Alternative { from_start: false, to_end: false, atoms }];
-            return Self { alternatives, fold_case };
+            let alternatives = vec![Alternative {
+                from_start: false,
+                to_end: false,
+                atoms,
+            }];
+            return Self {
+                alternatives,
+                fold_case,
+            };
         }
         let characters: Vec<char> = text.chars().collect();
         let alternatives = split_alternatives(&characters, extended);
-        Self { alternatives: alternatives.iter().map(|part| Alternative::new(part, extended)).collect(), fold_case }
+        Self {
+            alternatives: alternatives
+                .iter()
+                .map(|part| Alternative::new(part, extended))
+                .collect(),
+            fold_case,
+        }
     }
 
     /// Where it is found first, as bytes; with `whole` only if that is the whole line.
     pub fn find(&self, line: &str, whole: bool) -> Option<(usize, usize)> {
-        let folded = if self.fold_case { line.to_lowercase() } else { line.to_owned() };
+        let folded = if self.fold_case {
+            line.to_lowercase()
+        } else {
+            line.to_owned()
+        };
         let characters: Vec<char> = folded.chars().collect();
         let mut budget = BUDGET;
         for start in 0..=characters.len() {
@@ -104,7 +125,11 @@ fn split_alternatives(characters: &[char], extended: bool) -> Vec<Vec<char>> {
                     part.push(*c);
                     part.extend(pair);
                 }
-                if pair.is_some() { tail.get(1..).unwrap_or_default() } else { tail }
+                if pair.is_some() {
+                    tail.get(1..).unwrap_or_default()
+                } else {
+                    tail
+                }
             }
         };
     }
@@ -153,7 +178,11 @@ impl Alternative {
             atoms.push((atom, Repeat::Once));
             rest = tail;
         }
-        Self { from_start, to_end, atoms }
+        Self {
+            from_start,
+            to_end,
+            atoms,
+        }
     }
 }
 
@@ -165,9 +194,18 @@ fn repeat(atoms: &mut [(Atom, Repeat)], repeat: Repeat) {
 
 fn escaped(c: char) -> Atom {
     match c {
-        'd' => Atom::Set { negated: false, ranges: vec![('0', '9')] },
-        's' => Atom::Set { negated: false, ranges: vec![(' ', ' '), ('\t', '\r')] },
-        'w' => Atom::Set { negated: false, ranges: vec![('a', 'z'), ('A', 'Z'), ('0', '9'), ('_', '_')] },
+        'd' => Atom::Set {
+            negated: false,
+            ranges: vec![('0', '9')],
+        },
+        's' => Atom::Set {
+            negated: false,
+            ranges: vec![(' ', ' '), ('\t', '\r')],
+        },
+        'w' => Atom::Set {
+            negated: false,
+            ranges: vec![('a', 'z'), ('A', 'Z'), ('0', '9'), ('_', '_')],
+        },
         c => Atom::Literal(c),
     }
 }
@@ -241,9 +279,7 @@ impl Atom {
         match self {
             Self::Any => true,
             Self::Literal(literal) => *literal == c,
-            Self::Set { negated, ranges } => {
-                ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated
-            }
+            Self::Set { negated, ranges } => ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated,
         }
     }
 }

@@ -36,7 +36,9 @@ fn render(format: &str, arguments: &mut &[String], out: &mut Vec<u8>) -> bool {
                 rest = rest.get(1..).unwrap_or_default();
             }
             '%' => {
-                let end = rest.find(|c: char| c.is_ascii_alphabetic()).map_or(rest.len(), |index| index + 1);
+                let end = rest
+                    .find(|c: char| c.is_ascii_alphabetic())
+                    .map_or(rest.len(), |index| index + 1);
                 let (spec, tail) = rest.split_at(end);
                 rest = tail;
                 let argument = arguments.split_first().map(|(first, others)| {
@@ -58,10 +60,13 @@ fn conversion(spec: &str, argument: &str, out: &mut Vec<u8>) -> bool {
     let flags = spec.get(..spec.len().saturating_sub(1)).unwrap_or_default();
     let left = flags.starts_with('-');
     let zero = flags.starts_with('0');
-    let (width, precision) = flags.trim_start_matches(['-', '0', '+', ' ']).split_once('.').map_or_else(
-        || (flags.trim_start_matches(['-', '0', '+', ' ']), None),
-        |(width, precision)| (width, precision.parse::<usize>().ok()),
-    );
+    let (width, precision) = flags
+        .trim_start_matches(['-', '0', '+', ' '])
+        .split_once('.')
+        .map_or_else(
+            || (flags.trim_start_matches(['-', '0', '+', ' ']), None),
+            |(width, precision)| (width, precision.parse::<usize>().ok()),
+        );
     let width = width.parse::<usize>().unwrap_or(0).min(MAX_WIDTH);
     let number = || integer(argument);
     let (text, stop) = match kind {

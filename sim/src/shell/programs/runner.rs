@@ -13,7 +13,10 @@ use super::{
 const TIMED_OUT: u8 = 124;
 
 pub(super) async fn sh(p: &mut Process<'_>) -> Ending {
-    let mut arguments = p.arguments.iter().skip_while(|argument| matches!(argument.as_str(), "-e" | "-x" | "-s" | "-l"));
+    let mut arguments = p
+        .arguments
+        .iter()
+        .skip_while(|argument| matches!(argument.as_str(), "-e" | "-x" | "-s" | "-l"));
     let (text, positional) = match arguments.next().map(String::as_str) {
         Some("-c" | "-ec" | "-xc" | "-lc") => {
             let Some(text) = arguments.next() else {
@@ -23,7 +26,10 @@ pub(super) async fn sh(p: &mut Process<'_>) -> Ending {
             (text.clone(), arguments.skip(1).cloned().collect::<Vec<_>>())
         }
         Some(path) => match p.read(path).await? {
-            Some(content) => (String::from_utf8_lossy(&content).into_owned(), arguments.cloned().collect()),
+            Some(content) => (
+                String::from_utf8_lossy(&content).into_owned(),
+                arguments.cloned().collect(),
+            ),
             None => return Ok(127),
         },
         None => {
@@ -48,7 +54,11 @@ pub(super) async fn toybox(p: &mut Process<'_>) -> Ending {
 
 /// `nohup`, `setsid`, `nice`, `time`: the rest is run as it is.
 pub(super) async fn prefix(p: &mut Process<'_>) -> Ending {
-    let skip = if p.name == "nice" && p.arguments.first().is_some_and(|word| word == "-n") { 2 } else { 0 };
+    let skip = if p.name == "nice" && p.arguments.first().is_some_and(|word| word == "-n") {
+        2
+    } else {
+        0
+    };
     match p.arguments.get(skip..) {
         Some(rest) => ending(p.shell.run_nested(rest, p.streams).await),
         None => p.complain("Needs 1 argument").await,
@@ -56,9 +66,18 @@ pub(super) async fn prefix(p: &mut Process<'_>) -> Ending {
 }
 
 pub(super) async fn timeout(p: &mut Process<'_>) -> Ending {
-    let rest: Vec<String> = p.arguments.iter().skip_while(|word| word.starts_with('-')).cloned().collect();
-    let Some((limit, command)) = rest.split_first() else { return p.complain("Needs 2 arguments").await };
-    let Some(limit) = super::system::duration(limit) else { return p.complain(format!("bad '{limit}'")).await };
+    let rest: Vec<String> = p
+        .arguments
+        .iter()
+        .skip_while(|word| word.starts_with('-'))
+        .cloned()
+        .collect();
+    let Some((limit, command)) = rest.split_first() else {
+        return p.complain("Needs 2 arguments").await;
+    };
+    let Some(limit) = super::system::duration(limit) else {
+        return p.complain(format!("bad '{limit}'")).await;
+    };
     let run = p.shell.run_nested(command, p.streams);
     tokio::time::timeout(limit, run).await.map_or(Ok(TIMED_OUT), ending)
 }
@@ -81,7 +100,12 @@ pub(super) async fn env(p: &mut Process<'_>) -> Ending {
         p.shell.variables.export(name);
     }
     let outcome = if command.is_empty() {
-        let lines: String = p.shell.variables.exported().map(|(name, value)| format!("{name}={value}\n")).collect();
+        let lines: String = p
+            .shell
+            .variables
+            .exported()
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect();
         p.out(lines).await.map(|()| 0)
     } else {
         ending(p.shell.run_nested(command, p.streams).await)
@@ -110,13 +134,24 @@ pub(super) async fn xargs(p: &mut Process<'_>) -> Ending {
     let input = p.streams.stdin.read_to_end().await?;
     let input = String::from_utf8_lossy(&input);
     let words: Vec<String> = if null_separated {
-        input.split('\0').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        input
+            .split('\0')
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect()
     } else {
         input.split_whitespace().map(str::to_owned).collect()
     };
     let echo = ["echo".to_owned()];
-    let command = if arguments.is_empty() { echo.as_slice() } else { arguments };
-    let streams = Streams { stdin: Input::empty(), ..p.streams.clone() };
+    let command = if arguments.is_empty() {
+        echo.as_slice()
+    } else {
+        arguments
+    };
+    let streams = Streams {
+        stdin: Input::empty(),
+        ..p.streams.clone()
+    };
     let mut worst = 0;
     for chunk in words.chunks(at_a_time.min(words.len().max(1))) {
         let line: Vec<String> = command.iter().chain(chunk).cloned().collect();

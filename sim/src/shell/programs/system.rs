@@ -17,8 +17,28 @@ const GROUPS: &str = "2000(shell),1004(input),1007(log),1011(adb),1015(sdcard_rw
 
 /// Android's own programs that `which` should find.
 const ANDROID_PROGRAMS: [&str; 22] = [
-    "am", "app_process", "cmd", "content", "dumpsys", "getprop", "ime", "input", "ip", "logcat", "monkey", "pidof",
-    "pm", "reboot", "screencap", "screenrecord", "service", "setprop", "settings", "svc", "uiautomator", "wm",
+    "am",
+    "app_process",
+    "cmd",
+    "content",
+    "dumpsys",
+    "getprop",
+    "ime",
+    "input",
+    "ip",
+    "logcat",
+    "monkey",
+    "pidof",
+    "pm",
+    "reboot",
+    "screencap",
+    "screenrecord",
+    "service",
+    "setprop",
+    "settings",
+    "svc",
+    "uiautomator",
+    "wm",
 ];
 
 pub(super) async fn id(p: &mut Process<'_>) -> Ending {
@@ -51,7 +71,9 @@ pub(super) async fn uname(p: &mut Process<'_>) -> Ending {
         ('o', "Toybox"),
     ];
     let none = !parts.iter().any(|(letter, _)| options.has(*letter));
-    let wanted = parts.iter().filter(|(letter, _)| options.has('a') || options.has(*letter) || (none && *letter == 's'));
+    let wanted = parts
+        .iter()
+        .filter(|(letter, _)| options.has('a') || options.has(*letter) || (none && *letter == 's'));
     let line: Vec<&str> = wanted.map(|(_, text)| *text).collect();
     p.out(format!("{}\n", line.join(" "))).await.map(|()| 0)
 }
@@ -62,7 +84,11 @@ pub(super) async fn df(p: &mut Process<'_>) -> Ending {
         Err(message) => return p.complain(message).await,
     };
     let files = p.shell.files();
-    let used = if files.is_full() { STORAGE_KB } else { 20_000_000 + files.used_bytes() / 1024 };
+    let used = if files.is_full() {
+        STORAGE_KB
+    } else {
+        20_000_000 + files.used_bytes() / 1024
+    };
     let free = STORAGE_KB.saturating_sub(used);
     let show = |kilobytes: u64| match options.has('h') {
         true if kilobytes >= 1 << 20 => format!("{}G", kilobytes >> 20),
@@ -76,7 +102,12 @@ pub(super) async fn df(p: &mut Process<'_>) -> Ending {
     };
     let row = |device: &str, size: u64, used: u64, free: u64, mount: &str| {
         let percent = (used * 100).div_ceil(size.max(1));
-        format!("{device:<14} {:>9} {:>8} {:>9} {percent:>3}% {mount}\n", show(size), show(used), show(free))
+        format!(
+            "{device:<14} {:>9} {:>8} {:>9} {percent:>3}% {mount}\n",
+            show(size),
+            show(used),
+            show(free)
+        )
     };
     let mut out = format!("{head}\n");
     if options.operands.is_empty() {
@@ -111,7 +142,9 @@ pub(super) async fn ps(p: &mut Process<'_>) -> Ending {
 /// Nothing that the shell user could end is shown by `ps`, so there is nothing to end.
 pub(super) async fn kill(p: &mut Process<'_>) -> Ending {
     let targets: Vec<&String> = p.arguments.iter().filter(|word| !word.starts_with('-')).collect();
-    let Some(target) = targets.first() else { return p.complain("Needs 1 argument").await };
+    let Some(target) = targets.first() else {
+        return p.complain("Needs 1 argument").await;
+    };
     match p.name {
         "pkill" => Ok(1),
         "killall" => p.complain(format!("{target}: No such process")).await,
@@ -178,17 +211,24 @@ pub(super) async fn seq(p: &mut Process<'_>) -> Ending {
 /// `basename`, `dirname`, `readlink`, `realpath`.
 pub(super) async fn path(p: &mut Process<'_>) -> Ending {
     let operands: Vec<&String> = p.arguments.iter().filter(|word| !word.starts_with('-')).collect();
-    let Some(&path) = operands.first() else { return p.complain("Needs 1 argument").await };
+    let Some(&path) = operands.first() else {
+        return p.complain("Needs 1 argument").await;
+    };
     let trimmed = path.trim_end_matches('/');
     let (folder, name) = trimmed.rsplit_once('/').unwrap_or((".", trimmed));
     let line = match p.name {
         "basename" => {
             let suffix = operands.get(1).map_or("", |suffix| suffix.as_str());
-            name.strip_suffix(suffix).filter(|stem| !stem.is_empty()).unwrap_or(name).to_owned()
+            name.strip_suffix(suffix)
+                .filter(|stem| !stem.is_empty())
+                .unwrap_or(name)
+                .to_owned()
         }
         "dirname" if folder.is_empty() => "/".to_owned(),
         "dirname" => folder.to_owned(),
-        _ if p.shell.files().exists(&p.absolute(path)) => p.absolute(path).replacen("/sdcard", "/storage/emulated/0", 1),
+        _ if p.shell.files().exists(&p.absolute(path)) => {
+            p.absolute(path).replacen("/sdcard", "/storage/emulated/0", 1)
+        }
         _ => return Ok(1),
     };
     p.out(format!("{line}\n")).await.map(|()| 0)

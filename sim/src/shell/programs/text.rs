@@ -55,7 +55,9 @@ pub(super) async fn head(p: &mut Process<'_>) -> Ending {
         Err(message) => return p.complain(message).await,
     };
     for path in options.inputs() {
-        let Some(content) = p.read(&path).await? else { return Ok(1) };
+        let Some(content) = p.read(&path).await? else {
+            return Ok(1);
+        };
         let end = match options.value('c') {
             Some(count) => count.parse().unwrap_or(0).min(content.len()),
             None => end_of_lines(&content, lines_wanted(&options)),
@@ -71,10 +73,15 @@ pub(super) async fn tail(p: &mut Process<'_>) -> Ending {
         Err(message) => return p.complain(message).await,
     };
     for path in options.inputs() {
-        let Some(content) = p.read(&path).await? else { return Ok(1) };
+        let Some(content) = p.read(&path).await? else {
+            return Ok(1);
+        };
         let count = options.value('c').or(options.value('n')).unwrap_or("10");
         let from_start = count.strip_prefix('+').and_then(|count| count.parse::<usize>().ok());
-        let number = count.trim_start_matches(['-', '+']).parse::<usize>().unwrap_or(DEFAULT_LINES);
+        let number = count
+            .trim_start_matches(['-', '+'])
+            .parse::<usize>()
+            .unwrap_or(DEFAULT_LINES);
         let start = match (options.value('c').is_some(), from_start) {
             (true, Some(first)) => first.saturating_sub(1).min(content.len()),
             (true, None) => content.len().saturating_sub(number),
@@ -93,14 +100,24 @@ pub(super) async fn tail(p: &mut Process<'_>) -> Ending {
 fn counted(p: &Process<'_>) -> Result<Options, String> {
     let short = |word: &String| {
         let digits = word.strip_prefix('-').filter(|digits| !digits.is_empty())?;
-        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("-n{digits}"))
+        digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| format!("-n{digits}"))
     };
-    let arguments: Vec<String> = p.arguments.iter().map(|word| short(word).unwrap_or_else(|| word.clone())).collect();
+    let arguments: Vec<String> = p
+        .arguments
+        .iter()
+        .map(|word| short(word).unwrap_or_else(|| word.clone()))
+        .collect();
     super::sort_arguments(p.name, &arguments, "fqv", "nc")
 }
 
 fn lines_wanted(options: &Options) -> usize {
-    options.value('n').and_then(|count| count.parse().ok()).unwrap_or(DEFAULT_LINES)
+    options
+        .value('n')
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(DEFAULT_LINES)
 }
 
 /// The lines with their newlines.
@@ -120,7 +137,9 @@ pub(super) async fn wc(p: &mut Process<'_>) -> Ending {
     };
     let all = !['l', 'w', 'c', 'm'].into_iter().any(|letter| options.has(letter));
     for path in options.inputs() {
-        let Some(content) = p.read(&path).await? else { return Ok(1) };
+        let Some(content) = p.read(&path).await? else {
+            return Ok(1);
+        };
         let text = String::from_utf8_lossy(&content);
         let counts = [
             ('l', content.iter().filter(|&&byte| byte == b'\n').count()),
@@ -128,7 +147,9 @@ pub(super) async fn wc(p: &mut Process<'_>) -> Ending {
             ('c', content.len()),
             ('m', text.chars().count()),
         ];
-        let wanted = counts.iter().filter(|(letter, _)| options.has(*letter) || (all && *letter != 'm'));
+        let wanted = counts
+            .iter()
+            .filter(|(letter, _)| options.has(*letter) || (all && *letter != 'm'));
         let mut columns: Vec<String> = wanted.map(|(_, count)| count.to_string()).collect();
         if path != "-" {
             columns.push(path);
@@ -158,7 +179,10 @@ pub(super) async fn grep(p: &mut Process<'_>) -> Ending {
         .flat_map(|text| text.split('\n'))
         .map(|text| Pattern::new(text, fixed, extended, options.has('i')))
         .collect();
-    let most = options.value('m').and_then(|most| most.parse().ok()).unwrap_or(usize::MAX);
+    let most = options
+        .value('m')
+        .and_then(|most| most.parse().ok())
+        .unwrap_or(usize::MAX);
     let several = operands.len() > 1 || options.has('H');
     if operands.is_empty() {
         operands.push("-".to_owned());
@@ -185,7 +209,9 @@ pub(super) async fn grep(p: &mut Process<'_>) -> Ending {
             if options.has('n') {
                 out.extend_from_slice(format!("{}:", index + 1).as_bytes());
             }
-            let part = hit.filter(|_| options.has('o')).and_then(|(start, end)| text.get(start..end));
+            let part = hit
+                .filter(|_| options.has('o'))
+                .and_then(|(start, end)| text.get(start..end));
             out.extend_from_slice(part.unwrap_or(text).as_bytes());
             out.push(b'\n');
         }
@@ -196,11 +222,21 @@ pub(super) async fn grep(p: &mut Process<'_>) -> Ending {
         if options.has('c') {
             out = format!("{count}\n").into_bytes();
         } else if options.has('l') {
-            out = if count > 0 { format!("{path}\n").into_bytes() } else { Vec::new() };
+            out = if count > 0 {
+                format!("{path}\n").into_bytes()
+            } else {
+                Vec::new()
+            };
         }
         p.out(out).await?;
     }
-    Ok(if found { 0 } else if failed { 2 } else { 1 })
+    Ok(if found {
+        0
+    } else if failed {
+        2
+    } else {
+        1
+    })
 }
 
 pub(super) async fn tr(p: &mut Process<'_>) -> Ending {
@@ -208,7 +244,9 @@ pub(super) async fn tr(p: &mut Process<'_>) -> Ending {
         Ok(options) => options,
         Err(message) => return p.complain(message).await,
     };
-    let Some((from, to)) = options.operands.split_first() else { return p.complain("Needs 1 argument").await };
+    let Some((from, to)) = options.operands.split_first() else {
+        return p.complain("Needs 1 argument").await;
+    };
     let set = characters(from);
     let replacements = to.first().map(|to| characters(to)).unwrap_or_default();
     let input = p.streams.stdin.read_to_end().await?;
@@ -220,7 +258,11 @@ pub(super) async fn tr(p: &mut Process<'_>) -> Ending {
             continue;
         }
         let replacement = place.and_then(|place| replacements.get(place)).or(replacements.last());
-        let new = if is_member { replacement.copied().unwrap_or(c) } else { c };
+        let new = if is_member {
+            replacement.copied().unwrap_or(c)
+        } else {
+            c
+        };
         if options.has('s') && is_member && out.ends_with(new) {
             continue;
         }
@@ -231,7 +273,10 @@ pub(super) async fn tr(p: &mut Process<'_>) -> Ending {
 
 /// The members of a set like `a-z\n`.
 fn characters(set: &str) -> Vec<char> {
-    let set = set.replace("[:upper:]", "A-Z").replace("[:lower:]", "a-z").replace("[:digit:]", "0-9");
+    let set = set
+        .replace("[:upper:]", "A-Z")
+        .replace("[:lower:]", "a-z")
+        .replace("[:digit:]", "0-9");
     let set = set.replace("[:space:]", " \\t\\n\\r");
     let mut plain = Vec::new();
     printf::unescape(&set, &mut plain);
@@ -266,14 +311,20 @@ pub(super) async fn sed(p: &mut Process<'_>) -> Ending {
         None => operands.remove(0),
     };
     let path = operands.first().map_or("-", String::as_str);
-    let Some(content) = p.read(path).await? else { return Ok(1) };
+    let Some(content) = p.read(path).await? else {
+        return Ok(1);
+    };
     let text = String::from_utf8_lossy(&content);
     let total = text.lines().count();
     let mut out = String::new();
     let substitution = script.strip_prefix('s').and_then(|rest| {
         let mark = rest.chars().next()?;
         let mut parts = rest.get(mark.len_utf8()..)?.split(mark);
-        Some((Pattern::new(parts.next()?, false, options.has('E') || options.has('r'), false), parts.next()?, parts.next()?))
+        Some((
+            Pattern::new(parts.next()?, false, options.has('E') || options.has('r'), false),
+            parts.next()?,
+            parts.next()?,
+        ))
     });
     for (index, line) in text.lines().enumerate() {
         if let Some((pattern, replacement, flags)) = &substitution {
@@ -296,7 +347,13 @@ pub(super) async fn sed(p: &mut Process<'_>) -> Ending {
 }
 
 fn in_range(range: &str, line: usize, total: usize) -> bool {
-    let number = |text: &str| if text == "$" { Some(total) } else { text.parse::<usize>().ok() };
+    let number = |text: &str| {
+        if text == "$" {
+            Some(total)
+        } else {
+            text.parse::<usize>().ok()
+        }
+    };
     match range.split_once(',') {
         Some((first, last)) => number(first).is_some_and(|n| line >= n) && number(last).is_some_and(|n| line <= n),
         None => number(range) == Some(line),
@@ -309,7 +366,9 @@ pub(super) async fn cut(p: &mut Process<'_>) -> Ending {
         Err(message) => return p.complain(message).await,
     };
     let path = options.operands.first().map_or("-", String::as_str);
-    let Some(content) = p.read(path).await? else { return Ok(1) };
+    let Some(content) = p.read(path).await? else {
+        return Ok(1);
+    };
     let separator = options.value('d').unwrap_or("\t");
     let mut out = String::new();
     for line in String::from_utf8_lossy(&content).lines() {
@@ -318,7 +377,10 @@ pub(super) async fn cut(p: &mut Process<'_>) -> Ending {
             out.extend(chosen.map(|(_, c)| c));
         } else if line.contains(separator) {
             let list = options.value('f').unwrap_or("1");
-            let fields = line.split(separator).enumerate().filter(|(index, _)| in_list(list, index + 1));
+            let fields = line
+                .split(separator)
+                .enumerate()
+                .filter(|(index, _)| in_list(list, index + 1));
             out.push_str(&fields.map(|(_, field)| field).collect::<Vec<_>>().join(separator));
         } else {
             out.push_str(line);
@@ -331,9 +393,7 @@ pub(super) async fn cut(p: &mut Process<'_>) -> Ending {
 /// Whether a number is in a list like `1,3-5,7-`.
 fn in_list(list: &str, number: usize) -> bool {
     list.split(',').any(|part| match part.split_once('-') {
-        Some((first, last)) => {
-            first.parse().unwrap_or(1) <= number && number <= last.parse().unwrap_or(usize::MAX)
-        }
+        Some((first, last)) => first.parse().unwrap_or(1) <= number && number <= last.parse().unwrap_or(usize::MAX),
         None => part.parse() == Ok(number),
     })
 }
@@ -344,14 +404,20 @@ pub(super) async fn sort(p: &mut Process<'_>) -> Ending {
         Err(message) => return p.complain(message).await,
     };
     let path = options.operands.first().map_or("-", String::as_str);
-    let Some(content) = p.read(path).await? else { return Ok(1) };
+    let Some(content) = p.read(path).await? else {
+        return Ok(1);
+    };
     let text = String::from_utf8_lossy(&content);
     let mut all: Vec<&str> = text.lines().collect();
     if options.has('n') {
         let number = |line: &&str| {
             let line = line.trim_start();
-            let end = line.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(line.len());
-            line.get(..end).and_then(|digits| digits.parse::<i64>().ok()).unwrap_or(0)
+            let end = line
+                .find(|c: char| !c.is_ascii_digit() && c != '-')
+                .unwrap_or(line.len());
+            line.get(..end)
+                .and_then(|digits| digits.parse::<i64>().ok())
+                .unwrap_or(0)
         };
         all.sort_by_key(number);
     } else {
@@ -363,16 +429,26 @@ pub(super) async fn sort(p: &mut Process<'_>) -> Ending {
     if options.has('u') {
         all.dedup();
     }
-    p.out(all.iter().map(|line| format!("{line}\n")).collect::<String>()).await.map(|()| 0)
+    p.out(all.iter().map(|line| format!("{line}\n")).collect::<String>())
+        .await
+        .map(|()| 0)
 }
 
 pub(super) async fn uniq(p: &mut Process<'_>) -> Ending {
-    let path = p.arguments.iter().find(|word| !word.starts_with('-')).map_or("-", String::as_str);
-    let Some(content) = p.read(path).await? else { return Ok(1) };
+    let path = p
+        .arguments
+        .iter()
+        .find(|word| !word.starts_with('-'))
+        .map_or("-", String::as_str);
+    let Some(content) = p.read(path).await? else {
+        return Ok(1);
+    };
     let text = String::from_utf8_lossy(&content);
     let mut all: Vec<&str> = text.lines().collect();
     all.dedup();
-    p.out(all.iter().map(|line| format!("{line}\n")).collect::<String>()).await.map(|()| 0)
+    p.out(all.iter().map(|line| format!("{line}\n")).collect::<String>())
+        .await
+        .map(|()| 0)
 }
 
 pub(super) async fn tee(p: &mut Process<'_>) -> Ending {
@@ -395,4 +471,3 @@ pub(super) async fn tee(p: &mut Process<'_>) -> Ending {
     }
     p.out(content).await.map(|()| code)
 }
-
