@@ -9,5 +9,5 @@ pub mod device;
 pub mod fs;
 pub mod handset;
 pub(crate) mod render;
-pub mod shell;
+// pub mod shell;
 pub mod world;
