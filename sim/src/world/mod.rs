@@ -14,6 +14,7 @@ mod phone;
 mod schedule;
 pub mod social;
 mod spec;
+mod start;
 pub(crate) mod state;
 mod system;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::{Scene, ground, tab_bar, title_bar, upload_banner};
 use crate::{
     apps::{
-        kit::{self, GREY, WIDTH},
+        kit::{self, GREY, WHITE, WIDTH},
         node::{Icon, Node, Picture, Rect, Scroll, ScrollId, class},
         social::{SocialAction, Tab},
     },
@@ -68,6 +68,7 @@ fn card(post: &Post, rect: Rect) -> Node {
         Node::new(class::IMAGE, Rect::at(950, y - 420 + place * 150, 90, 90))
             .desc(desc)
             .picture(Picture::Icon(icon))
+            .ink(WHITE)
     };
     Node::new(class::FRAME, rect)
         .id("feed_item")
@@ -85,9 +86,14 @@ fn card(post: &Post, rect: Rect) -> Node {
             kit::label(Rect::at(40, y, 800, 70), format!("@{}", post.account))
                 .id("feed_author")
                 .size(46)
+                .ink(WHITE)
                 .tap(SocialAction::OpenPerson(post.account.clone())),
         )
-        .with(kit::label(Rect::at(40, y + 80, 860, 140), post.caption.as_str()).id("feed_caption"))
+        .with(
+            kit::label(Rect::at(40, y + 80, 860, 140), post.caption.as_str())
+                .id("feed_caption")
+                .ink(WHITE),
+        )
         .with(side(0, Icon::Heart, "Like video"))
         .with(side(1, Icon::Comment, "Read or add comments"))
         .with(side(2, Icon::Share, "Share video"))

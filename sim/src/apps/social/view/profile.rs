@@ -15,7 +15,6 @@ use crate::{
 
 /// The grid of posts.
 const GRID: ScrollId = ScrollId("profile");
-const CELL: i32 = 360;
 
 pub(super) fn own(scene: &Scene<'_>) -> Node {
     let me = scene.me();
@@ -178,39 +177,34 @@ fn grid(scene: &Scene<'_>, name: &str, posts: &[Post], drafts: usize, rect: Rect
         let place = Rect::at(90, rect.top + 200, 900, 80);
         return list.with(kit::label(place, "No posts yet").id("empty_text").ink(GREY).centred());
     }
-    let mut content = Vec::new();
-    let (mut x, mut y) = (0, rect.top);
-    for (id, description, post, action) in cells {
-        let place = Rect::at(x, y, CELL, CELL);
-        let mut cell = Node::new(class::FRAME, place)
-            .id(id)
-            .desc(description.as_str())
-            .tap(action);
-        cell = match post {
-            Some(post) => {
-                let file = post.files.first().map_or_else(String::new, |file| file.name.clone());
-                cell.with(kit::drawing(
-                    place.inset(4),
-                    Picture::Tile {
-                        name: file,
-                        video: post.video,
-                    },
-                ))
+    let (places, height) = kit::cells(rect, 3, cells.len());
+    let content = cells
+        .into_iter()
+        .zip(places)
+        .map(|((id, description, post, action), place)| {
+            let cell = Node::new(class::FRAME, place)
+                .id(id)
+                .desc(description.as_str())
+                .tap(action);
+            match post {
+                Some(post) => {
+                    let name = post.files.first().map_or_else(String::new, |file| file.name.clone());
+                    cell.with(kit::drawing(
+                        place.inset(4),
+                        Picture::Tile {
+                            name,
+                            video: post.video,
+                        },
+                    ))
+                }
+                None => {
+                    let words = Rect::at(place.left + 20, place.top + 140, 320, 80);
+                    cell.fill(PALE)
+                        .with(kit::label(words, description).id("drafts_text").centred())
+                }
             }
-            None => cell.fill(PALE).with(
-                kit::label(Rect::at(x + 20, y + 140, 320, 80), description)
-                    .id("drafts_text")
-                    .centred(),
-            ),
-        };
-        content.push(cell);
-        x += CELL;
-        if x == CELL * 3 {
-            (x, y) = (0, y + CELL);
-        }
-    }
-    let rows = (content.len() + 2) / 3;
-    let height = i32::try_from(rows).unwrap_or(0) * CELL;
+        });
+    let content = content.collect();
     list.scrolling(GRID, height, scene.app.offset(GRID), content)
 }
 
