@@ -11,6 +11,7 @@ mod expand;
 mod glob;
 mod interpret;
 mod io;
+mod live;
 mod parse;
 mod programs;
 mod session;

@@ -13,7 +13,7 @@ use super::{
     ast::{Command, CommandKind, Connector, Pipeline, Redirect, Statement, Target, Word},
     glob,
     io::{Input, Output, Streams, WriteError, take_buffer},
-    parse,
+    live, parse,
     programs::{self, Process},
     variables::Variables,
 };
@@ -460,7 +460,15 @@ impl Interpreter {
             stdin: stdin.into(),
             terminal,
         };
-        let Some(completion) = self.device.run(invocation).await else {
+        // A program at the start of a pipe would never end if it went on as it does for a host.
+        let completion = match streams.stdout.is_host() {
+            true => match live::run(&*self.device, invocation, streams).await {
+                Ok(completion) => completion,
+                Err(error) => return Ok(Err(error)),
+            },
+            false => self.device.run(invocation).await,
+        };
+        let Some(completion) = completion else {
             return self.run_script_file(name, arguments, streams).await.map(Ok);
         };
         let written = match streams.stdout.write(completion.stdout).await {
