@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     Programs,
@@ -16,6 +16,8 @@ const LONGEST_LOG: usize = 10_000;
 const HEADER: &str = "--------- beginning of main\n";
 /// How often a reader that goes on looks for new lines.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// A real phone's log is never silent for longer, and clients that stop reading wait for the next line.
+const LONGEST_SILENCE: Duration = Duration::from_secs(1);
 
 /// What a reader wants to see.
 #[derive(Debug, Default)]
@@ -62,11 +64,18 @@ pub(super) async fn follow(phone: &Programs, arguments: &[String], output: &mpsc
     if request.ends {
         return printed(text);
     }
+    let mut spoke = Instant::now();
     loop {
-        if !text.is_empty() && output.send(text.into_bytes()).await.is_err() {
-            return silent();
+        if !text.is_empty() {
+            spoke = Instant::now();
+            if output.send(text.into_bytes()).await.is_err() {
+                return silent();
+            }
         }
         tokio::time::sleep(LOOK_AGAIN).await;
+        if spoke.elapsed() >= LONGEST_SILENCE {
+            phone.handset.write_log("D", "NetworkMonitor", "PROBE_HTTPS ret=204");
+        }
         let seen = lines.pop();
         lines = phone.handset.log(LONGEST_LOG);
         text = request.render(after(seen.as_deref(), &lines));
