@@ -10,27 +10,22 @@ use futures_util::{FutureExt, future::BoxFuture};
 
 use super::{
     MAX_DEPTH, MAX_SHELLS, MAX_STEPS,
-    ast::{Command, CommandKind, Connector, Pipeline, Redirect, Statement, Target, Word},
-    glob,
+    ast::{Command, CommandKind, Connector, Pipeline, Redirect, Statement, Word},
     io::{Input, Output, Streams, WriteError, take_buffer},
+<<<<<<< HEAD
     live, parse,
     programs::{self, Process},
+=======
+    parse,
+>>>>>>> wire
     variables::Variables,
 };
-use crate::{
-    device::{Device, Invocation},
-    fs::Filesystem,
-};
+use crate::{device::Device, fs::Filesystem};
 
 /// Commands in the background at a time, of one session.
 const MAX_BACKGROUND: u32 = 16;
 /// Turns between two pauses for the other tasks of the thread.
 const STEPS_PER_TURN: u32 = 32;
-/// A package that is streamed into an install command, bytes.
-const MAX_PACKAGE_BYTES: usize = 512 << 20;
-/// Exit code of a program that died of SIGPIPE.
-const BROKEN_PIPE: u8 = 141;
-
 /// Why a list of commands ends early.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unwind {
@@ -265,97 +260,13 @@ impl Interpreter {
         }
     }
 
-    async fn count_step(&mut self, streams: &Streams) -> Result<(), Unwind> {
+    pub(super) async fn count_step(&mut self, streams: &Streams) -> Result<(), Unwind> {
         let steps = self.steps.fetch_add(1, Ordering::Relaxed);
         if steps >= MAX_STEPS {
             return self.fail(streams, "too many commands", 137).await;
         }
         if steps % STEPS_PER_TURN == STEPS_PER_TURN - 1 {
             tokio::task::yield_now().await;
-        }
-        Ok(())
-    }
-
-    async fn run_if(
-        &mut self,
-        branches: &[(Vec<Statement>, Vec<Statement>)],
-        otherwise: &[Statement],
-        streams: &Streams,
-    ) -> Result<(), Unwind> {
-        for (condition, body) in branches {
-            self.run_list(condition, streams).await?;
-            if self.status == 0 {
-                return self.run_list(body, streams).await;
-            }
-        }
-        self.status = 0;
-        self.run_list(otherwise, streams).await
-    }
-
-    async fn run_loop(
-        &mut self,
-        until: bool,
-        condition: &[Statement],
-        body: &[Statement],
-        streams: &Streams,
-    ) -> Result<(), Unwind> {
-        let mut status = 0;
-        loop {
-            self.count_step(streams).await?;
-            self.run_list(condition, streams).await?;
-            if (self.status == 0) == until {
-                break;
-            }
-            let turn = self.run_list(body, streams).await;
-            status = self.status;
-            if end_of_turn(turn)? {
-                status = 0;
-                break;
-            }
-        }
-        self.status = status;
-        Ok(())
-    }
-
-    async fn run_for(
-        &mut self,
-        name: &str,
-        list: Option<&[Word]>,
-        body: &[Statement],
-        streams: &Streams,
-    ) -> Result<(), Unwind> {
-        let values = match list {
-            Some(words) => self.expand_words(words, streams).await?,
-            None => self.variables.positional.clone(),
-        };
-        self.status = 0;
-        for value in values {
-            self.count_step(streams).await?;
-            self.variables.set(name, &value);
-            let turn = self.run_list(body, streams).await;
-            if end_of_turn(turn)? {
-                self.status = 0;
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    async fn run_case(
-        &mut self,
-        subject: &Word,
-        arms: &[(Vec<Word>, Vec<Statement>)],
-        streams: &Streams,
-    ) -> Result<(), Unwind> {
-        let subject = self.expand_text(subject, streams).await?;
-        self.status = 0;
-        for (patterns, body) in arms {
-            for pattern in patterns {
-                let pattern = self.expand_pattern(pattern, streams).await?;
-                if glob::matches(&pattern, &subject) {
-                    return self.run_list(body, streams).await;
-                }
-            }
         }
         Ok(())
     }
@@ -399,6 +310,7 @@ impl Interpreter {
         Ok(())
     }
 
+<<<<<<< HEAD
     /// Runs a program by its arguments; its exit code.
     pub fn run_program<'a>(
         &'a mut self,
@@ -561,6 +473,8 @@ impl Interpreter {
         Ok(Ok(()))
     }
 
+=======
+>>>>>>> wire
     /// A path from the working directory.
     pub fn absolute(&self, path: &str) -> String {
         if path.starts_with('/') {
@@ -569,23 +483,4 @@ impl Interpreter {
             format!("{}/{path}", self.folder)
         }
     }
-}
-
-/// Whether a loop ends after a turn that ended this way.
-fn end_of_turn(turn: Result<(), Unwind>) -> Result<bool, Unwind> {
-    match turn {
-        Ok(()) | Err(Unwind::Continue(1)) => Ok(false),
-        Err(Unwind::Break(1)) => Ok(true),
-        Err(Unwind::Break(levels)) => Err(Unwind::Break(levels.saturating_sub(1))),
-        Err(Unwind::Continue(levels)) => Err(Unwind::Continue(levels.saturating_sub(1))),
-        Err(unwind) => Err(unwind),
-    }
-}
-
-/// The bytes that an install command reads from its input: `cmd package install … -S N`.
-pub(crate) fn package_size(argv: &[String]) -> Option<usize> {
-    let installs = matches!(argv.first()?.as_str(), "cmd" | "pm")
-        && argv.iter().take(3).any(|argument| argument.starts_with("install"));
-    let flag = argv.iter().position(|argument| argument == "-S").filter(|_| installs)?;
-    argv.get(flag + 1)?.parse().ok()
 }

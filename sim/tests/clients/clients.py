@@ -8,6 +8,7 @@ import pathlib
 import re
 import sys
 import tempfile
+import time
 
 import adbutils
 import uiautomator2
@@ -36,6 +37,7 @@ def check_adbutils(device):
     yield "screen is off", not device.is_screen_on()
     device.switch_screen(True)
     yield "screen is on again", device.is_screen_on()
+    device.keyevent("MENU")  # opens the keyguard
     yield "log", logs_a_line(device)
     device.app_start("com.android.settings")
     yield "app in front", device.app_current().package == "com.android.settings"
@@ -49,8 +51,12 @@ def logs_a_line(device):
         file = pathlib.Path(folder) / "log.txt"
         reader = device.logcat(file, clear=True, command="logcat -v time", re_filter="I/TAG")
         device.shell(["log", "-p", "i", "-t", "TAG", "hello"])
+        deadline = time.monotonic() + 10
+        while not (found := re.search("I/TAG.*hello", file.read_text(encoding="utf-8"))):
+            if time.monotonic() > deadline:
+                break
         reader.stop(timeout=10)
-        return re.search("I/TAG.*hello", file.read_text(encoding="utf-8")) is not None
+        return found is not None
 
 
 def check_uiautomator2(serial):
