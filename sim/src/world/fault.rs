@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{WorldError, clock::Millis};
+use super::{WorldError, clock::Millis, social::canonical_name};
 use crate::device::Link;
 
 /// All kinds.
@@ -26,9 +26,10 @@ pub enum FaultKind {
     NoIdle,
     /// A dialog with `text` lies over every app; once dismissed it comes again when an app is started.
     Popup,
-    /// The social apps (or `app`) ask for a verification that only a person can give.
+    /// The social apps (or `app`) ask for a verification that only a person can give; with `account` only that one,
+    /// and only where it does something.
     Challenge,
-    /// The social apps (or `app`) show their login form.
+    /// The social apps (or `app`) show their login form; `account` as above.
     LoggedOut,
     /// Uploads fail at their end; the draft is kept.
     UploadFails,
@@ -120,6 +121,8 @@ pub struct Fault {
     pub text: String,
     /// `app` if it concerns only one: a package.
     pub package: Option<String>,
+    /// `account` if it concerns only one.
+    pub account: Option<String>,
     /// `when` of a crash.
     pub moment: CrashMoment,
     /// `now` of a crash.
@@ -157,6 +160,12 @@ impl Fault {
             ),
             None => None,
         };
+        let account = match params.get("account") {
+            Some(account) => Some(canonical_name(
+                account.as_str().ok_or_else(|| bad("account", "a string"))?,
+            )),
+            None => None,
+        };
         let moment = match params.get("when").map(Value::as_str) {
             None | Some(Some("before")) => CrashMoment::Before,
             Some(Some("after")) => CrashMoment::After,
@@ -168,6 +177,7 @@ impl Fault {
             ms,
             text,
             package,
+            account,
             moment,
             at_once,
         })
@@ -193,6 +203,9 @@ impl Fault {
             }
             if let Some(package) = &self.package {
                 fields.insert("app".into(), json!(package));
+            }
+            if let Some(account) = &self.account {
+                fields.insert("account".into(), json!(account));
             }
         }
         fault

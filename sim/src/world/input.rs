@@ -312,12 +312,13 @@ impl Desk<'_> {
             }
             Front::Gallery => self.state.gallery.as_mut().is_some_and(GalleryApp::back),
             Front::Social(network) => {
-                let gated = self
+                let (faults, data) = (&self.state.faults, self.state.data.get(network));
+                if self
                     .state
                     .social
                     .get(&network)
-                    .and_then(|app| app.gate(&self.state.faults, self.state.data.get(network)));
-                if gated.is_some() {
+                    .is_some_and(|app| app.is_shut(faults, data))
+                {
                     return false;
                 }
                 if !self.state.data.get(network).first_run.is_empty() {

@@ -98,6 +98,22 @@ fn a_challenge_lets_nobody_past() {
 }
 
 #[test]
+fn a_challenge_of_one_account_leaves_the_way_to_another() {
+    let rig = Rig::new();
+    rig.fault("challenge", json!({ "account": "@User1" }));
+    rig.phone.open_link("https://www.tiktok.com/@coffee_corner", None);
+    assert!(rig.sees("Verify it's you"));
+    assert!(!rig.sees("follow_button"));
+
+    rig.back();
+    rig.taps(&["tab_profile", "account_switcher", "user2"]);
+    rig.phone.open_link("https://www.tiktok.com/@coffee_corner", None);
+    rig.tap("Follow");
+
+    assert_eq!(rig.deeds("follow")[0].account, "user2");
+}
+
+#[test]
 fn a_login_on_the_phone_ends_logged_out() {
     let rig = Rig::new();
     rig.fault("logged_out", json!({}));
@@ -311,4 +327,71 @@ fn cleared_app_data_means_no_accounts_no_permissions_and_first_dialogs_again() {
     rig.tap("Allow");
     assert!(rig.sees("clip.mp4"));
     assert!(!rig.phone.clear("com.example.absent"));
+}
+
+/// Fingers and keys at random, with faults in between.
+#[test]
+fn no_sequence_of_input_breaks_the_world() {
+    let rig = Rig::new().media(&["a.jpg", "b.jpg", "clip.mp4"]);
+    let mut seed = 0x5eed_u64;
+    let mut draw = |below: u64| {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    let keys = [3, 4, 4, 26, 66, 67, 82, 82, 187, 224, 224, 29, 279];
+    let links = [
+        "https://www.tiktok.com/@trail_diary",
+        "https://www.instagram.com/reels/audio/1/",
+        "instagram://x",
+    ];
+    let kinds: Vec<_> = FaultKind::all().collect();
+    for step in 0..4_000 {
+        let views: Vec<_> = rig.views().into_iter().filter(|view| view.clickable).collect();
+        match draw(20) {
+            0 => rig.phone.key(keys[usize::try_from(draw(13)).unwrap()]),
+            1 => drop(rig.phone.open_link(links[usize::try_from(draw(3)).unwrap()], None)),
+            2 => drop(rig.phone.type_text("7 Ünï 🎉")),
+            3 => rig
+                .phone
+                .swipe((540, 1_500), (540, i32::try_from(draw(2_400)).unwrap()), 300),
+            4 if draw(8) == 0 => {
+                let kind = kinds[usize::try_from(draw(18)).unwrap()];
+                rig.fault(kind.name(), json!({ "ms": 900, "when": "after" }));
+            }
+            5 if draw(4) == 0 => rig.phone.clear_all_faults(),
+            6 => rig.wait(draw(2_000)),
+            7 => rig.launch_any(draw(4)),
+            _ if !views.is_empty() => {
+                let view = &views[usize::try_from(draw(views.len() as u64)).unwrap()];
+                rig.phone.tap(
+                    (view.bounds[0] + view.bounds[2]) / 2,
+                    (view.bounds[1] + view.bounds[3]) / 2,
+                );
+            }
+            _ => rig.wait(500),
+        }
+        for view in rig.views().iter().filter(|view| !view.text.starts_with("item ")) {
+            let [left, top, right, bottom] = view.bounds;
+            assert!(0 <= left && left < right && right <= 1_080, "step {step}: {view:?}");
+            assert!(0 <= top && top < bottom && bottom <= 2_400, "step {step}: {view:?}");
+        }
+    }
+    rig.phone.clear_all_faults();
+    rig.wait(60_000);
+    let ledger = rig.world.ledger();
+    assert!(ledger.iter().zip(1..).all(|(entry, seq)| entry.seq == seq));
+    assert!(ledger.windows(2).all(|pair| pair[0].at <= pair[1].at));
+    for kind in [
+        "publish",
+        "follow",
+        "switch_account",
+        "login",
+        "app_crash",
+        "reboot",
+        "upload_lost",
+    ] {
+        assert!(ledger.iter().any(|entry| entry.kind == kind), "{kind} never happened");
+    }
 }

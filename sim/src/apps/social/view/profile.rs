@@ -144,9 +144,23 @@ fn head(scene: &Scene<'_>, name: &str, y: i32) -> Node {
                     .centred(),
             )
     };
-    Node::new(class::GROUP, Rect::at(0, y, WIDTH, 370))
-        .id("profile_header")
-        .with(kit::drawing(Rect::at(60, y + 10, 190, 190), Picture::Avatar(name.to_owned())).id("profile_avatar"))
+    let stories = scene.social.stories_of(scene.app.network, name).len();
+    let mut avatar = kit::drawing(Rect::at(60, y + 10, 190, 190), Picture::Avatar(name.to_owned()));
+    let mut header = Node::new(class::GROUP, Rect::at(0, y, WIDTH, 370)).id("profile_header");
+    if stories > 0 {
+        let place = Rect::at(290, y + 135, 500, 60);
+        avatar = avatar
+            .desc(format!("{name}'s story"))
+            .tap(SocialAction::OpenStory(name.to_owned(), 0));
+        header = header.with(
+            kit::label(place, format!("Stories: {stories}"))
+                .id("stories_count")
+                .size(36)
+                .ink(GREY),
+        );
+    }
+    header
+        .with(avatar.id("profile_avatar"))
         .with(
             kit::label(Rect::at(290, y + 60, 730, 80), format!("@{name}"))
                 .id("profile_handle")
