@@ -13,7 +13,7 @@ fn every_kind_of_the_contract_is_known_and_others_are_refused() {
         rig.fault(kind.name(), json!({ "ms": 1 }));
         rig.phone.clear_fault(kind.name()).unwrap();
     }
-    assert_eq!(FaultKind::all().count(), 18);
+    assert_eq!(FaultKind::all().count(), 19);
     let refused = rig.phone.set_fault("gremlins", &json!({})).unwrap_err();
     assert!(matches!(&refused, WorldError::UnknownFault { kind } if kind == "gremlins"));
     assert!(refused.to_string().contains("upload_slow"));
@@ -329,6 +329,50 @@ fn cleared_app_data_means_no_accounts_no_permissions_and_first_dialogs_again() {
     assert!(!rig.phone.clear("com.example.absent"));
 }
 
+#[test]
+fn random_faults_repeat_with_their_seed() {
+    let run = |seed: u64, rate: f64| {
+        let rig = Rig::new();
+        rig.fault("random", json!({ "seed": seed, "rate": rate }));
+        for _ in 0..60 {
+            rig.phone.open_link("https://www.tiktok.com/@coffee_corner", None);
+            rig.phone.dump();
+            rig.phone.tap(380, 660);
+            rig.wait(1_000);
+        }
+        let log = rig
+            .phone
+            .log(500)
+            .into_iter()
+            .filter_map(|line| Some(line.split_once("W random: ")?.1.to_owned()));
+        let ledger = rig.world.ledger().into_iter().map(|entry| entry.kind);
+        (log.collect::<Vec<_>>(), ledger.collect::<Vec<_>>())
+    };
+    assert_eq!(run(7, 0.2), run(7, 0.2));
+    assert_ne!(run(7, 0.2), run(8, 0.2));
+    assert!(run(7, 0.2).0.len() > 10);
+    assert!(run(7, 0.0).0.is_empty());
+    assert!(Rig::new().phone.set_fault("random", &json!({ "rate": 2 })).is_err());
+}
+
+#[test]
+fn a_popup_that_came_at_random_does_not_come_again() {
+    let rig = Rig::new();
+    rig.fault("random", json!({ "seed": 1, "rate": 1 }));
+    let popup = |rig: &Rig| rig.phone.describe()["faults"].to_string().contains("popup");
+    for _ in 0..100 {
+        if popup(&rig) {
+            break;
+        }
+        rig.phone.dump();
+        rig.wait(5_000);
+    }
+    rig.phone.clear_fault("random").unwrap();
+    rig.phone.key(82);
+    rig.tap("OK");
+    assert!(!popup(&rig));
+}
+
 /// Fingers and keys at random, with faults in between.
 #[test]
 fn no_sequence_of_input_breaks_the_world() {
@@ -356,11 +400,11 @@ fn no_sequence_of_input_breaks_the_world() {
             3 => rig
                 .phone
                 .swipe((540, 1_500), (540, i32::try_from(draw(2_400)).unwrap()), 300),
-            4 if draw(8) == 0 => {
-                let kind = kinds[usize::try_from(draw(18)).unwrap()];
+            4 if draw(3) == 0 => {
+                let kind = kinds[usize::try_from(draw(19)).unwrap()];
                 rig.fault(kind.name(), json!({ "ms": 900, "when": "after" }));
             }
-            5 if draw(4) == 0 => rig.phone.clear_all_faults(),
+            5 if draw(2) == 0 => rig.phone.clear_all_faults(),
             6 => rig.wait(draw(2_000)),
             7 => rig.launch_any(draw(4)),
             _ if !views.is_empty() => {
@@ -387,7 +431,6 @@ fn no_sequence_of_input_breaks_the_world() {
         "publish",
         "follow",
         "switch_account",
-        "login",
         "app_crash",
         "reboot",
         "upload_lost",
