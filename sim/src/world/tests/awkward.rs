@@ -392,6 +392,11 @@ fn no_sequence_of_input_breaks_the_world() {
     ];
     let kinds: Vec<_> = FaultKind::all().collect();
     for step in 0..4_000 {
+        if step % 50 == 0 {
+            rig.phone.clear_all_faults();
+            rig.phone.put_setting("global", "airplane_mode_on", Some("0"));
+            [224, 82].into_iter().for_each(|code| rig.phone.key(code));
+        }
         let views: Vec<_> = rig.views().into_iter().filter(|view| view.clickable).collect();
         match draw(20) {
             0 => rig.phone.key(keys[usize::try_from(draw(13)).unwrap()]),
