@@ -100,7 +100,7 @@ fn card(post: &Post, rect: Rect) -> Node {
 }
 
 pub(super) fn inbox(scene: &Scene<'_>) -> Node {
-    let (followers, _) = scene.social.counts(scene.app.network, scene.me());
+    let (_, followers, _) = scene.social.counts(scene.app.network, scene.me());
     ground()
         .with(
             kit::label(Rect::at(40, kit::STATUS + 25, 1_000, 80), "Inbox")
