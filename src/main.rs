@@ -1,1 +1,7 @@
-fn main() {}
+//! The `farmhand` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    farmhand::cli::run()
+}

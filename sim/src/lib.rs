@@ -4,10 +4,16 @@
 //! `adb/` is the outside of a phone (the wire), `shell/` and `fs.rs` its userland, `commands/` Android's own
 //! programs, `world/` what all phones share, `apps/` what a screen shows, `control/` the HTTP API for tests.
 
+pub mod adb;
+pub mod agent;
 pub(crate) mod apps;
+pub mod commands;
+pub mod control;
 pub mod device;
 pub mod fs;
 pub mod handset;
 pub(crate) mod render;
-// pub mod shell;
+pub mod server;
+pub mod shell;
+pub mod simulator;
 pub mod world;

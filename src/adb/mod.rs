@@ -1,1 +1,83 @@
 //! Phones through the adb server: the only room that names adb_client.
+//!
+//! The adb server's own protocol is the one protocol of the controller; phones on TCP are connected *through* a server.
+//! [`start`] watches the servers, tells which phones there are, and hands out drivers for them. Shell, lists and
+//! streams go through a client of our own (deadlines, exit codes, cancelling by closing the socket); adb_client copies
+//! files.
+
+mod breaker;
+mod client;
+mod driver;
+mod error;
+mod metrics;
+mod phone;
+mod quote;
+mod settings;
+mod shell;
+#[cfg(test)]
+mod testing;
+mod transports;
+mod ui_tree;
+mod watcher;
+mod wire;
+
+use std::{sync::Arc, time::Duration};
+
+use farmhand_actors::ports::DriverFactory;
+
+pub use settings::{AdbDeadlines, AdbLimits, AdbSettings, TcpPhone};
+pub use watcher::{PresenceCallback, ServerHealth};
+
+use driver::AdbDriverFactory;
+use phone::Phones;
+use watcher::Watcher;
+
+/// The running room.
+pub struct AdbHandle {
+    factory: Arc<dyn DriverFactory>,
+    watcher: Watcher,
+}
+
+/// Starts watching the servers of `settings`, keeps `devices` connected through the first of them, and reports what
+/// they show. Needs a tokio runtime; returns at once.
+#[must_use]
+pub fn start(settings: AdbSettings, devices: Vec<TcpPhone>, report: PresenceCallback) -> AdbHandle {
+    metrics::describe();
+    let phones = Arc::new(Phones::new(settings));
+    let watcher = Watcher::start(&phones, devices, &report);
+    AdbHandle {
+        factory: Arc::new(AdbDriverFactory { phones }),
+        watcher,
+    }
+}
+
+impl AdbHandle {
+    /// Opens drivers.
+    #[must_use]
+    pub fn factory(&self) -> Arc<dyn DriverFactory> {
+        Arc::clone(&self.factory)
+    }
+
+    /// How the adb servers do, in the order of the settings.
+    #[must_use]
+    pub fn servers(&self) -> Vec<ServerHealth> {
+        self.watcher.health()
+    }
+
+    /// Stops watching; comes back when all tasks have ended. Drivers stay usable as long as their phones are known.
+    pub async fn stop(&self) {
+        self.watcher.stop().await;
+    }
+}
+
+/// Asks an adb server for its version (`doctor`).
+///
+/// # Errors
+/// One line that says why it does not answer.
+pub async fn server_version(address: &str, deadline: Duration) -> Result<u32, String> {
+    let client = client::ServerClient::new(address, &AdbLimits::default());
+    let answer = client::within(deadline, client.ask("host:version"))
+        .await
+        .map_err(|error| error.to_string())?;
+    u32::from_str_radix(answer.trim(), 16).map_err(|_| format!("{answer:?} is not a version"))
+}

@@ -1,1 +1,30 @@
 //! Flows: parsing, expressions, running. Scripts are flows with a schema.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`parse`] | files to [`model`] values, every fault with its place |
+//! | [`params`] | `script_config`: schema, defaults, targets, choice of texts |
+//! | [`policy`] | what a flow may do to a phone with logged-in accounts |
+//! | [`expr`] | JavaScript in `${…}` |
+//! | [`select`] | which element of a screen a selector means |
+//! | [`runner`] | one attempt, step by step; the gate to what cannot be undone |
+//! | `step` | what each command does |
+//! | [`catalog`] | the scripts that tasks may name |
+//! | [`vision`] | pictures of screens |
+
+pub mod catalog;
+pub mod expr;
+pub mod model;
+pub mod params;
+pub mod parse;
+pub mod policy;
+pub mod problem;
+pub mod runner;
+pub mod select;
+pub mod settings;
+mod step;
+pub mod vision;
+
+pub use catalog::FlowCatalog;
+pub use runner::{FlowRunner, FlowRunnerParts};
+pub use settings::FlowSettings;

@@ -1,1 +1,201 @@
 //! What is remembered: the only room that names sqlx.
+//!
+//! One thread writes; everything that is asked of it at one instant shares a transaction, and is answered after the
+//! transaction is on the disk. Readers have connections of their own and never wait for it. One file per table, SQL of
+//! more than a few lines in `queries/`.
+
+mod account;
+mod api_key;
+mod aside;
+mod attempt;
+mod change;
+mod claim;
+mod controller;
+mod counts;
+mod device;
+mod effect;
+mod event;
+mod fault;
+mod finish;
+mod idempotency;
+mod lane;
+mod list;
+mod material;
+mod open;
+mod ports;
+mod prune;
+mod reads;
+mod retry;
+mod step;
+mod stop;
+mod submit;
+mod task;
+mod transaction;
+mod value;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use farmhand_actors::{domain::Timestamp, ports::StoreError};
+use sqlx::{Sqlite, SqlitePool, pool::PoolConnection};
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use api_key::{ApiKey, NewKey};
+pub use attempt::LeaseHolder;
+pub use event::EventPage;
+pub use list::TaskFilter;
+pub use prune::Retention;
+
+use aside::Aside;
+use change::{Ask, Call};
+use fault::Fault;
+use transaction::Transaction;
+use writer::{Op, QUEUE_MAX, Shared};
+
+/// Where things are stored, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// `sqlite://` and a path; the file and its folder are created.
+    pub url: String,
+    /// What is forgotten when.
+    pub retention: Retention,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            url: "sqlite://data/farmhand.db".to_owned(),
+            retention: Retention::default(),
+        }
+    }
+}
+
+/// Everything that farmhand remembers, on SQLite.
+#[derive(Debug)]
+pub struct Store {
+    readers: SqlitePool,
+    queue: mpsc::Sender<Op>,
+    shared: Arc<Shared>,
+    retention: Retention,
+}
+
+impl Store {
+    /// Opens the database, creating it or bringing it up to date, and starts its writer.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] names the file, what is wrong with it and the mend; the file is as it was.
+    pub async fn open(settings: StoreSettings) -> Result<Arc<Self>, StoreError> {
+        let opened = open::open(&settings.url).await?;
+        let mut reader = opened
+            .readers
+            .acquire()
+            .await
+            .map_err(|error| Fault::Sql(error).told())?;
+        let newest = event::newest_event(&mut reader).await?;
+        drop(reader);
+        let shared = Arc::new(Shared {
+            aside: Aside::default(),
+            suspect: AtomicBool::new(false),
+            event_seq: watch::Sender::new(newest),
+        });
+        let (queue, asked) = mpsc::channel(QUEUE_MAX);
+        let retention = settings.retention;
+        writer::start(
+            Transaction::new(opened.writer),
+            asked,
+            Arc::clone(&shared),
+            retention.clone(),
+        )
+        .map_err(|error| StoreError::Broken(format!("the writer's thread cannot be started: {error}")))?;
+        Ok(Arc::new(Self {
+            readers: opened.readers,
+            queue,
+            shared,
+            retention,
+        }))
+    }
+
+    /// Writes what is queued and closes the database; whatever is asked afterwards is [`StoreError::Away`].
+    pub async fn close(&self) {
+        self.readers.close().await;
+        let (closed, answer) = oneshot::channel();
+        if self.queue.send(Op::Close(closed)).await.is_ok() {
+            // An error means that the writer is gone, which is what is wanted.
+            drop(answer.await);
+        }
+    }
+
+    /// Whether a write failed in a way that leaves the disk in doubt: nothing is written any more, and the process should
+    /// end so that the next start checks the database.
+    #[must_use]
+    pub fn is_suspect(&self) -> bool {
+        self.shared.suspect.load(Ordering::Acquire)
+    }
+
+    /// The number of the newest event, and of each newer one as soon as it is committed.
+    #[must_use]
+    pub fn event_watch(&self) -> watch::Receiver<i64> {
+        self.shared.event_seq.subscribe()
+    }
+
+    /// Forgets what the retention says is old at this time. The writer also does so by itself every minute.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn prune(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut round = prune::Round::default();
+        while !round.done {
+            round = self
+                .write((self.retention.clone(), round, now), prune::prune_slice)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        self.readers.acquire().await.map_err(|error| Fault::Sql(error).told())
+    }
+
+    /// Has the writer run a function in a transaction, and waits until it is committed.
+    async fn write<I, O, F>(&self, input: I, run: F) -> Result<O, StoreError>
+    where
+        I: Send + 'static,
+        O: Send + 'static,
+        F: AsyncFn(&mut Transaction, &I) -> Result<O, Fault> + Send + 'static,
+    {
+        self.ask(|reply| {
+            Op::Change(Box::new(Call {
+                input,
+                run,
+                output: None,
+                reply,
+            }))
+        })
+        .await
+    }
+
+    async fn ask<O>(&self, op: impl FnOnce(change::Reply<O>) -> Op) -> Result<O, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(op(reply)).await.map_err(|_| shutting_down())?;
+        answer.await.map_err(|_| shutting_down())?
+    }
+}
+
+fn shutting_down() -> StoreError {
+    StoreError::Away("it is shutting down".to_owned())
+}
+
+/// A request to be merged with others of its kind.
+fn request<I, O>(input: I, reply: change::Reply<O>) -> Ask<I, O> {
+    Ask {
+        input,
+        output: None,
+        reply,
+    }
+}

@@ -4,6 +4,7 @@ mod builtin;
 mod chosen;
 mod digest;
 mod file;
+mod filter;
 mod list;
 mod metadata;
 mod pattern;
@@ -52,12 +53,11 @@ pub(super) fn plain_name(path: &str) -> &str {
 }
 
 /// Names of the programs here.
-pub(super) const NAMES: [&str; 55] = [
+pub(super) const NAMES: [&str; 54] = [
     "[", "basename", "cat", "chmod", "cp", "cut", "date", "dd", "df", "dirname", "du", "echo", "env", "false", "find",
     "free", "grep", "egrep", "fgrep", "head", "hostname", "id", "kill", "killall", "ls", "md5sum", "mkdir", "mktemp",
-    "mv", "nohup", "printenv", "printf", "ps", "pwd", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "sh",
-    "sleep", "sort", "stat", "sync", "tail", "tee", "test", "timeout", "touch", "toybox", "tr", "true", "uname",
-    "uniq",
+    "mv", "nohup", "printenv", "printf", "pwd", "readlink", "realpath", "rm", "rmdir", "sed", "seq", "sh", "sleep",
+    "sort", "stat", "sync", "tail", "tee", "test", "timeout", "touch", "toybox", "tr", "true", "uname", "uniq",
 ];
 
 /// Runs a program of this folder; `None` when there is none of that name.
@@ -73,10 +73,10 @@ pub(super) async fn run(mut process: Process<'_>) -> Option<Ending> {
         "head" => text::head(p).await,
         "tail" => text::tail(p).await,
         "wc" => text::wc(p).await,
-        "grep" | "egrep" | "fgrep" => text::grep(p).await,
-        "tr" => text::tr(p).await,
-        "sed" => text::sed(p).await,
-        "cut" => text::cut(p).await,
+        "grep" | "egrep" | "fgrep" => filter::grep(p).await,
+        "tr" => filter::tr(p).await,
+        "sed" => filter::sed(p).await,
+        "cut" => filter::cut(p).await,
         "sort" => text::sort(p).await,
         "uniq" => text::uniq(p).await,
         "tee" => text::tee(p).await,
@@ -100,7 +100,6 @@ pub(super) async fn run(mut process: Process<'_>) -> Option<Ending> {
         "uname" => system::uname(p).await,
         "hostname" => p.out("localhost\n").await.map(|()| 0),
         "df" => system::df(p).await,
-        "ps" => system::ps(p).await,
         "kill" | "killall" | "pkill" => system::kill(p).await,
         "free" => system::free(p).await,
         "env" | "printenv" => runner::env(p).await,
@@ -132,7 +131,7 @@ impl Process<'_> {
 
     /// Says what is wrong with a file; the exit code 1.
     pub async fn complain_of(&self, path: &str, errno: Errno) -> Ending {
-        self.complain(format_args!("{path}: {errno}")).await
+        self.complain(format!("{path}: {errno}")).await
     }
 
     /// A path from the working directory.

@@ -16,7 +16,7 @@ const GROUPS: &str = "2000(shell),1004(input),1007(log),1011(adb),1015(sdcard_rw
                       3002(net_bt),3003(inet),3006(net_bw_stats),3009(readproc),3011(uhid)";
 
 /// Android's own programs that `which` should find.
-const ANDROID_PROGRAMS: [&str; 22] = [
+const ANDROID_PROGRAMS: [&str; 23] = [
     "am",
     "app_process",
     "cmd",
@@ -30,6 +30,7 @@ const ANDROID_PROGRAMS: [&str; 22] = [
     "monkey",
     "pidof",
     "pm",
+    "ps",
     "reboot",
     "screencap",
     "screenrecord",
@@ -120,22 +121,6 @@ pub(super) async fn df(p: &mut Process<'_>) -> Ending {
         }
     }
     out += &row("/dev/fuse", STORAGE_KB, used, free, "/storage/emulated");
-    p.out(out).await.map(|()| 0)
-}
-
-pub(super) async fn ps(p: &mut Process<'_>) -> Ending {
-    let processes = [
-        ("root", 1, 0, "init"),
-        ("system", 1201, 612, "system_server"),
-        ("u0_a120", 2010, 612, "com.android.systemui"),
-        ("shell", 4101, 1, "adbd"),
-        ("shell", 4242, 4101, "sh"),
-        ("shell", 4243, 4242, "ps"),
-    ];
-    let mut out = "USER           PID  PPID     VSZ    RSS WCHAN            ADDR S NAME\n".to_owned();
-    for (user, pid, parent, name) in processes {
-        out += &format!("{user:<12} {pid:>5} {parent:>5} 2150000  48000 0                   0 S {name}\n");
-    }
     p.out(out).await.map(|()| 0)
 }
 

@@ -1,0 +1,127 @@
+//! What all drivers of one phone share: its budget of sockets, its breaker, who holds it.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use farmhand_actors::domain::{Generation, Lease, Serial};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    breaker::{Breaker, BreakerPolicy},
+    settings::{AdbLimits, AdbSettings, millis},
+    transports::Transports,
+};
+
+/// One phone.
+pub(super) struct Phone {
+    pub(super) serial: Serial,
+    /// Sockets for it at the same time.
+    pub(super) slots: Semaphore,
+    /// Only one dump can run on a phone: of two at once one is killed.
+    pub(super) dump: tokio::sync::Mutex<()>,
+    /// Characters of two texts typed at once would mix.
+    pub(super) typing: tokio::sync::Mutex<()>,
+    breaker: Mutex<Breaker>,
+    holder: Mutex<Holder>,
+    /// What the phone called itself at first, when its name at the adb server is only an address.
+    pub(super) first_identity: Mutex<Option<String>>,
+    /// The input method to go back to when typing was cut off in between.
+    pub(super) own_input_method: Mutex<Option<String>>,
+    started: Instant,
+}
+
+/// The lease whose driver may act, and the switch that ends the calls of the driver before.
+#[derive(Debug, Default)]
+struct Holder {
+    token: Option<Arc<str>>,
+    generation: Generation,
+    ended: CancellationToken,
+}
+
+impl Phone {
+    fn new(serial: Serial, limits: &AdbLimits) -> Self {
+        let policy = BreakerPolicy {
+            failures: limits.breaker_failures,
+            rest: millis(limits.breaker_rest_ms),
+            rest_max: millis(limits.breaker_rest_max_ms),
+        };
+        Self {
+            serial,
+            slots: Semaphore::new(limits.calls_per_phone),
+            dump: tokio::sync::Mutex::default(),
+            typing: tokio::sync::Mutex::default(),
+            breaker: Mutex::new(Breaker::new(policy)),
+            holder: Mutex::default(),
+            first_identity: Mutex::default(),
+            own_input_method: Mutex::default(),
+            started: Instant::now(),
+        }
+    }
+
+    pub(super) fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        lock(&self.breaker)
+    }
+
+    /// Time for the breaker.
+    pub(super) fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The switch of a driver with this lease. Another lease's driver before it is ended, with all its calls.
+    pub(super) fn hold(&self, lease: &Lease) -> (Generation, CancellationToken) {
+        let mut holder = lock(&self.holder);
+        if holder.token.as_ref() != Some(&lease.token) {
+            holder.ended.cancel();
+            *holder = Holder {
+                token: Some(Arc::clone(&lease.token)),
+                generation: holder.generation.next(),
+                ended: CancellationToken::new(),
+            };
+        }
+        (holder.generation, holder.ended.clone())
+    }
+}
+
+/// A mutex that a panic elsewhere does not make unusable: what these protect is valid after each assignment.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// All phones of the farm, and how they are reached.
+pub(super) struct Phones {
+    pub(super) settings: AdbSettings,
+    pub(super) transports: Transports,
+    phones: Mutex<HashMap<Serial, Arc<Phone>>>,
+    parts: AtomicU64,
+}
+
+impl Phones {
+    pub(super) fn new(settings: AdbSettings) -> Self {
+        Self {
+            settings,
+            transports: Transports::default(),
+            phones: Mutex::default(),
+            parts: AtomicU64::new(0),
+        }
+    }
+
+    /// Tells files apart that are on their way at the same time.
+    pub(super) fn next_part(&self) -> u64 {
+        self.parts.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn get(&self, serial: &Serial) -> Arc<Phone> {
+        let mut phones = lock(&self.phones);
+        let phone = phones
+            .entry(serial.clone())
+            .or_insert_with(|| Arc::new(Phone::new(serial.clone(), &self.settings.limits)));
+        Arc::clone(phone)
+    }
+}

@@ -1,0 +1,188 @@
+//! What an operator can set about adb: servers, deadlines, limits. Every key has a safe default.
+
+use std::time::Duration;
+
+use farmhand_actors::domain::Serial;
+use serde::Deserialize;
+
+/// The section `adb` of the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdbSettings {
+    /// adb servers as `host:port`, other hosts too. TCP phones are connected through the first.
+    pub servers: Vec<String>,
+    /// Whether a server on this host that does not listen is started (`adb -P PORT start-server`).
+    pub start_server: bool,
+    /// How long each kind of call may take.
+    pub deadlines: AdbDeadlines,
+    /// How much may be in flight or in memory.
+    pub limits: AdbLimits,
+}
+
+impl Default for AdbSettings {
+    fn default() -> Self {
+        Self {
+            servers: vec!["127.0.0.1:5037".to_owned()],
+            start_server: true,
+            deadlines: AdbDeadlines::default(),
+            limits: AdbLimits::default(),
+        }
+    }
+}
+
+/// A phone on TCP that farmhand connects through the first adb server, keeps connected and names by `serial`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TcpPhone {
+    /// farmhand's name for it; the phone's own `ro.serialno` has to be the same.
+    pub serial: Serial,
+    /// `host:port` of the phone's adbd, as given to `adb connect`.
+    pub address: String,
+}
+
+/// Deadlines in milliseconds, by kind of call. Past its deadline a call is cancelled and its socket closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdbDeadlines {
+    /// A question to the adb server itself (its list, a phone's features). Below 1,000 so that a server that
+    /// hangs is noticed within two seconds by the poll of once a second.
+    pub server_ms: u64,
+    /// `host:connect` of a TCP phone; the server itself gives up after 10 s.
+    pub connect_ms: u64,
+    /// `adb start-server`.
+    pub start_server_ms: u64,
+    /// A shell command without a deadline of its own.
+    pub shell_ms: u64,
+    /// Taking a phone, asking it about itself, small questions (`pm path`, focus, size).
+    pub query_ms: u64,
+    /// A tap, a swipe (on top of its own duration), a key.
+    pub input_ms: u64,
+    /// Typing, on top of `input_ms`, for each character.
+    pub type_per_char_ms: u64,
+    /// `uiautomator dump`: it waits up to 10 s for the screen to come to rest.
+    pub dump_ms: u64,
+    /// A raw picture of the screen.
+    pub screenshot_ms: u64,
+    /// Starting an app or opening a link.
+    pub launch_ms: u64,
+    /// A file to or from the phone, whatever its size.
+    pub copy_ms: u64,
+    /// A file to or from the phone, on top of `copy_ms`, for each MiB begun.
+    pub copy_per_mib_ms: u64,
+    /// `pm install`, after the file was copied.
+    pub install_ms: u64,
+    /// Until a new media file stands in the phone's MediaStore.
+    pub media_scan_ms: u64,
+}
+
+impl Default for AdbDeadlines {
+    fn default() -> Self {
+        Self {
+            server_ms: 900,
+            connect_ms: 12_000,
+            start_server_ms: 10_000,
+            shell_ms: 30_000,
+            query_ms: 10_000,
+            input_ms: 10_000,
+            type_per_char_ms: 20,
+            dump_ms: 25_000,
+            screenshot_ms: 15_000,
+            launch_ms: 30_000,
+            copy_ms: 15_000,
+            copy_per_mib_ms: 2_000,
+            install_ms: 180_000,
+            media_scan_ms: 15_000,
+        }
+    }
+}
+
+impl AdbDeadlines {
+    /// The deadline for copying `bytes`.
+    #[must_use]
+    pub fn copy(&self, bytes: u64) -> Duration {
+        let begun = bytes / (1024 * 1024) + 1;
+        millis(self.copy_ms.saturating_add(begun.saturating_mul(self.copy_per_mib_ms)))
+    }
+}
+
+/// A number of milliseconds as a duration.
+pub(super) fn millis(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// Bounds. Each protects something that was seen to break beyond it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdbLimits {
+    /// Sockets to one adb server at the same time: with 300 phones it stays below the server's hard 1,024 files.
+    pub calls_per_server: usize,
+    /// Sockets for one phone at the same time, so that a sick one cannot fill the server's budget.
+    pub calls_per_phone: usize,
+    /// `host:connect` at the same time: 500 at once abort the server.
+    pub connects: usize,
+    /// Bytes of output of one command.
+    pub output_bytes: usize,
+    /// Bytes of one hierarchy.
+    pub hierarchy_bytes: usize,
+    /// Nodes of one hierarchy.
+    pub hierarchy_nodes: usize,
+    /// Pixels of one picture.
+    pub screenshot_pixels: usize,
+    /// Failures in a row after which a phone is left alone for a while.
+    pub breaker_failures: u32,
+    /// The first such while; it doubles with each failed probe.
+    pub breaker_rest_ms: u64,
+    /// The longest such while.
+    pub breaker_rest_max_ms: u64,
+    /// The longest pause between two attempts to connect a TCP phone or an adb server.
+    pub reconnect_max_ms: u64,
+}
+
+impl Default for AdbLimits {
+    fn default() -> Self {
+        Self {
+            calls_per_server: 256,
+            calls_per_phone: 2,
+            connects: 20,
+            output_bytes: 16 * 1024 * 1024,
+            hierarchy_bytes: 8 * 1024 * 1024,
+            hierarchy_nodes: 50_000,
+            screenshot_pixels: 16 * 1024 * 1024,
+            breaker_failures: 5,
+            breaker_rest_ms: 1_000,
+            breaker_rest_max_ms: 60_000,
+            reconnect_max_ms: 5_000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_section_is_the_default() {
+        let settings: AdbSettings = serde_json::from_str("{}").unwrap();
+
+        assert_eq!(settings, AdbSettings::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let error = serde_json::from_str::<AdbSettings>(r#"{"server": []}"#).unwrap_err();
+
+        assert!(error.to_string().contains("`server`"), "{error}");
+    }
+
+    #[test]
+    fn a_copy_gets_time_for_each_mebibyte_begun() {
+        let deadlines = AdbDeadlines {
+            copy_ms: 1_000,
+            copy_per_mib_ms: 100,
+            ..AdbDeadlines::default()
+        };
+
+        assert_eq!(deadlines.copy(0), millis(1_100));
+        assert_eq!(deadlines.copy(3 * 1024 * 1024 - 1), millis(1_300));
+    }
+}

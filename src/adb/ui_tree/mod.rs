@@ -1,0 +1,235 @@
+//! Reads what `uiautomator dump` and the uiautomator2 agent print: well-formed hierarchies, and those that are not
+//! (other text around them, other encodings, references to half a character). Streaming and iterative: neither the
+//! depth nor the size of a dump can exhaust the stack, and caps bound the memory. A dump that ends in the middle is
+//! an error, because "not there" must never be concluded from half a screen.
+
+mod text;
+
+use farmhand_actors::{
+    domain::{Bounds, UiNode, UiTree},
+    ports::HierarchyProblem,
+};
+use quick_xml::{
+    Reader,
+    events::{BytesStart, Event},
+};
+
+use text::{decode, resolve_references};
+
+/// Caps of one dump.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TreeLimits {
+    /// Bytes of text.
+    pub(super) bytes: usize,
+    /// Nodes of all windows.
+    pub(super) nodes: usize,
+}
+
+/// Real screens have fewer than 100 levels; a window of 1,500 was seen in a test.
+const LEVELS_MAX: usize = 10_000;
+
+/// How much of an unreadable dump an error shows.
+const SHOWN_CHARS: usize = 120;
+
+/// Reads a dump.
+pub(super) fn parse(dump: &[u8], limits: TreeLimits) -> Result<UiTree, HierarchyProblem> {
+    if dump.len() > limits.bytes {
+        return Err(HierarchyProblem::TooLarge {
+            limit: limits.bytes,
+            unit: "bytes",
+        });
+    }
+    let dump = decode(dump);
+    let Some(start) = start_of_hierarchy(&dump) else {
+        return Err(problem_of_text(&dump));
+    };
+    let xml = dump.get(start..).unwrap_or_default();
+    let mut reader = Reader::from_str(xml);
+    let config = reader.config_mut();
+    config.check_end_names = false;
+    config.allow_unmatched_ends = true;
+    config.allow_dangling_amp = true;
+    let mut builder = Builder::new(limits.nodes);
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(element)) => builder.open(&element)?,
+            Ok(Event::Empty(element)) => {
+                builder.open(&element)?;
+                builder.close();
+            }
+            Ok(Event::End(_)) => builder.close(),
+            Ok(Event::Eof) => return Err(HierarchyProblem::Malformed("it ends in the middle".to_owned())),
+            Ok(_) => {}
+            Err(error) => {
+                let place = reader.error_position();
+                return Err(HierarchyProblem::Malformed(format!("{error} (byte {place})")));
+            }
+        }
+        if builder.finished {
+            return builder.finish();
+        }
+    }
+}
+
+/// What a text that is no hierarchy means: the words of the dumping program, or of the system that killed it.
+pub(super) fn problem_of_text(text: &str) -> HierarchyProblem {
+    if text.contains("could not get idle state") {
+        HierarchyProblem::NotIdle
+    } else if text.contains("null root node") {
+        HierarchyProblem::NoRoot
+    } else if text.trim() == "Killed" || text.lines().any(|line| line.trim().ends_with("Killed")) {
+        HierarchyProblem::Killed
+    } else if text.trim().is_empty() {
+        HierarchyProblem::Empty
+    } else {
+        let shown: String = super::error::one_line(text).chars().take(SHOWN_CHARS).collect();
+        HierarchyProblem::Malformed(format!("there is no <hierarchy> in {shown:?}"))
+    }
+}
+
+/// Where the XML begins; before it can stand anything that the phone printed.
+fn start_of_hierarchy(text: &str) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let rest = text.get(from..)?;
+        let at = rest.find("<hierarchy")?;
+        // `<hierarchy_of_something` is another element.
+        match rest.as_bytes().get(at + "<hierarchy".len()) {
+            Some(b) if b.is_ascii_alphanumeric() || *b == b'_' => from += at + 1,
+            _ => return Some(from + at),
+        }
+    }
+}
+
+/// The tree so far.
+struct Builder {
+    tree: UiTree,
+    /// Places of the open elements; `None` for the hierarchy itself.
+    open: Vec<Option<usize>>,
+    nodes_max: usize,
+    finished: bool,
+}
+
+impl Builder {
+    fn new(nodes_max: usize) -> Self {
+        Self {
+            tree: UiTree::default(),
+            open: Vec::new(),
+            nodes_max,
+            finished: false,
+        }
+    }
+
+    fn open(&mut self, element: &BytesStart<'_>) -> Result<(), HierarchyProblem> {
+        if self.open.is_empty() {
+            self.tree.rotation = rotation_of(element);
+            self.open.push(None);
+            return Ok(());
+        }
+        if self.open.len() >= LEVELS_MAX {
+            return Err(HierarchyProblem::TooLarge {
+                limit: LEVELS_MAX,
+                unit: "levels",
+            });
+        }
+        if self.tree.nodes.len() >= self.nodes_max {
+            return Err(HierarchyProblem::TooLarge {
+                limit: self.nodes_max,
+                unit: "nodes",
+            });
+        }
+        let place = self.tree.nodes.len();
+        let parent = self.open.last().copied().flatten();
+        if let Some(parent) = parent.and_then(|parent| self.tree.nodes.get_mut(parent)) {
+            parent.children.push(place);
+        }
+        self.tree.nodes.push(node_of(element, parent)?);
+        self.open.push(Some(place));
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        self.open.pop();
+        self.finished = self.open.is_empty();
+    }
+
+    fn finish(self) -> Result<UiTree, HierarchyProblem> {
+        if self.tree.nodes.is_empty() {
+            Err(HierarchyProblem::Empty)
+        } else {
+            Ok(self.tree)
+        }
+    }
+}
+
+fn rotation_of(element: &BytesStart<'_>) -> u8 {
+    let rotation = element
+        .attributes()
+        .with_checks(false)
+        .flatten()
+        .find(|attribute| attribute.key.as_ref() == "rotation");
+    rotation
+        .and_then(|attribute| attribute.value.trim().parse().ok())
+        .filter(|turns| *turns < 4)
+        .unwrap_or(0)
+}
+
+fn node_of(element: &BytesStart<'_>, parent: Option<usize>) -> Result<UiNode, HierarchyProblem> {
+    let mut node = UiNode {
+        parent,
+        ..UiNode::default()
+    };
+    for attribute in element.attributes().with_checks(false) {
+        let attribute = attribute.map_err(|error| HierarchyProblem::Malformed(format!("an attribute: {error}")))?;
+        let value = attribute.value.as_ref();
+        match attribute.key.as_ref() {
+            "text" => node.text = resolve_references(value),
+            "hint" | "hintText" => node.hint = resolve_references(value),
+            "content-desc" => node.description = resolve_references(value),
+            "resource-id" => node.id = resolve_references(value),
+            "class" => node.class = resolve_references(value),
+            "package" => node.package = resolve_references(value),
+            "bounds" => node.bounds = bounds_of(value),
+            "clickable" => node.clickable = truth_of(value),
+            "enabled" => node.enabled = truth_of(value),
+            "checked" => node.checked = truth_of(value),
+            "focused" => node.focused = truth_of(value),
+            "selected" => node.selected = truth_of(value),
+            "scrollable" => node.scrollable = truth_of(value),
+            "password" => node.password = truth_of(value),
+            _ => {}
+        }
+    }
+    // Some dumpers name the element after the class instead of `node`.
+    if node.class.is_empty() && element.name().as_ref() != "node" {
+        node.class = element.name().as_ref().to_owned();
+    }
+    Ok(node)
+}
+
+fn truth_of(value: &str) -> Option<bool> {
+    match value.trim() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// `[left,top][right,bottom]`; blanks are allowed, numbers beyond 32 bits are not. Clipped views have edges the wrong
+/// way round: these stay as they are.
+fn bounds_of(value: &str) -> Option<Bounds> {
+    let inner = value.trim().strip_prefix('[')?.strip_suffix(']')?;
+    let (first, second) = inner.split_once(']')?;
+    let (left, top) = first.split_once(',')?;
+    let (right, bottom) = second.trim().strip_prefix('[')?.split_once(',')?;
+    let number = |text: &str| text.trim().parse().ok();
+    Some(Bounds {
+        left: number(left)?,
+        top: number(top)?,
+        right: number(right)?,
+        bottom: number(bottom)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! `farmhand doctor`: looks at everything the controller needs, and says how to mend what is wrong.
+
+use std::{net::TcpListener, process::Command, time::Duration};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{CliError, Local, output, serve::in_system};
+use crate::{adb, settings::Settings, startup};
+
+/// How long an adb server may take to say its version.
+const SERVER_DEADLINE: Duration = Duration::from_secs(3);
+
+/// `farmhand doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    local: Local,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a look found.
+struct Finding {
+    what: String,
+    /// `ok`, `warning` or `wrong`.
+    state: &'static str,
+    /// What was seen, and what to do.
+    text: String,
+}
+
+impl Finding {
+    fn of(what: impl Into<String>, result: Result<String, String>, bad: &'static str) -> Self {
+        let (state, text) = match result {
+            Ok(text) => ("ok", text),
+            Err(text) => (bad, text),
+        };
+        Self {
+            what: what.into(),
+            state,
+            text,
+        }
+    }
+}
+
+/// Looks, and fails when something is wrong.
+pub fn run(doctor: &Doctor) -> Result<(), CliError> {
+    let settings =
+        Settings::load(doctor.local.config.as_deref(), &[]).map_err(|error| CliError::Usage(error.to_string()))?;
+    let findings = in_system(async { Ok(look(&settings).await) })?;
+    let rows: Vec<Value> = findings
+        .iter()
+        .map(|finding| json!({ "check": finding.what, "state": finding.state, "finding": finding.text }))
+        .collect();
+    if doctor.json {
+        output::json(&Value::Array(rows))?;
+    } else {
+        output::table(
+            &[("check", "/check"), ("state", "/state"), ("finding", "/finding")],
+            &rows,
+        )?;
+    }
+    let wrong = findings.iter().filter(|finding| finding.state == "wrong").count();
+    if wrong == 0 {
+        return Ok(());
+    }
+    Err(CliError::Failed(format!("{wrong} thing(s) to mend")))
+}
+
+async fn look(settings: &Settings) -> Vec<Finding> {
+    let mut findings = vec![
+        Finding::of("settings", Ok("read, all keys known".to_owned()), "wrong"),
+        Finding::of("data_dir", data_folder(settings), "wrong"),
+        Finding::of("database", database(settings).await, "wrong"),
+        Finding::of("http", port(settings), "warning"),
+        Finding::of("adb program", adb_program(), "warning"),
+    ];
+    for server in &settings.adb.servers {
+        let version = adb::server_version(server, SERVER_DEADLINE).await;
+        let result = match version {
+            Ok(version) => Ok(format!("answers, version {version}")),
+            Err(problem) => Err(format!(
+                "{problem}; start it with `adb start-server`, or correct adb.servers"
+            )),
+        };
+        findings.push(Finding::of(format!("adb server {server}"), result, "wrong"));
+    }
+    findings
+}
+
+fn data_folder(settings: &Settings) -> Result<String, String> {
+    let folder = &settings.data_dir;
+    std::fs::create_dir_all(folder)
+        .and_then(|()| tempfile::tempfile_in(folder))
+        .map(|_| format!("{} can be written", folder.display()))
+        .map_err(|error| {
+            format!(
+                "{}: {error}; choose another data_dir or mend its rights",
+                folder.display()
+            )
+        })
+}
+
+async fn database(settings: &Settings) -> Result<String, String> {
+    let store = startup::open_store(settings).await.map_err(|error| error.to_string())?;
+    let stats = store.stats().await.map_err(|error| error.to_string());
+    store.close().await;
+    stats.map(|stats| format!("opens, {} tasks", stats.total))
+}
+
+fn port(settings: &Settings) -> Result<String, String> {
+    let (host, port) = (settings.http.host.as_str(), settings.http.port);
+    TcpListener::bind((host, port))
+        .map(|_| format!("{host}:{port} is free"))
+        .map_err(|error| format!("{host}:{port}: {error}; is the controller running already? else change http.port"))
+}
+
+fn adb_program() -> Result<String, String> {
+    let output = Command::new("adb").arg("version").output();
+    let text = output.map_err(|_| "not found; install it with `apt-get install adb`".to_owned())?;
+    let text = String::from_utf8_lossy(&text.stdout)
+        .lines()
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(", ");
+    Ok(text)
+}

@@ -1,0 +1,47 @@
+// What every script of a flow finds. Runs once per attempt, before the first expression.
+(function () {
+  'use strict';
+  const root = globalThis;
+  const hidden = (name, value) =>
+    Object.defineProperty(root, name, { value, writable: true, configurable: true, enumerable: false });
+
+  const list = (items) => '(' + items.length + ')[' + items.map(inner).join(', ') + ']';
+  const object = (value, depth) =>
+    '{' + Object.keys(value).map((key) => key + ': ' + inner(value[key], depth + 1)).join(', ') + '}';
+  function inner(value, depth) {
+    return typeof value === 'string' ? JSON.stringify(value) : show(value, depth);
+  }
+  // Lists and objects look as in the upstream format: (2)[1, 2] and {a: 1}.
+  function show(value, depth) {
+    depth = depth || 0;
+    if (value === null || typeof value !== 'object' || depth > 8) return String(value);
+    if (Array.isArray(value)) return list(value);
+    const plain = Object.getPrototypeOf(value);
+    return plain === Object.prototype || plain === null ? object(value, depth) : String(value);
+  }
+
+  const denied = () => {
+    throw new Error('http is not allowed: the policy of this flow does not name it, or this host refuses it');
+  };
+  const api = root.__farmhand;
+  delete root.__farmhand;
+  hidden('__show', show);
+  hidden('__json', (value) => JSON.stringify(value === undefined ? null : value));
+  hidden('output', {});
+  hidden('maestro', { copiedText: '', platform: 'android' });
+  hidden('http', { get: denied, post: denied, put: denied, delete: denied, request: denied });
+  hidden('json', (text) => JSON.parse(text));
+  hidden('relativePoint', (x, y) => Math.ceil(x * 100) + '%,' + Math.ceil(y * 100) + '%');
+  const log = (...values) => api.log(values.map((value) => show(value)).join(' '));
+  hidden('console', { log, info: log, warn: log, error: log, debug: log });
+
+  // A name that nobody declared is undefined, not an error: `${NAME || 'default'}` has to work.
+  const base = Object.getPrototypeOf(root) || Object.prototype;
+  Object.setPrototypeOf(
+    root,
+    new Proxy(base, {
+      has: (target, key) => typeof key === 'string' || Reflect.has(target, key),
+      get: (target, key) => Reflect.get(target, key),
+    }),
+  );
+})();

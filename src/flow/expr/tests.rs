@@ -1,0 +1,114 @@
+use super::*;
+
+fn js() -> Js {
+    Js::new(CancellationToken::new()).unwrap()
+}
+
+#[test]
+fn expressions_give_the_texts_that_upstream_gives() {
+    let js = js();
+    js.enter(&[("A".into(), "1".into()), ("B".into(), "2".into())]).unwrap();
+    for (text, wanted) in [
+        ("plain", "plain"),
+        ("${A}", "1"),
+        ("${A + B}", "12"),
+        ("${parseInt(A) + parseInt(B)}", "3"),
+        ("\\${A} ${B}", "${A} 2"),
+        ("${}", ""),
+        ("${null ?? 'foo'}", "foo"),
+        ("${[1, 2]}", "(2)[1, 2]"),
+        ("${({a: 1})}", "{a: 1}"),
+        ("${NOBODY_KNOWS}", "undefined"),
+        ("${NOBODY_KNOWS || 'default'}", "default"),
+        ("${relativePoint(0.25, 0.5)}", "25%,50%"),
+        ("${1 - 1}", "0"),
+        ("${0.5}", "0.5"),
+        ("${maestro.platform}", "android"),
+        ("${json('{\"a\": [1]}').a[0]}", "1"),
+        ("zażółć ${'🐈'}", "zażółć 🐈"),
+    ] {
+        assert_eq!(js.interpolate(text).as_deref(), Ok(wanted), "{text}");
+    }
+}
+
+#[test]
+fn globals_live_on_and_locals_do_not() {
+    let js = js();
+    js.run("output.count = 1; const local = 5; var other = 6;").unwrap();
+    js.run("output.count += 1").unwrap();
+    assert_eq!(js.value("output").unwrap(), serde_json::json!({"count": 2}));
+    assert_eq!(js.text("typeof local + typeof other").unwrap(), "undefinedundefined");
+}
+
+#[test]
+fn a_scope_gives_back_what_it_covered() {
+    let js = js();
+    js.enter(&[("A".into(), "outer".into())]).unwrap();
+    let covered = js
+        .enter(&[("A".into(), "inner".into()), ("B".into(), "b".into())])
+        .unwrap();
+    assert_eq!(js.interpolate("${A}${B}").unwrap(), "innerb");
+
+    js.leave(covered).unwrap();
+
+    assert_eq!(js.interpolate("${A}${typeof B}").unwrap(), "outerundefined");
+}
+
+#[test]
+fn scripts_have_no_files_no_network_and_no_timers() {
+    let js = js();
+    for name in [
+        "require",
+        "fetch",
+        "process",
+        "std",
+        "os",
+        "setTimeout",
+        "XMLHttpRequest",
+    ] {
+        assert_eq!(js.text(&format!("typeof {name}")).unwrap(), "undefined", "{name}");
+    }
+    let error = js.text("http.get('http://127.0.0.1/')").unwrap_err();
+    assert!(error.to_string().contains("policy"), "{error}");
+}
+
+#[test]
+fn an_endless_script_is_stopped_and_the_engine_lives_on() {
+    let js = js();
+    assert_eq!(js.run("while (true) {}"), Err(ScriptError::TooLong));
+    assert_eq!(js.text("1 + 1").as_deref(), Ok("2"));
+}
+
+#[test]
+fn a_stop_ends_a_running_script() {
+    let cancel = CancellationToken::new();
+    let js = Js::new(cancel.clone()).unwrap();
+    cancel.cancel();
+    assert_eq!(js.run("while (true) {}"), Err(ScriptError::Stopped));
+}
+
+#[test]
+fn a_script_that_eats_memory_or_stack_fails_alone() {
+    let js = js();
+    assert!(
+        js.run("const a = []; while (true) a.push('x'.repeat(1e6) + a.length)")
+            .is_err()
+    );
+    assert!(js.run("(function f() { f(); })()").is_err());
+    assert_eq!(js.text("1 + 1").as_deref(), Ok("2"));
+}
+
+#[test]
+fn what_scripts_log_can_be_read() {
+    let js = js();
+    js.run("console.log('a', [1], {b: 2})").unwrap();
+    assert_eq!(js.take_log(), ["a (1)[1] {b: 2}"]);
+    assert!(js.take_log().is_empty());
+}
+
+#[test]
+fn errors_say_what_was_thrown() {
+    let error = js().text("nothing.at.all").unwrap_err();
+    assert!(error.to_string().contains("undefined"), "{error}");
+    assert!(js().text("1 +").is_err());
+}

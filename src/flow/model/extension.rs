@@ -1,0 +1,74 @@
+//! What farmhand adds to the format.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Body, Flow, Selector, Step};
+use crate::flow::policy::Policy;
+
+/// What stands under `farmhand:`.
+#[derive(Debug, Default)]
+pub struct Extension {
+    /// One line for people.
+    pub description: String,
+    /// Apps that it was written for; empty means any.
+    pub apps: Vec<String>,
+    /// JSON Schema of `script_config`; an object schema.
+    pub params: Option<Value>,
+    /// One task per target.
+    pub fan_out: Option<FanOut>,
+    /// Which parameters say what media are needed.
+    pub media: Option<MediaParams>,
+    /// Makes the app show the task's account.
+    pub account: Option<Arc<Flow>>,
+    /// Label of the steps whose effect cannot be undone.
+    pub commit: Option<Arc<str>>,
+    /// Label of the step whose success proves the effect; `None`: the end of the flow.
+    pub confirm: Option<Arc<str>>,
+    /// Run before a commit step: notes what the app shows before.
+    pub baseline: Vec<Step>,
+    /// Reads back from the app whether the effect took place.
+    pub check: Option<Body>,
+    /// Visible when the app asks for a person.
+    pub challenges: Vec<Selector>,
+    /// Dismissed wherever they appear.
+    pub popups: Vec<Popup>,
+    /// What the flow may do beyond the default.
+    pub policy: Policy,
+}
+
+/// One task per target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FanOut {
+    /// Parameters that name targets; the first one is named in errors.
+    pub params: Vec<String>,
+    /// The parameter that is a list of the one target in each task.
+    pub list: String,
+}
+
+/// Names of the parameters that say what media are needed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MediaParams {
+    /// A list of files.
+    pub files: Option<String>,
+    /// `localFolder`, or anything else for the library.
+    pub source: Option<String>,
+    /// The folder.
+    pub folder: Option<String>,
+    /// Tags, comma-separated or a list.
+    pub tags: Option<String>,
+    /// 0 or `video`, 1 or `image`/`images`.
+    pub kind: Option<String>,
+    /// How many images.
+    pub count: Option<String>,
+}
+
+/// Something that gets in the way, and what makes it go.
+#[derive(Debug)]
+pub struct Popup {
+    /// Its sign.
+    pub visible: Selector,
+    /// What is tapped.
+    pub tap: Selector,
+}

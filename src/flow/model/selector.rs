@@ -1,0 +1,106 @@
+//! What an element looks like.
+
+use std::fmt;
+
+use super::Text;
+
+/// What an element looks like.
+#[derive(Debug, Default, Clone)]
+pub struct Selector {
+    /// Regular expression on text, hint or description.
+    pub text: Option<Text>,
+    /// Regular expression on the resource id.
+    pub id: Option<Text>,
+    /// Which of several, by place on the screen.
+    pub index: Option<Text>,
+    /// Below another element.
+    pub below: Option<Box<Selector>>,
+    /// Above another element.
+    pub above: Option<Box<Selector>>,
+    /// Left of another element.
+    pub left_of: Option<Box<Selector>>,
+    /// Right of another element.
+    pub right_of: Option<Box<Selector>>,
+    /// Has this child.
+    pub contains_child: Option<Box<Selector>>,
+    /// Has all of these below it.
+    pub contains_descendants: Vec<Selector>,
+    /// Inside of this.
+    pub child_of: Option<Box<Selector>>,
+    /// `enabled`
+    pub enabled: Option<bool>,
+    /// `checked`
+    pub checked: Option<bool>,
+    /// `focused`
+    pub focused: Option<bool>,
+    /// `selected`
+    pub selected: Option<bool>,
+    /// Pixels.
+    pub width: Option<i32>,
+    /// Pixels.
+    pub height: Option<i32>,
+    /// Pixels that width and height may be off.
+    pub tolerance: i32,
+    /// Kinds of shape.
+    pub traits: Vec<Trait>,
+    /// Of several, the one nearest to what it is below, above, left or right of.
+    pub nearest: bool,
+    /// The first of these that is there, instead of all the above.
+    pub any_of: Vec<Selector>,
+}
+
+/// A kind of shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trait {
+    /// Has a text.
+    Text,
+    /// As wide as high, nearly.
+    Square,
+    /// More than 200 characters.
+    LongText,
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts: Vec<String> = Vec::new();
+        let mut add = |word: &str, value: Option<String>| {
+            if let Some(value) = value {
+                parts.push(format!("{word}{value}"));
+            }
+        };
+        add("", self.text.as_ref().map(|text| format!("\"{text}\"")));
+        add("id: ", self.id.as_ref().map(ToString::to_string));
+        for (word, flag) in [
+            ("enabled: ", self.enabled),
+            ("checked: ", self.checked),
+            ("focused: ", self.focused),
+            ("selected: ", self.selected),
+        ] {
+            add(word, flag.map(|flag| flag.to_string()));
+        }
+        add("width: ", self.width.map(|width| width.to_string()));
+        add("height: ", self.height.map(|height| height.to_string()));
+        for (word, other) in [
+            ("below ", &self.below),
+            ("above ", &self.above),
+            ("left of ", &self.left_of),
+            ("right of ", &self.right_of),
+            ("containing child ", &self.contains_child),
+            ("child of ", &self.child_of),
+        ] {
+            add(word, other.as_ref().map(ToString::to_string));
+        }
+        for other in &self.contains_descendants {
+            add("containing ", Some(other.to_string()));
+        }
+        add("index: ", self.index.as_ref().map(ToString::to_string));
+        if !self.any_of.is_empty() {
+            let all: Vec<String> = self.any_of.iter().map(ToString::to_string).collect();
+            add("any of ", Some(format!("[{}]", all.join(" | "))));
+        }
+        if parts.is_empty() {
+            return f.write_str("any element");
+        }
+        f.write_str(&parts.join(", "))
+    }
+}

@@ -1,0 +1,68 @@
+//! One config per target.
+
+use farmhand_actors::domain::FieldError;
+use serde_json::Value;
+
+use super::{ROOT, field_error};
+use crate::flow::model::FanOut;
+
+/// Most targets of one request: more is a mistake, and each becomes a task on every device.
+const MAX_TARGETS: usize = 10_000;
+
+/// Splits a valid config into one per target, in the order in which they are named.
+///
+/// # Errors
+/// No target is named, or too many are.
+pub fn fan_out(rule: &FanOut, config: &Value) -> Result<Vec<Value>, Vec<FieldError>> {
+    let targets = targets(rule, config);
+    let first = rule.params.first().map_or("", String::as_str);
+    let field = format!("{ROOT}.{first}");
+    if targets.is_empty() {
+        let message = format!("must name at least one target (in {})", rule.params.join(" or "));
+        return Err(vec![field_error(&field, &message)]);
+    }
+    if targets.len() > MAX_TARGETS {
+        let message = format!(
+            "names {} targets; at most {MAX_TARGETS} fit in one request",
+            targets.len()
+        );
+        return Err(vec![field_error(&field, &message)]);
+    }
+    Ok(targets.iter().map(|target| config_for(rule, config, target)).collect())
+}
+
+/// All targets once, lower-cased, without `@`.
+fn targets(rule: &FanOut, config: &Value) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    let mut found = Vec::new();
+    for value in rule.params.iter().filter_map(|name| config.get(name)) {
+        let texts: Vec<&str> = match value {
+            Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+            Value::String(text) => vec![text],
+            _ => Vec::new(),
+        };
+        for word in texts.iter().flat_map(|text| text.split([',', '\n', '\r'])) {
+            let word = word.trim();
+            let word = word.strip_prefix('@').unwrap_or(word).trim().to_lowercase();
+            if !word.is_empty() && seen.insert(word.clone()) {
+                found.push(word);
+            }
+        }
+    }
+    found
+}
+
+fn config_for(rule: &FanOut, config: &Value, target: &str) -> Value {
+    let mut config = config.clone();
+    if let Value::Object(map) = &mut config {
+        for name in &rule.params {
+            let value = if *name == rule.list {
+                Value::Array(vec![target.into()])
+            } else {
+                target.into()
+            };
+            map.insert(name.clone(), value);
+        }
+    }
+    config
+}

@@ -1,0 +1,158 @@
+//! `script_config`: validated by the flow's JSON Schema, with defaults and every fault told at once.
+
+mod fan_out;
+mod message;
+pub mod spintax;
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Map, Value};
+
+pub use fan_out::fan_out;
+
+use self::spintax::Chooser;
+use farmhand_actors::domain::FieldError;
+
+/// The name that all fields of a `script_config` begin with in errors.
+const ROOT: &str = "script_config";
+
+/// A compiled schema.
+#[derive(Debug)]
+pub struct Schema {
+    schema: Value,
+    validator: jsonschema::Validator,
+}
+
+impl Schema {
+    /// Compiles a schema.
+    ///
+    /// # Errors
+    /// One line that says why it is not an object schema of JSON Schema draft 2020-12.
+    pub fn compile(schema: &Value) -> Result<Self, String> {
+        if schema.get("type").and_then(Value::as_str) != Some("object") {
+            return Err("the schema of script_config must be one of an object: `type: object`".to_owned());
+        }
+        let validator = jsonschema::draft202012::new(schema).map_err(|error| error.to_string())?;
+        Ok(Self {
+            schema: schema.clone(),
+            validator,
+        })
+    }
+
+    /// Renames aliases, fills in defaults and checks the result: the config, and every fault at once.
+    #[must_use]
+    pub fn check(&self, config: &Value) -> (Value, Vec<FieldError>) {
+        let Value::Object(given) = config else {
+            let error = field_error(ROOT, "must be an object, e.g. {}");
+            return (config.clone(), vec![error]);
+        };
+        let mut errors = Vec::new();
+        let mut config = given.clone();
+        self.rename_aliases(&mut config, &mut errors);
+        fill_defaults(&self.schema, &mut config);
+        let config = Value::Object(config);
+        for error in self.validator.iter_errors(&config) {
+            errors.extend(message::field_errors(&self.schema, &error));
+        }
+        self.required_when(&config, &mut errors);
+        errors.dedup();
+        (config, errors)
+    }
+
+    fn properties(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+    }
+
+    fn rename_aliases(&self, config: &mut Map<String, Value>, errors: &mut Vec<FieldError>) {
+        for (name, property) in self.properties() {
+            let aliases = property.get("x-alias").and_then(Value::as_array).into_iter().flatten();
+            for alias in aliases.filter_map(Value::as_str) {
+                let Some(value) = config.remove(alias) else { continue };
+                if config.contains_key(name) {
+                    let message = format!("is another name of `{name}`, which is given too; keep one of them");
+                    errors.push(field_error(&format!("{ROOT}.{alias}"), &message));
+                } else {
+                    config.insert(name.clone(), value);
+                }
+            }
+        }
+    }
+
+    fn required_when(&self, config: &Value, errors: &mut Vec<FieldError>) {
+        for (name, property) in self.properties() {
+            let Some(conditions) = property.get("x-required-when").and_then(Value::as_object) else {
+                continue;
+            };
+            let holds = conditions.iter().all(|(field, wanted)| {
+                let found = config.get(field).unwrap_or(&Value::Null);
+                match wanted {
+                    Value::Array(any) => any.contains(found),
+                    one => one == found,
+                }
+            });
+            if holds && is_blank(config.get(name)) {
+                let when: Vec<String> = conditions
+                    .iter()
+                    .map(|(field, _)| {
+                        format!(
+                            "{field} is {}",
+                            message::show(config.get(field).unwrap_or(&Value::Null))
+                        )
+                    })
+                    .collect();
+                let message = format!("is required when {}", when.join(" and "));
+                errors.push(field_error(&format!("{ROOT}.{name}"), &message));
+            }
+        }
+    }
+
+    /// Replaces every `x-expand` text by the line and the words that the seed chooses.
+    #[must_use]
+    pub fn expand(&self, config: &Value, seed: u64) -> Value {
+        let mut config = config.clone();
+        for (name, property) in self.properties() {
+            if property.get("x-expand") != Some(&Value::Bool(true)) {
+                continue;
+            }
+            if let Some(Value::String(text)) = config.get_mut(name) {
+                *text = spintax::expand(text, &mut Chooser::new(seed, name));
+            }
+        }
+        config
+    }
+}
+
+/// Whether a value says nothing: absent, null, a blank text, an empty list.
+pub(crate) fn is_blank(value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null) => true,
+        Some(Value::String(text)) => text.trim().is_empty(),
+        Some(Value::Array(items)) => items.iter().all(|item| is_blank(Some(item))),
+        Some(_) => false,
+    }
+}
+
+fn fill_defaults(schema: &Value, config: &mut Map<String, Value>) {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    for (name, property) in properties.into_iter().flatten() {
+        if let Some(default) = property.get("default")
+            && !config.contains_key(name)
+        {
+            config.insert(name.clone(), default.clone());
+        }
+        if let Some(Value::Object(inner)) = config.get_mut(name) {
+            fill_defaults(property, inner);
+        }
+    }
+}
+
+fn field_error(field: &str, message: &str) -> FieldError {
+    FieldError {
+        field: field.to_owned(),
+        message: message.to_owned(),
+    }
+}

@@ -1,0 +1,115 @@
+//! Commands about apps: start, stop, permissions, links.
+
+use crate::flow::{
+    model::{Argument, Command, LaunchApp, OpenLink, Text},
+    parse::{
+        FlowParser,
+        fields::{Fields, incorrect},
+        yaml::{Entry, NodeValue},
+    },
+};
+
+impl FlowParser<'_> {
+    pub(in crate::flow::parse) fn app_command(
+        &mut self,
+        key: &'static str,
+        fields: &mut Fields,
+    ) -> Option<Option<Command>> {
+        let problems = &mut self.problems;
+        Some(match key {
+            "launchApp" => self.launch_app(fields),
+            "stopApp" => Some(Command::StopApp(fields.text("appId", problems))),
+            "killApp" => Some(Command::KillApp(fields.text("appId", problems))),
+            "clearState" => Some(Command::ClearState(fields.text("appId", problems))),
+            "clearKeychain" => Some(Command::ClearKeychain),
+            "setPermissions" => {
+                let app_id = fields.text("appId", problems);
+                let permissions = self.permissions(fields);
+                if permissions.is_none() {
+                    fields.missing("permissions", &mut self.problems);
+                }
+                permissions.map(|permissions| Command::SetPermissions(app_id, permissions))
+            }
+            "openLink" => self.open_link(fields),
+            "openBrowser" => self.refuse(
+                key,
+                fields,
+                "upstream has no such command any more; use `openLink` with `browser: true`",
+            ),
+            _ => return None,
+        })
+    }
+
+    fn open_link(&mut self, fields: &mut Fields) -> Option<Command> {
+        let problems = &mut self.problems;
+        let link = fields.required_text("link", problems);
+        // Taps through the chooser upstream; a farm's phones have their default apps set.
+        fields.flag("autoVerify", problems);
+        let browser = fields.flag("browser", problems).unwrap_or(false);
+        let app_id = fields.text("appId", problems);
+        link.map(|link| Command::OpenLink(Box::new(OpenLink { link, browser, app_id })))
+    }
+
+    fn launch_app(&mut self, fields: &mut Fields) -> Option<Command> {
+        let problems = &mut self.problems;
+        let app_id = fields.text("appId", problems);
+        let clear_state = fields.flag("clearState", problems).unwrap_or(false);
+        fields.flag("clearKeychain", problems);
+        let stop = fields.flag("stopApp", problems).unwrap_or(true);
+        let permissions = self.permissions(fields);
+        let arguments = self.arguments(fields);
+        Some(Command::LaunchApp(Box::new(LaunchApp {
+            app_id,
+            clear_state,
+            stop,
+            permissions,
+            arguments,
+        })))
+    }
+
+    fn permissions(&mut self, fields: &mut Fields) -> Option<Vec<(String, Text)>> {
+        let permissions = fields.text_map("permissions", &mut self.problems)?;
+        for (name, value) in &permissions {
+            if !value.contains("${") && !matches!(value.as_ref(), "allow" | "deny" | "unset") {
+                let what = format!("permissions.{name}");
+                incorrect(&fields.place, &what, "one of allow, deny, unset", &mut self.problems);
+            }
+        }
+        Some(permissions)
+    }
+
+    fn arguments(&mut self, fields: &mut Fields) -> Vec<(Text, Argument)> {
+        let Some(node) = fields.take("arguments") else {
+            return Vec::new();
+        };
+        let Some(mut map) = Fields::of(&node, "arguments", &mut self.problems) else {
+            return Vec::new();
+        };
+        let entries = map.take_rest();
+        entries.iter().filter_map(|entry| self.argument(entry)).collect()
+    }
+
+    fn argument(&mut self, entry: &Entry) -> Option<(Text, Argument)> {
+        let NodeValue::Scalar { text, quoted } = &entry.value.value else {
+            let what = format!("arguments.{}", entry.key);
+            incorrect(
+                &entry.place,
+                &what,
+                "a text, a number, true or false",
+                &mut self.problems,
+            );
+            return None;
+        };
+        let argument = match text.as_str() {
+            _ if *quoted => Argument::Text(text.as_str().into()),
+            "true" => Argument::Bool(true),
+            "false" => Argument::Bool(false),
+            word => word
+                .parse()
+                .map(Argument::Integer)
+                .or_else(|_| word.parse().map(Argument::Decimal))
+                .unwrap_or_else(|_| Argument::Text(word.into())),
+        };
+        Some((entry.key.as_str().into(), argument))
+    }
+}

@@ -1,0 +1,94 @@
+//! Commands that look, wait and compare.
+
+use std::sync::Arc;
+
+use crate::flow::{
+    model::{Command, Condition},
+    parse::{
+        FlowParser,
+        fields::{Fields, incorrect, plain},
+        yaml::{Node, NodeValue},
+    },
+};
+
+const AI: &str = "farmhand has no AI service; assert on texts or ids instead";
+
+impl FlowParser<'_> {
+    pub(in crate::flow::parse) fn assert_command(
+        &mut self,
+        key: &'static str,
+        fields: &mut Fields,
+    ) -> Option<Option<Command>> {
+        Some(match key {
+            "assertVisible" | "assertNotVisible" => {
+                let selector = self.selector_fields(fields).map(Box::new);
+                if selector.is_none() {
+                    incorrect(&fields.place, key, "a selector", &mut self.problems);
+                }
+                selector.map(if key == "assertVisible" {
+                    Command::AssertVisible
+                } else {
+                    Command::AssertNotVisible
+                })
+            }
+            "assertTrue" => self.assert_true(fields),
+            "extendedWaitUntil" => self.extended_wait(fields),
+            "waitForAnimationToEnd" => Some(Command::WaitForAnimation(
+                fields.number_text("timeout", &mut self.problems),
+            )),
+            "assertDarkMode" => Some(Command::AssertDarkMode(true)),
+            "assertLightMode" => Some(Command::AssertDarkMode(false)),
+            "assertScreenshot" => {
+                let why = "farmhand does not compare whole screens; assert on texts or ids instead";
+                self.refuse(key, fields, why)
+            }
+            "assertWithAI" | "assertNoDefectsWithAI" | "extractTextWithAI" => self.refuse(key, fields, AI),
+            _ => return None,
+        })
+    }
+
+    /// Notes a command that is known but that farmhand does not carry out.
+    pub(super) fn refuse(&mut self, key: &'static str, fields: &mut Fields, why: &str) -> Option<Command> {
+        fields.take_rest();
+        self.problems.add(&fields.place, format!("Not Supported: {key}"), why);
+        None
+    }
+
+    fn assert_true(&mut self, fields: &mut Fields) -> Option<Command> {
+        let Some(node) = fields.take("condition") else {
+            fields.missing("condition", &mut self.problems);
+            return None;
+        };
+        truth_text(&node).map_or_else(
+            || {
+                incorrect(&node.place, "condition", "a value or an expression", &mut self.problems);
+                None
+            },
+            |text| Some(Command::AssertTrue(text)),
+        )
+    }
+
+    fn extended_wait(&mut self, fields: &mut Fields) -> Option<Command> {
+        let before = self.problems.len();
+        let condition = Condition {
+            visible: self.optional_selector(fields, "visible"),
+            not_visible: self.optional_selector(fields, "notVisible"),
+            timeout: fields.number_text("timeout", &mut self.problems),
+        };
+        let none = condition.visible.is_none() && condition.not_visible.is_none();
+        if none && self.problems.len() == before {
+            let wanted = "given `visible` or `notVisible`";
+            incorrect(&fields.place, "extendedWaitUntil", wanted, &mut self.problems);
+            return None;
+        }
+        Some(Command::ExtendedWait(Box::new(condition)))
+    }
+}
+
+/// What `assertTrue` looks at; a missing value counts as false when the step runs.
+fn truth_text(node: &Arc<Node>) -> Option<Arc<str>> {
+    match node.value {
+        NodeValue::Null => Some("".into()),
+        _ => plain(node).map(Arc::from),
+    }
+}

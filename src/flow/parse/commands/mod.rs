@@ -1,0 +1,50 @@
+//! The options of each command, by family.
+//!
+//! Each family answers `None` for a command that is not its own, and `Some(None)` for one that has a fault (noted).
+
+mod app;
+mod assert;
+mod commit;
+mod control;
+mod device;
+mod gesture;
+mod text;
+
+pub use commit::check_commit;
+pub use gesture::parse_spot;
+
+/// The field that a scalar stands for: `tapOn: Save` is `tapOn: {text: Save}`.
+#[must_use]
+pub fn main_field(key: &str) -> &'static str {
+    match key {
+        "pressKey" => "key",
+        "action" => "action",
+        "eraseText" => "charactersToErase",
+        "inputRandomText" | "inputRandomNumber" => "length",
+        "assertTrue" => "condition",
+        "launchApp" | "stopApp" | "killApp" | "clearState" => "appId",
+        "runFlow" | "runScript" => "file",
+        "evalScript" => "script",
+        "openLink" | "openBrowser" => "link",
+        "takeScreenshot" | "startRecording" | "assertScreenshot" => "path",
+        "setOrientation" => "orientation",
+        "setAirplaneMode" | "setDarkMode" => "value",
+        "assertWithAI" => "assertion",
+        "extractTextWithAI" => "query",
+        "waitForAnimationToEnd" => "timeout",
+        "swipe" => "direction",
+        "scrollUntilVisible" => "element",
+        "extendedWaitUntil" => "visible",
+        "addMedia" => "files",
+        _ => "text",
+    }
+}
+
+/// Whether a command looks for an element and so takes farmhand's own `timeout`.
+#[must_use]
+pub fn has_lookup(key: &str) -> bool {
+    matches!(
+        key,
+        "tapOn" | "doubleTapOn" | "longPressOn" | "assertVisible" | "assertNotVisible" | "copyTextFrom" | "swipe"
+    )
+}

@@ -1,0 +1,52 @@
+//! The first document of a flow.
+
+use super::{FlowParser, fields::Fields};
+use crate::flow::model::Config;
+
+impl FlowParser<'_> {
+    pub(super) fn config_section(&mut self, mut fields: Fields) -> Config {
+        let place = fields.place.clone();
+        let url_node = fields.take("url");
+        let mut config = Config {
+            app_id: fields.text("appId", &mut self.problems),
+            name: fields.text("name", &mut self.problems).map(|name| name.to_string()),
+            tags: fields
+                .texts("tags", &mut self.problems)
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            env: fields.text_map("env", &mut self.problems).unwrap_or_default(),
+            ..Config::default()
+        };
+        if let Some(url) = url_node {
+            let message = "`url` flows drive a browser; farmhand drives Android apps: use `appId`";
+            self.problems.add(&url.place, "Not Supported: url", message);
+        } else if config.app_id.is_none() {
+            let message =
+                "either `url` or `appId` must be specified in the config section, e.g. `appId: com.example.app`";
+            self.problems.add(&place, "Config Field Required", message);
+        }
+        fields.text_map("properties", &mut self.problems);
+        if let Some(engine) = fields.text("jsEngine", &mut self.problems)
+            && engine.as_ref() == "rhino"
+        {
+            let message = "the engine `rhino` is gone; leave `jsEngine` out";
+            self.problems.add(&place, "Not Supported: jsEngine", message);
+        }
+        config.on_start = self.step_list(&mut fields, "onFlowStart");
+        config.on_complete = self.step_list(&mut fields, "onFlowComplete");
+        config.on_failure = self.step_list(&mut fields, "onFlowFailure");
+        if let Some(node) = fields.take("farmhand")
+            && let Some(fields) = Fields::of(&node, "farmhand", &mut self.problems)
+        {
+            config.extension = self.extension(fields);
+        }
+        // Any other key is somebody else's extension, as upstream has it.
+        config
+    }
+
+    fn step_list(&mut self, fields: &mut Fields, name: &'static str) -> Vec<crate::flow::model::Step> {
+        let items = fields.list(name, &mut self.problems).unwrap_or_default();
+        self.steps(&items)
+    }
+}

@@ -1,0 +1,168 @@
+//! Selectors: a text, or a map of what an element looks like.
+
+use std::sync::Arc;
+
+use super::{
+    FlowParser,
+    fields::{Fields, incorrect},
+    yaml::Node,
+};
+use crate::flow::{
+    model::{Selector, Trait},
+    select::text::Pattern,
+};
+
+/// Widest screen that a size can mean, pixels.
+const MAX_PIXELS: i64 = 100_000;
+
+impl FlowParser<'_> {
+    /// A selector on its own: nothing but a selector may stand in its map.
+    pub(super) fn selector(&mut self, node: &Arc<Node>, what: &str) -> Option<Selector> {
+        let mut fields = Fields::or_scalar(node, what, "text", &mut self.problems)?;
+        let selector = self.selector_fields(&mut fields);
+        // Accepted and unused, as upstream: a selector inside of a command may carry the command's own fields.
+        fields.take("optional");
+        fields.take("label");
+        fields.finish(&mut self.problems);
+        selector.or_else(|| {
+            incorrect(
+                &node.place,
+                what,
+                "a selector with at least one property",
+                &mut self.problems,
+            );
+            None
+        })
+    }
+
+    pub(super) fn required_selector(&mut self, fields: &mut Fields, name: &'static str) -> Option<Selector> {
+        let Some(node) = fields.take(name) else {
+            fields.missing(name, &mut self.problems);
+            return None;
+        };
+        self.selector(&node, name)
+    }
+
+    pub(super) fn optional_selector(&mut self, fields: &mut Fields, name: &'static str) -> Option<Selector> {
+        let node = fields.take(name)?;
+        self.selector(&node, name)
+    }
+
+    /// Takes a selector's fields out of a map; `None` if there are none of them.
+    pub(super) fn selector_fields(&mut self, fields: &mut Fields) -> Option<Selector> {
+        let problems = &mut self.problems;
+        let mut found = Selector {
+            text: fields.text("text", problems),
+            id: fields.text("id", problems),
+            index: fields.number_text("index", problems),
+            enabled: fields.flag("enabled", problems),
+            checked: fields.flag("checked", problems),
+            focused: fields.flag("focused", problems),
+            selected: fields.flag("selected", problems),
+            width: pixels(fields.whole("width", (0, MAX_PIXELS), problems)),
+            height: pixels(fields.whole("height", (0, MAX_PIXELS), problems)),
+            tolerance: pixels(fields.whole("tolerance", (0, MAX_PIXELS), problems)).unwrap_or(0),
+            nearest: fields.flag("nearest", problems).unwrap_or(false),
+            ..Selector::default()
+        };
+        for (pattern, what) in [(&found.text, "text"), (&found.id, "id")] {
+            if let Some(pattern) = pattern
+                && !pattern.contains("${")
+                && let Err(message) = Pattern::new(pattern)
+            {
+                self.problems
+                    .add(&fields.place, format!("Invalid Regular Expression: {what}"), message);
+            }
+        }
+        self.traits(fields, &mut found);
+        self.unsupported(
+            fields,
+            "css",
+            "css selectors work in web flows only; farmhand drives Android apps",
+        );
+        self.unsupported(fields, "image", "image selectors are not supported");
+        self.relations(fields, &mut found);
+        let mut empty = found.clone();
+        (empty.tolerance, empty.nearest) = (0, false);
+        (!is_empty(&empty)).then_some(found)
+    }
+
+    fn relations(&mut self, fields: &mut Fields, found: &mut Selector) {
+        found.below = self.optional_selector(fields, "below").map(Box::new);
+        found.above = self.optional_selector(fields, "above").map(Box::new);
+        found.left_of = self.optional_selector(fields, "leftOf").map(Box::new);
+        found.right_of = self.optional_selector(fields, "rightOf").map(Box::new);
+        found.contains_child = self.optional_selector(fields, "containsChild").map(Box::new);
+        found.child_of = self.optional_selector(fields, "childOf").map(Box::new);
+        found.contains_descendants = self.selectors(fields, "containsDescendants");
+        found.any_of = self.selectors(fields, "anyOf");
+    }
+
+    /// Takes a list of selectors.
+    pub(super) fn selectors(&mut self, fields: &mut Fields, name: &'static str) -> Vec<Selector> {
+        let items = fields.list(name, &mut self.problems).unwrap_or_default();
+        items.iter().filter_map(|item| self.selector(item, name)).collect()
+    }
+
+    fn traits(&mut self, fields: &mut Fields, found: &mut Selector) {
+        let Some(text) = fields.text("traits", &mut self.problems) else {
+            return;
+        };
+        for word in text.split_whitespace() {
+            match word.to_lowercase().as_str() {
+                "text" => found.traits.push(Trait::Text),
+                "square" => found.traits.push(Trait::Square),
+                "long-text" => found.traits.push(Trait::LongText),
+                _ => incorrect(
+                    &fields.place,
+                    "traits",
+                    "some of text, square, long-text",
+                    &mut self.problems,
+                ),
+            }
+        }
+    }
+
+    pub(super) fn unsupported(&mut self, fields: &mut Fields, name: &'static str, why: &str) {
+        if let Some(node) = fields.take(name) {
+            self.problems.add(&node.place, format!("Not Supported: {name}"), why);
+        }
+    }
+}
+
+fn pixels(number: Option<i64>) -> Option<i32> {
+    number.and_then(|number| i32::try_from(number).ok())
+}
+
+fn is_empty(selector: &Selector) -> bool {
+    let Selector {
+        text,
+        id,
+        index,
+        below,
+        above,
+        left_of,
+        right_of,
+        contains_child,
+        contains_descendants,
+        child_of,
+        enabled,
+        checked,
+        focused,
+        selected,
+        width,
+        height,
+        tolerance: _,
+        traits,
+        nearest: _,
+        any_of,
+    } = selector;
+    let relations = [below, above, left_of, right_of, contains_child, child_of];
+    [text, id, index].into_iter().all(Option::is_none)
+        && relations.into_iter().all(Option::is_none)
+        && [enabled, checked, focused, selected].into_iter().all(Option::is_none)
+        && [width, height].into_iter().all(Option::is_none)
+        && contains_descendants.is_empty()
+        && traits.is_empty()
+        && any_of.is_empty()
+}

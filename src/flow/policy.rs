@@ -1,0 +1,174 @@
+//! What a flow may do to a phone with logged-in accounts: by default nothing that could lose an account.
+//!
+//! Checked when a flow is loaded, so that a refusal is never a surprise on the phone, and again at each step for what
+//! only an expression knows (a link's scheme).
+
+use std::collections::BTreeSet;
+
+use super::{
+    model::{Body, Command, Config, Flow, Step, When},
+    problem::Problems,
+};
+
+/// Something that a flow may only do when its `farmhand.policy.allow` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Permission {
+    /// `clearState`, `launchApp` with `clearState`.
+    ClearState,
+    /// `all: allow`: more permissions than the flow names.
+    Permissions,
+    /// Cuts the Wi-Fi that adb may come over.
+    AirplaneMode,
+    /// `http` in scripts.
+    Http,
+    /// JavaScript files.
+    RunScript,
+    /// `setLocation`, `travel`.
+    MockLocation,
+}
+
+impl Permission {
+    /// All.
+    pub const ALL: [Self; 6] = [
+        Self::ClearState,
+        Self::Permissions,
+        Self::AirplaneMode,
+        Self::Http,
+        Self::RunScript,
+        Self::MockLocation,
+    ];
+
+    /// The word for it in `farmhand.policy.allow`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClearState => "clearState",
+            Self::Permissions => "permissions",
+            Self::AirplaneMode => "airplaneMode",
+            Self::Http => "http",
+            Self::RunScript => "runScript",
+            Self::MockLocation => "mockLocation",
+        }
+    }
+
+    /// The permission named by `word`, if it is one.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|permission| permission.as_str() == word)
+    }
+}
+
+/// What a flow may do beyond the default.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Policy {
+    /// What it may do.
+    pub allow: BTreeSet<Permission>,
+    /// Schemes of links that it may open, lower case.
+    pub link_schemes: BTreeSet<String>,
+}
+
+impl Policy {
+    /// Whether the flow may do this.
+    #[must_use]
+    pub fn allows(&self, permission: Permission) -> bool {
+        self.allow.contains(&permission)
+    }
+
+    /// Why a step may not run, if it may not.
+    #[must_use]
+    pub fn refusal(&self, step: &Step) -> Option<String> {
+        let needed = match &step.command {
+            Command::ClearState(_) => Some(Permission::ClearState),
+            Command::LaunchApp(launch) if launch.clear_state => Some(Permission::ClearState),
+            Command::LaunchApp(launch) => launch.permissions.as_deref().and_then(all_allowed),
+            Command::SetPermissions(_, permissions) => all_allowed(permissions),
+            Command::AirplaneMode(_) => Some(Permission::AirplaneMode),
+            Command::RunScript(_) => Some(Permission::RunScript),
+            Command::SetLocation(..) | Command::Travel(..) => Some(Permission::MockLocation),
+            Command::OpenLink(open) if !open.link.starts_with("${") => return self.refuses_link(&open.link),
+            _ => None,
+        };
+        let needed = needed.filter(|needed| !self.allows(*needed))?;
+        Some(format!(
+            "the policy does not allow `{}`; if this flow needs it, put it under `farmhand.policy.allow`",
+            needed.as_str()
+        ))
+    }
+
+    /// Why a link may not be opened, if it may not.
+    #[must_use]
+    pub fn refuses_link(&self, link: &str) -> Option<String> {
+        let Some((scheme, _)) = link.split_once(':') else {
+            return Some(format!("`{link}` is not a link: it has no scheme, e.g. https:"));
+        };
+        let scheme = scheme.to_lowercase();
+        if scheme.contains("${") || self.link_schemes.contains(&scheme) {
+            return None;
+        }
+        Some(format!(
+            "the policy does not allow links of the scheme `{scheme}`; if this flow needs them, put it under \
+             `farmhand.policy.link_schemes`"
+        ))
+    }
+}
+
+fn all_allowed(permissions: &[(String, super::model::Text)]) -> Option<Permission> {
+    permissions
+        .iter()
+        .any(|(name, value)| name == "all" && value.as_ref() != "deny" && value.as_ref() != "unset")
+        .then_some(Permission::Permissions)
+}
+
+/// Notes every step of a flow, and of all that it includes, that its policy refuses.
+pub fn check(flow: &Flow, policy: &Policy, problems: &mut Problems) {
+    let config = &flow.config;
+    check_config(config, policy, problems);
+    check_steps(&flow.steps, policy, problems);
+}
+
+fn check_config(config: &Config, policy: &Policy, problems: &mut Problems) {
+    for steps in [
+        &config.on_start,
+        &config.on_complete,
+        &config.on_failure,
+        &config.extension.baseline,
+    ] {
+        check_steps(steps, policy, problems);
+    }
+    if let Some(account) = &config.extension.account {
+        check(account, policy, problems);
+    }
+    if let Some(body) = &config.extension.check {
+        check_body(body, policy, problems);
+    }
+}
+
+fn check_body(body: &Body, policy: &Policy, problems: &mut Problems) {
+    match body {
+        Body::Inline(steps) => check_steps(steps, policy, problems),
+        Body::File(flow) => check(flow, policy, problems),
+    }
+}
+
+fn check_steps(steps: &[Step], policy: &Policy, problems: &mut Problems) {
+    for step in steps {
+        if let Some(refusal) = policy.refusal(step) {
+            problems.add(&step.place, format!("Not Allowed: {}", step.key), refusal);
+        }
+        match &step.command {
+            Command::RunFlow(run) => {
+                check_body(&run.body, policy, problems);
+                check_steps(run.otherwise.as_deref().unwrap_or_default(), policy, problems);
+            }
+            Command::Repeat(repeat) => check_steps(&repeat.steps, policy, problems),
+            Command::Retry(retry) => check_body(&retry.body, policy, problems),
+            _ => {}
+        }
+    }
+}
+
+/// A condition that nothing on an Android phone can meet is not a fault: flows are shared between platforms.
+#[must_use]
+pub fn platform_holds(when: &When) -> bool {
+    when.platform.as_deref().is_none_or(|platform| platform == "android")
+}

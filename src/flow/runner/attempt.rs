@@ -1,0 +1,360 @@
+//! One attempt from its start to its outcome.
+
+use std::{collections::HashMap, sync::Arc};
+
+use farmhand_actors::{
+    domain::{AttemptSpec, EffectState, Outcome, Purpose},
+    ports::{DeviceDriver, PickedMedia, ProgressBeat},
+};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    FlowRunnerParts, Run,
+    effect::{Effects, Verdict},
+    fault::Fault,
+    media::{media_global, media_request},
+    phone::Phone,
+};
+use crate::flow::{catalog::Script, expr::Js};
+
+/// Runs an attempt.
+pub(super) async fn run(
+    parts: Arc<FlowRunnerParts>,
+    spec: Arc<AttemptSpec>,
+    driver: Arc<dyn DeviceDriver>,
+    cancel: CancellationToken,
+    beat: ProgressBeat,
+) -> Outcome {
+    let Some(script) = parts.catalog.script(&spec.script) else {
+        let message = format!(
+            "the script `{}` is not there any more, or its file has errors",
+            spec.script
+        );
+        return failed_before_start(Fault::Invalid(message));
+    };
+    let phone = Phone::new(driver, cancel.clone(), beat, spec.time_limit);
+    let mut run = match Run::new(parts, spec, script, phone, cancel) {
+        Ok(run) => run,
+        Err(fault) => return failed_before_start(fault),
+    };
+    let purpose = run.spec.purpose;
+    let outcome = run.attempt(purpose).await;
+    run.end_recording().await;
+    outcome
+}
+
+fn failed_before_start(fault: Fault) -> Outcome {
+    let (failure, blame) = fault.failure(None);
+    Outcome::Failed { failure, blame }
+}
+
+impl Run {
+    fn new(
+        parts: Arc<FlowRunnerParts>,
+        spec: Arc<AttemptSpec>,
+        script: Arc<Script>,
+        phone: Phone,
+        cancel: CancellationToken,
+    ) -> Result<Self, Fault> {
+        let js = Js::new(cancel)?;
+        let params = script.expand(&spec.config, spec.seed);
+        let steps = script.known_steps();
+        let mut run = Self {
+            settings: parts.settings.clone(),
+            parts,
+            spec,
+            script,
+            phone,
+            js,
+            app_id: String::new(),
+            params,
+            media: PickedMedia::default(),
+            patterns: HashMap::new(),
+            challenges: Vec::new(),
+            popups: Vec::new(),
+            popups_dismissed: 0,
+            size: None,
+            look: None,
+            before_action: None,
+            last_action: Instant::now(),
+            step: 0,
+            steps,
+            failed: None,
+            detail: Map::new(),
+            recording: None,
+            effects: Effects::default(),
+        };
+        run.set_globals()?;
+        run.compile_watches()?;
+        Ok(run)
+    }
+
+    /// The variables that every script of an attempt finds.
+    fn set_globals(&mut self) -> Result<(), Fault> {
+        let spec = self.spec.clone();
+        let script = self.script.clone();
+        let extension = &script.flow().config.extension;
+        let account = spec.account.as_ref();
+        let app = match account {
+            Some(account) => account.app.clone(),
+            None if extension.apps.is_empty() || extension.apps.contains(&self.settings.default_app) => {
+                self.settings.default_app.clone()
+            }
+            None => extension.apps.first().cloned().unwrap_or_default(),
+        };
+        if !extension.apps.is_empty() && !extension.apps.contains(&app.to_lowercase()) {
+            let known = extension.apps.join(", ");
+            return Err(Fault::Invalid(format!(
+                "the script `{}` is for {known}, and the account's app is {app}",
+                spec.script
+            )));
+        }
+        let package = match account {
+            Some(account) => account.package.to_string(),
+            None => self
+                .settings
+                .packages
+                .get(&app)
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        };
+        let username = account.map_or("", |account| account.username.as_str());
+        let file = script.flow().file.rsplit('/').next().unwrap_or_default();
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        let texts = [
+            ("SERIAL", spec.serial.to_string()),
+            ("USERNAME", username.to_owned()),
+            ("APP", app),
+            ("APP_PACKAGE", package),
+            ("TASK_ID", spec.task.to_string()),
+            ("ATTEMPT", spec.number.to_string()),
+            ("MAESTRO_FILENAME", stem.to_owned()),
+            ("MAESTRO_DEVICE_UDID", spec.serial.to_string()),
+            ("MAESTRO_SHARD_ID", "1".to_owned()),
+            ("MAESTRO_SHARD_INDEX", "0".to_owned()),
+        ];
+        for (name, text) in texts {
+            self.js.set(name, &Value::from(text))?;
+        }
+        let target = extension.fan_out.as_ref().and_then(|rule| self.params.get(&rule.list));
+        let target = target.map_or(Value::Null, |target| match target {
+            Value::Array(items) => items.first().cloned().unwrap_or(Value::Null),
+            one => one.clone(),
+        });
+        self.js.set("params", &self.params)?;
+        self.js.set("target", &target)?;
+        self.js.set("effect", &Value::Null)?;
+        self.js.set("media", &media_global(&self.media, self.spec.seed))?;
+        Ok(())
+    }
+
+    fn compile_watches(&mut self) -> Result<(), Fault> {
+        let script = self.script.clone();
+        let extension = &script.flow().config.extension;
+        for selector in &extension.challenges {
+            let query = self.query(selector)?;
+            self.challenges.push((selector.to_string(), query));
+        }
+        for popup in &extension.popups {
+            let visible = self.query(&popup.visible)?;
+            let tap = self.query(&popup.tap)?;
+            self.popups.push((popup.visible.to_string(), visible, tap));
+        }
+        Ok(())
+    }
+
+    async fn attempt(&mut self, purpose: Purpose) -> Outcome {
+        let mut account_shown = false;
+        if purpose == Purpose::Verify {
+            match self.verify().await {
+                Ok(Some(outcome)) => return outcome,
+                // Nothing is open any more: the flow may run.
+                Ok(None) => account_shown = true,
+                Err(fault) => return self.unverified(&fault),
+            }
+        }
+        let result = self.execute_flow(account_shown).await;
+        self.conclude(result).await
+    }
+
+    async fn execute_flow(&mut self, account_shown: bool) -> Result<(), Fault> {
+        self.pick_media().await?;
+        if !account_shown {
+            self.show_account().await?;
+        }
+        let flow = self.script.flow().clone();
+        self.run_flow(&flow).await
+    }
+
+    async fn pick_media(&mut self) -> Result<(), Fault> {
+        let Some(rule) = self.script.flow().config.extension.media.clone() else {
+            return Ok(());
+        };
+        let username = self.spec.account.as_ref().map(|account| account.username.clone());
+        let request = media_request(&rule, &self.params, username, self.spec.seed);
+        self.phone.may_go_on()?;
+        self.media = self.parts.media.pick(&request).await.map_err(Fault::Media)?;
+        self.js.set("media", &media_global(&self.media, self.spec.seed))?;
+        Ok(())
+    }
+
+    async fn show_account(&mut self) -> Result<(), Fault> {
+        let Some(flow) = self.script.flow().config.extension.account.clone() else {
+            return Ok(());
+        };
+        if self.spec.account.is_none() {
+            return Ok(());
+        }
+        self.run_sub_flow(&flow, &[]).await.map_err(|fault| match fault {
+            Fault::NotFound(_) | Fault::Assertion(_) | Fault::Invalid(_) | Fault::Script(_) | Fault::Policy(_) => {
+                Fault::Account(Box::new(fault))
+            }
+            fault => fault,
+        })
+    }
+
+    /// Looks whether what an earlier attempt intended took place. `None`: it did not, the flow may run.
+    async fn verify(&mut self) -> Result<Option<Outcome>, Fault> {
+        let effects = self.parts.journal.effects(self.spec.task).await.map_err(Fault::Store)?;
+        let is_open = |state| matches!(state, EffectState::Intended | EffectState::Unknown);
+        let is_done = |state| matches!(state, EffectState::Confirmed | EffectState::ResolvedDone);
+        let Some(open) = effects.iter().rev().find(|effect| is_open(effect.state)) else {
+            if self.has_single_commit() && effects.iter().any(|effect| is_done(effect.state)) {
+                return Ok(Some(completed("already done by an earlier attempt")));
+            }
+            self.show_account().await?;
+            return Ok(None);
+        };
+        self.effects.reopen(open.key.clone(), open.content.clone());
+        self.show_effect(&open.key, &open.content, &open.baseline)?;
+        match self.look_back().await? {
+            Verdict::Done => {
+                self.settle_effect(EffectState::Confirmed).await?;
+                Ok(Some(completed("found done when it was verified")))
+            }
+            Verdict::NotDone => {
+                self.settle_effect(EffectState::Refuted).await?;
+                self.js.set("effect", &Value::Null)?;
+                self.js
+                    .run("for (const name of Object.keys(output)) delete output[name]")?;
+                Ok(None)
+            }
+            Verdict::Unknown => {
+                self.settle_effect(EffectState::Unknown).await?;
+                Err(Fault::Assertion(
+                    "the check could not tell whether it took place".to_owned(),
+                ))
+            }
+        }
+    }
+
+    /// The check of a verifying attempt. What the screen does not show counts as not knowing; what keeps the attempt
+    /// from looking at all does not.
+    async fn look_back(&mut self) -> Result<Verdict, Fault> {
+        let result = match self.show_account().await {
+            Ok(()) => self.run_check().await,
+            Err(fault) => Err(fault),
+        };
+        match result {
+            Err(fault) if fault.leaves_phone_usable() && !matches!(fault, Fault::Challenge(_) | Fault::Store(_)) => {
+                self.settle_effect(EffectState::Unknown).await?;
+                Err(fault)
+            }
+            result => result,
+        }
+    }
+
+    async fn conclude(&mut self, result: Result<(), Fault>) -> Outcome {
+        let fault = match result {
+            Err(Fault::Ended(outcome)) => return *outcome,
+            Ok(()) if !self.effects.is_open() => return self.done(),
+            Ok(()) if self.script.flow().config.extension.confirm.is_none() => {
+                match self.settle_effect(EffectState::Confirmed).await {
+                    Ok(()) => return self.done(),
+                    Err(fault) => return self.unverified(&fault),
+                }
+            }
+            Ok(()) => Fault::Assertion("the step that confirms the effect was not reached".to_owned()),
+            Err(fault) => fault,
+        };
+        if self.effects.is_open() {
+            return self.resolve_open(fault).await;
+        }
+        let stopped = matches!(fault, Fault::Cancelled);
+        if self.effects.confirmed > 0 && self.has_single_commit() && !stopped {
+            return completed(&format!("done; what came after it failed: {fault}"));
+        }
+        self.failed(&fault)
+    }
+
+    /// The flow ended while its effect was open: look whether it took place, if the phone still answers.
+    async fn resolve_open(&mut self, fault: Fault) -> Outcome {
+        let cannot_look = !fault.leaves_phone_usable() || matches!(fault, Fault::Challenge(_) | Fault::Store(_));
+        if cannot_look || self.script.flow().config.extension.check.is_none() {
+            return self.unverified(&fault);
+        }
+        let step = self.step;
+        let verdict = match self.run_check().await {
+            Ok(verdict) => verdict,
+            Err(second) if !second.leaves_phone_usable() || matches!(second, Fault::Challenge(_)) => {
+                return self.unverified(&second);
+            }
+            Err(_) => Verdict::Unknown,
+        };
+        let state = match verdict {
+            Verdict::Done => EffectState::Confirmed,
+            Verdict::NotDone => EffectState::Refuted,
+            Verdict::Unknown => EffectState::Unknown,
+        };
+        if let Err(second) = self.settle_effect(state).await {
+            return self.unverified(&second);
+        }
+        match verdict {
+            Verdict::Done => self.done(),
+            Verdict::NotDone => {
+                let (mut failure, blame) = fault.failure(Some(step));
+                failure.retryable = true;
+                Outcome::Failed { failure, blame }
+            }
+            Verdict::Unknown => self.unverified(&fault),
+        }
+    }
+
+    fn done(&self) -> Outcome {
+        let remark = self.js.value("output.remark").ok();
+        let remark = remark.as_ref().and_then(Value::as_str).unwrap_or_default();
+        completed(remark)
+    }
+
+    fn failed(&self, fault: &Fault) -> Outcome {
+        if let Fault::Challenge(_) = fault {
+            return Outcome::NeedsAttention {
+                message: fault.to_string(),
+                screenshot: self
+                    .failed
+                    .as_ref()
+                    .and_then(|(_, evidence)| evidence.screenshot.clone()),
+            };
+        }
+        let (failure, blame) = fault.failure(self.failed_step());
+        Outcome::Failed { failure, blame }
+    }
+
+    fn unverified(&self, fault: &Fault) -> Outcome {
+        let (failure, blame) = fault.failure(self.failed_step());
+        Outcome::Unverified { failure, blame }
+    }
+
+    fn failed_step(&self) -> Option<u32> {
+        let failed = self.failed.as_ref().map(|(step, _)| *step);
+        failed.or((self.step > 0).then_some(self.step))
+    }
+}
+
+fn completed(remark: &str) -> Outcome {
+    Outcome::Completed {
+        remark: remark.to_owned(),
+    }
+}

@@ -1,0 +1,269 @@
+//! Things that must not happen twice: the gate before a commit step, and what is known after it.
+//!
+//! From the moment when the gate says `Act`, the effect may have taken place, whatever happens. It stays open until
+//! the flow has seen it confirmed, or its check has read back from the app whether it took place.
+
+use std::sync::Arc;
+
+use farmhand_actors::domain::{
+    Blame, EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, Failure, FailureReason, Outcome,
+};
+use serde_json::{Value, json};
+
+use super::{Run, fault::Fault, media::media_content};
+use crate::flow::model::{Body, Command, Step};
+
+/// The effects of one attempt.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// The one that is open.
+    open: Option<OpenEffect>,
+    /// How many commit steps this attempt was allowed to carry out.
+    pub intents: u32,
+    /// How many commit steps were reached: the next one's ordinal.
+    reached: u32,
+    /// How many were confirmed.
+    pub confirmed: u32,
+}
+
+#[derive(Debug, Clone)]
+struct OpenEffect {
+    key: EffectKey,
+    content: Value,
+}
+
+/// What a check read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It took place.
+    Done,
+    /// It did not.
+    NotDone,
+    /// Cannot tell.
+    Unknown,
+}
+
+impl Effects {
+    /// Whether an effect may have taken place and nobody knows.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Takes up an effect that an earlier attempt left open.
+    pub fn reopen(&mut self, key: EffectKey, content: Value) {
+        self.open = Some(OpenEffect { key, content });
+    }
+}
+
+impl Run {
+    /// Whether a step's effect cannot be undone.
+    pub(super) fn is_commit(&self, step: &Step) -> bool {
+        let commit = self.script.flow().config.extension.commit.as_deref();
+        commit.is_some() && step.label.as_deref() == commit
+    }
+
+    /// Whether a step's success proves the effect.
+    pub(super) fn is_confirm(&self, step: &Step) -> bool {
+        let confirm = self.script.flow().config.extension.confirm.as_deref();
+        confirm.is_some() && step.label.as_deref() == confirm
+    }
+
+    /// Asks to carry out a commit step: the intent is durable when this returns `Ok`.
+    pub(super) async fn open_effect(&mut self, step: &Step) -> Result<(), Fault> {
+        if self.effects.is_open() {
+            let message = "a commit step was reached while the effect of the one before is not confirmed; put the step \
+                           that `farmhand.confirm` names between them";
+            return Err(Fault::Invalid(message.to_owned()));
+        }
+        let script = self.script.clone();
+        self.run_steps(&script.flow().config.extension.baseline).await?;
+        let baseline = self
+            .js
+            .value("output.baseline === undefined ? output : output.baseline")?;
+        let label: Arc<str> = step.label.clone().unwrap_or_default();
+        let key = EffectKey {
+            task: self.spec.task,
+            step: label,
+            ordinal: self.effects.reached,
+        };
+        let content = self.content();
+        let intent = EffectIntent {
+            key: key.clone(),
+            attempt: self.spec.attempt,
+            lease: self.spec.lease.clone(),
+            content: content.clone(),
+            baseline: baseline.clone(),
+        };
+        self.phone.may_go_on()?;
+        let gate = self.parts.journal.intend(intent).await.map_err(Fault::Store)?;
+        match gate {
+            EffectGate::Act => {
+                self.effects.reached = self.effects.reached.saturating_add(1);
+                self.effects.intents = self.effects.intents.saturating_add(1);
+                self.effects.reopen(key.clone(), content.clone());
+                self.show_effect(&key, &content, &baseline)
+            }
+            EffectGate::Closed(state) => Err(Fault::Ended(Box::new(closed(state, self.step)))),
+            EffectGate::Fenced => Err(Fault::Ended(Box::new(fenced(self.step)))),
+        }
+    }
+
+    /// What is to be done, for people and for the check.
+    fn content(&self) -> Value {
+        json!({
+            "script": self.spec.script,
+            "username": self.spec.account.as_ref().map(|account| account.username.as_str()),
+            "params": self.params,
+            "media": media_content(&self.media),
+        })
+    }
+
+    /// Sets the global `effect` that checks read.
+    pub(super) fn show_effect(&self, key: &EffectKey, content: &Value, baseline: &Value) -> Result<(), Fault> {
+        let effect = json!({
+            "step": key.step,
+            "ordinal": key.ordinal,
+            "content": content,
+            "baseline": baseline,
+        });
+        Ok(self.js.set("effect", &effect)?)
+    }
+
+    /// Writes what is known of the open effect; it stays open when that fails.
+    pub(super) async fn settle_effect(&mut self, state: EffectState) -> Result<(), Fault> {
+        let Some(open) = self.effects.open.clone() else {
+            return Ok(());
+        };
+        let evidence = self
+            .js
+            .value("output.evidence === undefined ? output : output.evidence");
+        let finding = EffectFinding {
+            key: open.key,
+            attempt: self.spec.attempt,
+            lease: self.spec.lease.clone(),
+            state,
+            evidence: evidence.unwrap_or(Value::Null),
+        };
+        self.parts.journal.settle(finding).await.map_err(Fault::Store)?;
+        match state {
+            EffectState::Confirmed => {
+                self.effects.open = None;
+                self.effects.confirmed = self.effects.confirmed.saturating_add(1);
+                self.mark_used(&open.content).await;
+            }
+            EffectState::Refuted => self.effects.open = None,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The files of a confirmed post are used up. A failure here must not undo the confirmation.
+    async fn mark_used(&self, content: &Value) {
+        let Some(account) = &self.spec.account else { return };
+        let files: Vec<String> = content
+            .get("media")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|file| file.get("sha256").and_then(Value::as_str))
+            .map(str::to_owned)
+            .collect();
+        if files.is_empty() {
+            return;
+        }
+        if let Err(problem) = self.parts.media.mark_used(&files, &account.username).await {
+            tracing::error!(task.id = %self.spec.task, %problem, "media of a confirmed post could not be marked as used");
+        }
+    }
+
+    /// Reads back from the app whether the open effect took place.
+    pub(super) async fn run_check(&mut self) -> Result<Verdict, Fault> {
+        let script = self.script.clone();
+        let Some(check) = &script.flow().config.extension.check else {
+            return Ok(Verdict::Unknown);
+        };
+        self.js.run("delete output.effect")?;
+        match check {
+            Body::Inline(steps) => self.run_steps(steps).await?,
+            Body::File(flow) => self.run_sub_flow(flow, &[]).await?,
+        }
+        Ok(match self.js.value("output.effect")?.as_str() {
+            Some("done") => Verdict::Done,
+            Some("not_done") => Verdict::NotDone,
+            _ => Verdict::Unknown,
+        })
+    }
+
+    /// Whether the confirmation of one effect is all that the flow is for.
+    pub(super) fn has_single_commit(&self) -> bool {
+        let commit = self.script.flow().config.extension.commit.as_deref();
+        commit_steps(&self.script.flow().steps, commit, 1) == 1
+    }
+}
+
+/// Commit steps of a list; those in a loop count twice, since they can be reached twice.
+fn commit_steps(steps: &[Step], commit: Option<&str>, weight: u32) -> u32 {
+    steps.iter().fold(0, |sum, step| {
+        let here = if step.label.as_deref() == commit { weight } else { 0 };
+        let below = match &step.command {
+            Command::RunFlow(run) => {
+                let otherwise = run.otherwise.as_deref().unwrap_or_default();
+                body_commits(&run.body, commit, weight).saturating_add(commit_steps(otherwise, commit, weight))
+            }
+            Command::Repeat(repeat) => commit_steps(&repeat.steps, commit, 2),
+            Command::Retry(retry) => body_commits(&retry.body, commit, weight),
+            _ => 0,
+        };
+        sum.saturating_add(here).saturating_add(below)
+    })
+}
+
+fn body_commits(body: &Body, commit: Option<&str>, weight: u32) -> u32 {
+    match body {
+        Body::Inline(steps) => commit_steps(steps, commit, weight),
+        Body::File(flow) => commit_steps(&flow.steps, commit, weight),
+    }
+}
+
+/// How an attempt ends that found the gate closed.
+fn closed(state: EffectState, step: u32) -> Outcome {
+    match state {
+        EffectState::Confirmed => Outcome::Completed {
+            remark: "already done by an earlier attempt".to_owned(),
+        },
+        EffectState::ResolvedDone => Outcome::Completed {
+            remark: "done, as a person has found".to_owned(),
+        },
+        EffectState::Intended | EffectState::Unknown => Outcome::Unverified {
+            failure: Failure {
+                reason: FailureReason::OutcomeUnknown,
+                message: "an earlier attempt may have done this already; it has to be verified first".to_owned(),
+                step: Some(step),
+                retryable: false,
+            },
+            blame: Blame::Host,
+        },
+        EffectState::Refuted | EffectState::ResolvedNotDone => Outcome::Failed {
+            failure: Failure {
+                reason: FailureReason::Internal,
+                message: format!("the gate to the effect is closed although it is {}", state.as_str()),
+                step: Some(step),
+                retryable: true,
+            },
+            blame: Blame::Host,
+        },
+    }
+}
+
+fn fenced(step: u32) -> Outcome {
+    Outcome::Failed {
+        failure: Failure {
+            reason: FailureReason::Interrupted,
+            message: "another attempt has the right to act now; nothing was done".to_owned(),
+            step: Some(step),
+            retryable: true,
+        },
+        blame: Blame::Host,
+    }
+}

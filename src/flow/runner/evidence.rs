@@ -1,0 +1,93 @@
+//! What the screen showed when a step failed, kept in files.
+
+use std::{path::PathBuf, time::Duration};
+
+use tokio::time::timeout;
+
+use super::{Run, fault::Fault};
+use crate::flow::vision;
+
+/// Quality of kept pictures, 1 to 100: texts stay legible.
+const QUALITY: u8 = 80;
+
+/// Names of the files about a failed step.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// The picture.
+    pub screenshot: Option<String>,
+    /// The view tree.
+    pub hierarchy: Option<String>,
+}
+
+impl Run {
+    /// Keeps what the screen shows; nothing when the phone is gone. Never fails: the step's own failure is what
+    /// matters.
+    pub(super) async fn keep_evidence(&mut self, fault: &Fault) -> Evidence {
+        let limit = match fault {
+            Fault::Cancelled => self.settings.evidence_timeout_when_stopped,
+            Fault::Ended(_) => return Evidence::default(),
+            Fault::TimeUp(_) => self.settings.evidence_timeout,
+            fault if !fault.leaves_phone_usable() => return Evidence::default(),
+            _ => self.settings.evidence_timeout,
+        };
+        let stem = format!("{}-{}-{}", self.spec.task, self.spec.attempt, self.step);
+        // Two calls share the limit, so that the slower one cannot take it all.
+        let half = limit / 2;
+        Evidence {
+            screenshot: self.keep_screenshot(&stem, half).await,
+            hierarchy: self.keep_hierarchy(&stem, half).await,
+        }
+    }
+
+    async fn keep_screenshot(&self, stem: &str, limit: Duration) -> Option<String> {
+        let picture = timeout(limit, self.phone.driver.screenshot()).await.ok()?.ok()?;
+        let name = format!("{stem}.jpg");
+        let path = self.parts.evidence_dir.join(&name);
+        let write = move || {
+            let jpeg = vision::encode_jpeg(&picture, None, QUALITY).map_err(|error| error.to_string())?;
+            write_file(&path, &jpeg)
+        };
+        kept(tokio::task::spawn_blocking(write).await, name)
+    }
+
+    async fn keep_hierarchy(&self, stem: &str, limit: Duration) -> Option<String> {
+        let text = timeout(limit, self.phone.driver.hierarchy_text()).await.ok()?.ok()?;
+        let name = format!("{stem}.xml");
+        let path = self.parts.evidence_dir.join(&name);
+        kept(
+            tokio::task::spawn_blocking(move || write_file(&path, text.as_bytes())).await,
+            name,
+        )
+    }
+
+    /// Writes a file that a step made (a picture, a recording) and answers its name.
+    pub(in crate::flow) async fn keep_file(&self, name: String, bytes: Vec<u8>) -> Option<String> {
+        let path = self.parts.evidence_dir.join(&name);
+        kept(
+            tokio::task::spawn_blocking(move || write_file(&path, &bytes)).await,
+            name,
+        )
+    }
+}
+
+fn write_file(path: &PathBuf, bytes: &[u8]) -> Result<(), String> {
+    let describe = |error: std::io::Error| format!("{}: {error}", path.display());
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(describe)?;
+    }
+    std::fs::write(path, bytes).map_err(describe)
+}
+
+fn kept(result: Result<Result<(), String>, tokio::task::JoinError>, name: String) -> Option<String> {
+    match result {
+        Ok(Ok(())) => Some(name),
+        Ok(Err(problem)) => {
+            tracing::warn!(%problem, "evidence could not be written");
+            None
+        }
+        Err(problem) => {
+            tracing::warn!(%problem, "evidence could not be made");
+            None
+        }
+    }
+}

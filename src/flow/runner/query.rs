@@ -1,0 +1,90 @@
+//! Selectors of the file to queries on a screen: expressions evaluated, patterns compiled, once per step.
+
+use super::{Run, fault::Fault};
+use crate::flow::{
+    model::Selector,
+    select::{Flag, Query, Relation, text::Pattern},
+};
+
+/// Compiled patterns that an attempt keeps; a flow with more distinct ones than this compiles them again.
+const MAX_PATTERNS: usize = 1_000;
+
+impl Run {
+    /// Evaluates a selector.
+    pub(in crate::flow) fn query(&mut self, selector: &Selector) -> Result<Query, Fault> {
+        let mut query = Query {
+            text: self.pattern(selector.text.as_deref())?,
+            id: self.pattern(selector.id.as_deref())?,
+            width: selector.width,
+            height: selector.height,
+            tolerance: selector.tolerance,
+            traits: selector.traits.clone(),
+            nearest: selector.nearest,
+            ..Query::default()
+        };
+        query.index = match &selector.index {
+            None => None,
+            Some(text) => Some(whole_number(&self.js.interpolate(text)?, "index")?),
+        };
+        let relations = [
+            (Relation::Below, &selector.below),
+            (Relation::Above, &selector.above),
+            (Relation::LeftOf, &selector.left_of),
+            (Relation::RightOf, &selector.right_of),
+        ];
+        for (relation, other) in relations {
+            if let Some(other) = other {
+                query.relations.push((relation, self.query(other)?));
+            }
+        }
+        let flags = [
+            (Flag::Enabled, selector.enabled),
+            (Flag::Checked, selector.checked),
+            (Flag::Focused, selector.focused),
+            (Flag::Selected, selector.selected),
+        ];
+        query.flags = flags
+            .into_iter()
+            .filter_map(|(flag, wanted)| Some((flag, wanted?)))
+            .collect();
+        if let Some(child) = &selector.contains_child {
+            query.contains_child = Some(Box::new(self.query(child)?));
+        }
+        if let Some(parent) = &selector.child_of {
+            query.child_of = Some(Box::new(self.query(parent)?));
+        }
+        query.contains_descendants = self.queries(&selector.contains_descendants)?;
+        query.any_of = self.queries(&selector.any_of)?;
+        Ok(query)
+    }
+
+    /// Evaluates several selectors.
+    pub(in crate::flow) fn queries(&mut self, selectors: &[Selector]) -> Result<Vec<Query>, Fault> {
+        selectors.iter().map(|selector| self.query(selector)).collect()
+    }
+
+    fn pattern(&mut self, text: Option<&str>) -> Result<Option<Pattern>, Fault> {
+        let Some(text) = text else { return Ok(None) };
+        let text = self.js.interpolate(text)?;
+        if let Some(pattern) = self.patterns.get(&text) {
+            return Ok(Some(pattern.clone()));
+        }
+        let pattern = Pattern::new(&text).map_err(Fault::Invalid)?;
+        if self.patterns.len() >= MAX_PATTERNS {
+            self.patterns.clear();
+        }
+        self.patterns.insert(text, pattern.clone());
+        Ok(Some(pattern))
+    }
+}
+
+/// A whole number, also one that is written `1.0`.
+pub(in crate::flow) fn whole_number(text: &str, what: &str) -> Result<i64, Fault> {
+    let trimmed = text.trim().replace('_', "");
+    let integral = trimmed.split_once('.').map_or(trimmed.as_str(), |(whole, fraction)| {
+        if fraction.chars().all(|c| c == '0') { whole } else { "" }
+    });
+    integral
+        .parse()
+        .map_err(|_| Fault::Invalid(format!("`{what}` must be a whole number, not `{text}`")))
+}

@@ -1,0 +1,232 @@
+//! Running steps: hooks, scopes, records, and the frame around each command.
+
+use std::sync::Arc;
+
+use farmhand_actors::domain::{Progress, StepRecord, StepState};
+use futures_util::future::LocalBoxFuture;
+use serde_json::Value;
+
+use super::{Run, fault::Fault};
+use crate::flow::{
+    expr::Covered,
+    model::{Body, Flow, Step, Text},
+};
+
+/// Longest label that is kept, characters.
+const MAX_LABEL: usize = 200;
+
+/// How a command went that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// It did what it should.
+    Completed,
+    /// Its condition did not hold.
+    Skipped,
+}
+
+impl Run {
+    /// Runs a flow that another one includes, with its own variables, hooks and app.
+    pub(in crate::flow) fn run_sub_flow<'a>(
+        &'a mut self,
+        flow: &'a Arc<Flow>,
+        env: &'a [(String, Text)],
+    ) -> LocalBoxFuture<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            let outer = self.enter(env)?;
+            let app_id = self.app_id.clone();
+            let result = self.run_flow(flow).await;
+            self.app_id = app_id;
+            self.leave(outer, result)
+        })
+    }
+
+    /// Runs a flow with its hooks.
+    pub(in crate::flow) async fn run_flow(&mut self, flow: &Arc<Flow>) -> Result<(), Fault> {
+        let config = &flow.config;
+        let scope = self.enter(&config.env)?;
+        let result = match self.enter_app(config.app_id.as_deref()) {
+            Ok(()) => self.run_hooked(flow).await,
+            Err(fault) => Err(fault),
+        };
+        self.leave(scope, result)
+    }
+
+    fn enter_app(&mut self, app_id: Option<&str>) -> Result<(), Fault> {
+        if let Some(app_id) = app_id {
+            self.app_id = self.js.interpolate(app_id)?;
+        }
+        Ok(())
+    }
+
+    async fn run_hooked(&mut self, flow: &Arc<Flow>) -> Result<(), Fault> {
+        let config = &flow.config;
+        let mut result = self.run_steps(&config.on_start).await;
+        if result.is_ok() {
+            result = self.run_steps(&flow.steps).await;
+        }
+        if let Err(fault) = &result {
+            if !fault.leaves_phone_usable() {
+                return result;
+            }
+            // What went wrong first is what is told; a hook's own failure comes second.
+            let failed = self.failed.clone();
+            let _second = self.run_steps(&config.on_failure).await;
+            let _second = self.run_steps(&config.on_complete).await;
+            self.failed = failed;
+            return result;
+        }
+        self.run_steps(&config.on_complete).await
+    }
+
+    /// Evaluates variables in the scope outside, then sets them.
+    pub(in crate::flow) fn enter(&self, env: &[(String, Text)]) -> Result<Covered, Fault> {
+        let mut variables = Vec::new();
+        for (name, value) in env {
+            variables.push((name.clone(), self.js.interpolate(value)?));
+        }
+        Ok(self.js.enter(&variables)?)
+    }
+
+    /// Leaves a scope; what happened in it counts more than a failure to leave.
+    pub(in crate::flow) fn leave(&self, scope: Covered, result: Result<(), Fault>) -> Result<(), Fault> {
+        let left = self.js.leave(scope).map_err(Fault::from);
+        result.and(left)
+    }
+
+    /// Runs a body, in place or in a file.
+    pub(in crate::flow) async fn run_body(&mut self, body: &Body, env: &[(String, Text)]) -> Result<(), Fault> {
+        match body {
+            Body::File(flow) => self.run_sub_flow(flow, env).await,
+            Body::Inline(steps) => {
+                let scope = self.enter(env)?;
+                let result = self.run_steps(steps).await;
+                self.leave(scope, result)
+            }
+        }
+    }
+
+    /// Runs steps in order until one fails.
+    pub(in crate::flow) fn run_steps<'a>(&'a mut self, steps: &'a [Step]) -> LocalBoxFuture<'a, Result<(), Fault>> {
+        Box::pin(async move {
+            for step in steps {
+                self.run_step(step).await?;
+            }
+            Ok(())
+        })
+    }
+
+    async fn run_step(&mut self, step: &Step) -> Result<(), Fault> {
+        self.phone.may_go_on()?;
+        let commit = self.is_commit(step);
+        if commit {
+            self.open_effect(step).await?;
+        }
+        let record = self.begin_step(step)?;
+        let result = self.guarded(step).await;
+        for line in self.js.take_log() {
+            tracing::info!(task.id = %self.spec.task, attempt.id = %self.spec.attempt, line, "flow log");
+        }
+        match result {
+            Ok(done) => {
+                self.end_step(record, done);
+                if done == Done::Completed && self.is_confirm(step) && self.effects.is_open() {
+                    self.settle_effect(farmhand_actors::domain::EffectState::Confirmed)
+                        .await?;
+                }
+                Ok(())
+            }
+            Err(fault) if step.optional && !commit && fault.is_flow_failure() => {
+                self.finish(record, StepState::Warned, Some(fault.to_string()));
+                Ok(())
+            }
+            Err(fault) => {
+                self.fail_step(record, &fault).await;
+                Err(fault)
+            }
+        }
+    }
+
+    async fn guarded(&mut self, step: &Step) -> Result<Done, Fault> {
+        if let Some(refusal) = self.script.flow().config.extension.policy.refusal(step) {
+            return Err(Fault::Policy(refusal));
+        }
+        self.check_known_screen().await?;
+        self.execute(step).await
+    }
+
+    fn begin_step(&mut self, step: &Step) -> Result<StepRecord, Fault> {
+        if self.step >= self.settings.max_steps {
+            return Err(Fault::Invalid(format!(
+                "the flow has run {} steps without an end; look at its loops",
+                self.step
+            )));
+        }
+        self.step = self.step.saturating_add(1);
+        self.popups_dismissed = 0;
+        self.detail.clear();
+        let label: String = step.describe().chars().take(MAX_LABEL).collect();
+        let record = StepRecord {
+            index: self.step,
+            command: step.key.to_owned(),
+            label: label.clone(),
+            state: StepState::Running,
+            started_at: self.parts.clock.now().wall,
+            duration_ms: None,
+            error: None,
+            detail: None,
+            screenshot: None,
+            hierarchy: None,
+        };
+        self.parts.journal.record_step(self.spec.attempt, record.clone());
+        let progress = Progress {
+            step: self.step,
+            steps: self.steps.max(self.step),
+            label,
+        };
+        self.parts
+            .journal
+            .record_progress(self.spec.task, self.spec.attempt, progress);
+        Ok(record)
+    }
+
+    fn end_step(&mut self, record: StepRecord, done: Done) {
+        let state = match done {
+            Done::Completed => StepState::Completed,
+            Done::Skipped => StepState::Skipped,
+        };
+        self.finish(record, state, None);
+    }
+
+    async fn fail_step(&mut self, mut record: StepRecord, fault: &Fault) {
+        // Steps around a failed one show its evidence instead of their own.
+        let inner = self.failed.clone().filter(|(step, _)| *step > record.index);
+        let (failed, evidence) = match inner {
+            Some(inner) => inner,
+            None => (record.index, self.keep_evidence(fault).await),
+        };
+        record.screenshot.clone_from(&evidence.screenshot);
+        record.hierarchy.clone_from(&evidence.hierarchy);
+        self.failed = Some((failed, evidence));
+        self.finish(record, StepState::Failed, Some(fault.to_string()));
+    }
+
+    fn finish(&mut self, mut record: StepRecord, state: StepState, error: Option<String>) {
+        let ended = self.parts.clock.now().wall;
+        let took = ended.duration_since(record.started_at).as_millis();
+        record.duration_ms = Some(u64::try_from(took).unwrap_or(0));
+        record.state = state;
+        record.error = error;
+        let mut detail = std::mem::take(&mut self.detail);
+        if let Some(file) = detail
+            .remove(SCREENSHOT)
+            .and_then(|file| file.as_str().map(str::to_owned))
+        {
+            record.screenshot = Some(file);
+        }
+        record.detail = (!detail.is_empty()).then_some(Value::Object(detail));
+        self.parts.journal.record_step(self.spec.attempt, record);
+    }
+}
+
+/// The note by which a step names a picture of its own.
+pub(in crate::flow) const SCREENSHOT: &str = "screenshot";

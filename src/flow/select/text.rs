@@ -1,0 +1,92 @@
+//! Patterns of texts and ids: regular expressions that match as a whole, with a literal as the way out.
+
+use std::borrow::Cow;
+
+/// Longest pattern, characters; a longer one is a mistake, not a text on a screen.
+const MAX_PATTERN: usize = 4_000;
+/// Largest compiled program, bytes: `(a{1000}){1000}` is refused instead of filling the memory.
+const MAX_PROGRAM: usize = 2 * 1024 * 1024;
+/// Steps that a pattern with look-around may take on one text before it counts as not matching.
+const MAX_BACKTRACKING: usize = 100_000;
+
+/// A compiled pattern. Case is ignored, `.` matches line ends, `^` and `$` match at them.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    source: String,
+    regex: Engine,
+}
+
+#[derive(Debug, Clone)]
+enum Engine {
+    /// Runs in linear time.
+    Linear(regex::Regex),
+    /// For look-around and back-references.
+    Backtracking(Box<fancy_regex::Regex>),
+    /// Not a regular expression: only equal texts (case ignored) match.
+    Literal(String),
+}
+
+impl Pattern {
+    /// Compiles a pattern. One that is not a regular expression stands for itself, as upstream has it.
+    ///
+    /// # Errors
+    /// It is too long or would need too much memory.
+    pub fn new(source: &str) -> Result<Self, String> {
+        if source.chars().count() > MAX_PATTERN {
+            return Err(format!("a pattern has at most {MAX_PATTERN} characters; shorten it"));
+        }
+        let whole = format!(r"\A(?:{source})\z");
+        let linear = regex::RegexBuilder::new(&whole)
+            .case_insensitive(true)
+            .dot_matches_new_line(true)
+            .multi_line(true)
+            .size_limit(MAX_PROGRAM)
+            .build();
+        let regex = match linear {
+            Ok(regex) => Engine::Linear(regex),
+            Err(regex::Error::CompiledTooBig(_)) => {
+                return Err("the pattern repeats too much to be compiled; make its counts smaller".to_owned());
+            }
+            Err(_) => backtracking(&whole).unwrap_or_else(|| Engine::Literal(source.to_lowercase())),
+        };
+        Ok(Self {
+            source: source.to_owned(),
+            regex,
+        })
+    }
+
+    /// Whether the whole of `value` matches; line ends may count as blanks.
+    #[must_use]
+    pub fn matches(&self, value: &str) -> bool {
+        if self.matches_as_is(value) {
+            return true;
+        }
+        value.contains('\n') && self.matches_as_is(&value.replace('\n', " "))
+    }
+
+    /// As [`Self::matches`], or letter for letter: what `What is this?` means to the one who wrote it.
+    #[must_use]
+    pub fn matches_text(&self, value: &str) -> bool {
+        self.matches(value) || self.source == value || (value.contains('\n') && self.source == value.replace('\n', " "))
+    }
+
+    fn matches_as_is(&self, value: &str) -> bool {
+        match &self.regex {
+            Engine::Linear(regex) => regex.is_match(value),
+            Engine::Backtracking(regex) => regex.is_match(value).unwrap_or(false),
+            Engine::Literal(literal) => {
+                let value: Cow<'_, str> = value.to_lowercase().into();
+                *literal == value
+            }
+        }
+    }
+}
+
+fn backtracking(whole: &str) -> Option<Engine> {
+    fancy_regex::RegexBuilder::new(&format!("(?ims){whole}"))
+        .backtrack_limit(MAX_BACKTRACKING)
+        .delegate_size_limit(MAX_PROGRAM)
+        .build()
+        .ok()
+        .map(|regex| Engine::Backtracking(Box::new(regex)))
+}

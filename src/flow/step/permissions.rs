@@ -1,0 +1,122 @@
+//! `setPermissions`, and the permissions of `launchApp`.
+
+use farmhand_actors::{domain::Package, ports::DriverError};
+
+use crate::flow::{
+    model::Text,
+    runner::{Run, fault::Fault},
+};
+
+/// Short names and what they stand for. Source: the upstream format's list, Android's `Manifest.permission`.
+const GROUPS: [(&str, &[&str]); 11] = [
+    ("bluetooth", &["BLUETOOTH_CONNECT", "BLUETOOTH_SCAN"]),
+    ("calendar", &["READ_CALENDAR", "WRITE_CALENDAR"]),
+    ("camera", &["CAMERA"]),
+    ("contacts", &["READ_CONTACTS", "WRITE_CONTACTS"]),
+    ("location", &["ACCESS_FINE_LOCATION", "ACCESS_COARSE_LOCATION"]),
+    (
+        "medialibrary",
+        &["READ_MEDIA_AUDIO", "READ_MEDIA_IMAGES", "READ_MEDIA_VIDEO"],
+    ),
+    ("microphone", &["RECORD_AUDIO"]),
+    ("notifications", &["POST_NOTIFICATIONS"]),
+    ("phone", &["CALL_PHONE", "ANSWER_PHONE_CALLS"]),
+    ("sms", &["READ_SMS", "RECEIVE_SMS", "SEND_SMS"]),
+    ("storage", &["READ_EXTERNAL_STORAGE", "WRITE_EXTERNAL_STORAGE"]),
+];
+
+/// What permissions of Android itself begin with.
+const PREFIX: &str = "android.permission.";
+
+impl Run {
+    pub(super) async fn set_permissions(
+        &mut self,
+        app: Option<&Text>,
+        permissions: &[(String, Text)],
+    ) -> Result<(), Fault> {
+        let package = self.package(app)?;
+        self.apply_permissions(&package, permissions).await
+    }
+
+    /// Grants and revokes, `all` first so that single ones can differ from it.
+    pub(super) async fn apply_permissions(
+        &mut self,
+        package: &Package,
+        permissions: &[(String, Text)],
+    ) -> Result<(), Fault> {
+        let (all, single): (Vec<_>, Vec<_>) = permissions.iter().partition(|(name, _)| name == "all");
+        for (_, value) in all {
+            let granted = self.granted(value)?;
+            for permission in self.requested_permissions(package).await? {
+                self.set_one(package, &permission, granted).await?;
+            }
+        }
+        for (name, value) in single {
+            let granted = self.granted(value)?;
+            for permission in full_names(name) {
+                self.set_one(package, &permission, granted).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn granted(&self, value: &Text) -> Result<bool, Fault> {
+        match self.js.interpolate(value)?.as_str() {
+            "allow" => Ok(true),
+            "deny" | "unset" => Ok(false),
+            other => Err(Fault::Invalid(format!(
+                "a permission is allow, deny or unset, not `{other}`"
+            ))),
+        }
+    }
+
+    /// A permission that the app did not ask for, or that cannot be changed, is left as it is.
+    async fn set_one(&mut self, package: &Package, permission: &str, granted: bool) -> Result<(), Fault> {
+        let call = self.phone.driver.set_permission(package, permission, granted);
+        match self.phone.call(call).await {
+            Err(Fault::Device(DriverError::Refused { .. })) => Ok(()),
+            result => result,
+        }
+    }
+
+    async fn requested_permissions(&mut self, package: &Package) -> Result<Vec<String>, Fault> {
+        let dump = self.shell_unchecked(&["dumpsys", "package", package.as_str()]).await?;
+        Ok(requested(&String::from_utf8_lossy(&dump.stdout)))
+    }
+}
+
+fn full_names(name: &str) -> Vec<String> {
+    let lower = name.to_lowercase();
+    match GROUPS.iter().find(|(group, _)| *group == lower) {
+        Some((_, names)) => names.iter().map(|name| format!("{PREFIX}{name}")).collect(),
+        None if name.contains('.') => vec![name.to_owned()],
+        None => vec![format!("{PREFIX}{name}")],
+    }
+}
+
+/// The list under `requested permissions:` of `dumpsys package`.
+fn requested(dump: &str) -> Vec<String> {
+    let list = dump
+        .lines()
+        .map(str::trim)
+        .skip_while(|line| *line != "requested permissions:");
+    list.skip(1)
+        .take_while(|line| !line.ends_with(':') && !line.is_empty())
+        .map(|line| line.split(':').next().unwrap_or(line).to_owned())
+        .filter(|permission| permission.starts_with(PREFIX))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dump_gives_what_the_app_asks_for() {
+        let dump = "Packages:\n  Package [a.b]:\n    requested permissions:\n      android.permission.CAMERA\n      \
+                    android.permission.SMS: restricted=true\n      com.other.X\n    install permissions:\n      \
+                    android.permission.INTERNET: granted=true\n";
+        assert_eq!(requested(dump), ["android.permission.CAMERA", "android.permission.SMS"]);
+        assert!(requested("").is_empty());
+    }
+}

@@ -1,0 +1,147 @@
+//! Accounts as clients write them.
+
+use farmhand_actors::{
+    domain::{AccountPatch, AccountStatus, Limits, Package, ScriptLimit, ScriptName, Serial, Username},
+    supervisor::NewAccount,
+};
+use serde_json::Value;
+
+use crate::http::{
+    envelope::ApiError,
+    fields::{Fields, kind_of, whole_number},
+};
+
+/// The app of an account that names none.
+const USUAL_APP: &str = "tiktok";
+/// Fields that a client may send.
+pub const WRITABLE: [&str; 6] = ["username", "app", "package", "serial", "status", "limits"];
+/// No limit is meant above this.
+const LIMIT_LIMIT: i64 = 1_000_000_000;
+const SCRIPTS_LIMIT: usize = 256;
+
+/// A body of `POST /api/v1/account`.
+pub fn parse_new(body: &Value, apps: &[String]) -> Result<NewAccount, ApiError> {
+    let mut fields = Fields::of_body(body, &WRITABLE)?;
+    let account = read_new(&mut fields, apps);
+    match account {
+        Some(account) => fields.finish(account),
+        None => Err(ApiError::Invalid(fields.into_faults())),
+    }
+}
+
+/// An account that is to be created; `None` when it has no name.
+pub fn read_new(fields: &mut Fields<'_>, apps: &[String]) -> Option<NewAccount> {
+    let username = fields.parsed("username", |text| Username::parse(text).map_err(|error| error.problem));
+    let username = fields.required("username", username);
+    let app = read_app(fields, apps).unwrap_or_else(|| USUAL_APP.to_owned());
+    let package = fields.parsed("package", Package::parse);
+    let serial = fields.parsed("serial", Serial::parse);
+    let status = read_status(fields);
+    let limits = read_limits(fields).unwrap_or_default();
+    Some(NewAccount {
+        username: username?,
+        app,
+        package,
+        serial,
+        disabled: status == Some(AccountStatus::Disabled),
+        limits,
+    })
+}
+
+/// A body of `PATCH /api/v1/account/{username}`.
+pub fn parse_patch(body: &Value, apps: &[String]) -> Result<AccountPatch, ApiError> {
+    let mut fields = Fields::of_body(body, &WRITABLE)?;
+    if fields.value("username").is_some() {
+        fields.fault("username", "cannot be changed; delete the account and create another");
+    }
+    for name in ["app", "status"] {
+        if fields.is_null(name) {
+            fields.fault(name, "must not be null; leave it out to keep it");
+        }
+    }
+    let patch = AccountPatch {
+        app: read_app(&mut fields, apps),
+        package: nullable(&mut fields, "package", |text| Package::parse(text)),
+        serial: nullable(&mut fields, "serial", |text| Serial::parse(text)),
+        status: read_status(&mut fields),
+        limits: if fields.is_null("limits") {
+            Some(Limits::new())
+        } else {
+            read_limits(&mut fields)
+        },
+    };
+    fields.finish(patch)
+}
+
+fn nullable<T, E: ToString>(
+    fields: &mut Fields<'_>,
+    name: &str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Option<Option<T>> {
+    if fields.is_null(name) {
+        Some(None)
+    } else {
+        fields.parsed(name, parse).map(Some)
+    }
+}
+
+fn read_app(fields: &mut Fields<'_>, apps: &[String]) -> Option<String> {
+    fields.parsed("app", |word| {
+        let known = apps.iter().find(|app| app.eq_ignore_ascii_case(word.trim()));
+        known
+            .cloned()
+            .ok_or_else(|| format!("must be one of: {}", apps.join(", ")))
+    })
+}
+
+fn read_status(fields: &mut Fields<'_>) -> Option<AccountStatus> {
+    fields.parsed("status", |word| match AccountStatus::from_word(word) {
+        Some(status @ (AccountStatus::Active | AccountStatus::Disabled)) => Ok(status),
+        Some(_) => Err("can only be set to \"active\" or \"disabled\" by hand"),
+        None => Err("must be \"active\" or \"disabled\""),
+    })
+}
+
+fn read_limits(fields: &mut Fields<'_>) -> Option<Limits> {
+    let object = fields.object("limits")?;
+    if object.len() > SCRIPTS_LIMIT {
+        fields.fault("limits", format!("names more than {SCRIPTS_LIMIT} scripts"));
+        return None;
+    }
+    let mut limits = Limits::new();
+    for (script, limit) in object {
+        let path = format!("limits.{}", crate::http::fields::echo(script));
+        let script = match ScriptName::parse(script) {
+            Ok(script) => script,
+            Err(error) => {
+                fields.fault(&path, error.problem);
+                continue;
+            }
+        };
+        match limit {
+            Value::Object(limit) => {
+                let mut inner = Fields::new(limit, format!("{path}."), &["per_hour", "per_day", "min_gap_s"]);
+                limits.insert(script, read_limit(&mut inner));
+                fields.add_faults(inner.into_faults());
+            }
+            other => fields.fault(&path, format!("must be an object, not {}", kind_of(other))),
+        }
+    }
+    Some(limits)
+}
+
+fn read_limit(fields: &mut Fields<'_>) -> ScriptLimit {
+    let mut number = |name: &str| {
+        let value = fields.value(name)?;
+        let number = whole_number(value).filter(|number| (0..=LIMIT_LIMIT).contains(number));
+        if number.is_none() {
+            fields.fault(name, "must be a whole number from 0, or null for no limit");
+        }
+        number.and_then(|number| u32::try_from(number).ok())
+    };
+    ScriptLimit {
+        per_hour: number("per_hour"),
+        per_day: number("per_day"),
+        min_gap_s: number("min_gap_s"),
+    }
+}

@@ -1,0 +1,175 @@
+//! What the API needs from the rooms behind it. Handlers see only these, so that tests can stand in for a farm.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use farmhand_actors::{
+    domain::{
+        AccountPatch, Attempt, DevicePatch, Event, FailureReason, Material, MaterialId, Screenshot, ScriptName, Serial,
+        Source, Status, SubmitTasks, Submitted, Task, TaskId, TaskStats, Timestamp, Username,
+    },
+    ports::{DeviceDriver, MediaError, Resolution, RetryFilter, StoreError},
+    router::{Deleted, RetryAllAnswer, RouterError},
+    supervisor::{AccountSnapshot, ActorSnapshot, DeviceSnapshot, NewAccount, SupervisorError},
+};
+
+/// Commands to the task router ([`farmhand_actors::router::RouterHandle`] is the real one).
+#[async_trait(?Send)]
+pub trait TaskCommands: Send + Sync {
+    /// Creates tasks: all, committed, or none.
+    async fn submit(&self, request: SubmitTasks) -> Result<Submitted, RouterError>;
+    /// Stops a task.
+    async fn stop(&self, task: TaskId) -> Result<(), RouterError>;
+    /// Failed → pending.
+    async fn retry(&self, task: TaskId) -> Result<(), RouterError>;
+    /// All that failed → pending.
+    async fn retry_all(&self, filter: RetryFilter) -> Result<RetryAllAnswer, RouterError>;
+    /// Deletes tasks, running ones after a stop.
+    async fn delete(&self, tasks: Vec<TaskId>) -> Result<Deleted, RouterError>;
+    /// A person's word on an unknown outcome.
+    async fn resolve(&self, resolution: Resolution) -> Result<(), RouterError>;
+    /// Why a pending task has not started.
+    async fn waiting_for(&self, task: TaskId) -> Result<Option<String>, RouterError>;
+}
+
+/// Devices, accounts and actors ([`farmhand_actors::supervisor::SupervisorHandle`] is the real one).
+#[async_trait(?Send)]
+pub trait Farm: Send + Sync {
+    /// All devices, by serial.
+    async fn devices(&self) -> Result<Vec<DeviceSnapshot>, SupervisorError>;
+    /// One device.
+    async fn device(&self, serial: Serial) -> Result<DeviceSnapshot, SupervisorError>;
+    /// Changes a device.
+    async fn patch_device(&self, serial: Serial, patch: DevicePatch) -> Result<DeviceSnapshot, SupervisorError>;
+    /// A driver for a person's own calls; `acting` ones are refused while a task runs.
+    async fn driver(&self, serial: Serial, acting: bool) -> Result<Arc<dyn DeviceDriver>, SupervisorError>;
+    /// All accounts, by name.
+    async fn accounts(&self) -> Result<Vec<AccountSnapshot>, SupervisorError>;
+    /// One account.
+    async fn account(&self, username: Username) -> Result<AccountSnapshot, SupervisorError>;
+    /// Creates an account.
+    async fn create_account(&self, account: NewAccount) -> Result<AccountSnapshot, SupervisorError>;
+    /// Changes an account.
+    async fn patch_account(&self, username: Username, patch: AccountPatch) -> Result<AccountSnapshot, SupervisorError>;
+    /// Deletes an account.
+    async fn delete_account(&self, username: Username) -> Result<(), SupervisorError>;
+    /// `needs_attention` or `cooldown` → `active`.
+    async fn resume_account(&self, username: Username) -> Result<AccountSnapshot, SupervisorError>;
+    /// The tree of actors.
+    async fn tree(&self) -> Result<Vec<ActorSnapshot>, SupervisorError>;
+    /// Rebuilds an actor now.
+    async fn restart(&self, kind: String, name: String) -> Result<ActorSnapshot, SupervisorError>;
+}
+
+/// Which tasks to list; `None` means any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TaskFilter {
+    /// Only with this status.
+    pub status: Option<Status>,
+    /// Only of this device.
+    pub serial: Option<Serial>,
+    /// Only of this account.
+    pub username: Option<Username>,
+    /// Only of this script.
+    pub script_name: Option<ScriptName>,
+    /// Only from there.
+    pub source: Option<Source>,
+    /// Only of this batch.
+    pub batch_id: Option<String>,
+    /// Only failed for this reason.
+    pub failure_reason: Option<FailureReason>,
+}
+
+/// Some events, in order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EventPage {
+    /// After the asked-for place; at most as many as asked for.
+    pub events: Vec<Event>,
+    /// Place of the oldest event that is still kept; those before it are gone.
+    pub oldest_retained: i64,
+}
+
+/// An API key as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The part by which it is found; also its name in logs.
+    pub prefix: String,
+    /// SHA-256 of the whole key, hex ([`super::auth::hash_key`]).
+    pub hash: String,
+    /// `read`, `write`, `admin`; each includes those before it.
+    pub scopes: Vec<String>,
+    /// Not valid from then on.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to within a minute.
+    pub last_used: Option<Timestamp>,
+}
+
+/// What the store can tell (`crate::store::Store` is the real one).
+#[async_trait(?Send)]
+pub trait Reads: Send + Sync {
+    /// One task.
+    async fn get_task(&self, task: TaskId) -> Result<Option<Task>, StoreError>;
+    /// One page of tasks, newest first, and how many there are in all.
+    async fn list_tasks(&self, filter: &TaskFilter, page: u32, page_size: u32) -> Result<(u64, Vec<Task>), StoreError>;
+    /// A task's attempts, oldest first.
+    async fn list_attempts(&self, task: TaskId) -> Result<Vec<Attempt>, StoreError>;
+    /// Exact counts.
+    async fn stats(&self) -> Result<TaskStats, StoreError>;
+    /// The material library.
+    async fn list_materials(&self) -> Result<Vec<Material>, StoreError>;
+    /// Events after a place.
+    async fn events_after(&self, seq: i64, limit: u32) -> Result<EventPage, StoreError>;
+    /// The place of the newest event, as it grows.
+    fn event_watch(&self) -> tokio::sync::watch::Receiver<i64>;
+    /// An API key that was not revoked.
+    async fn find_key(&self, prefix: &str) -> Result<Option<KeyRecord>, StoreError>;
+    /// Remembers that a key was used.
+    async fn touch_key(&self, prefix: &str, at: Timestamp) -> Result<(), StoreError>;
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// How a picture is to be encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PictureFormat {
+    /// `image/jpeg`
+    Jpeg,
+    /// `image/png`
+    Png,
+}
+
+/// Encodes screenshots. Called on a thread that may block.
+pub trait Pictures: Send + Sync {
+    /// The picture in `format`, scaled down to `width` pixels if that is less than it has.
+    ///
+    /// # Errors
+    /// In a line, why it cannot be encoded.
+    fn encode(&self, screenshot: &Screenshot, format: PictureFormat, width: Option<u32>) -> Result<Vec<u8>, String>;
+}
+
+/// A file that was uploaded for the material library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewUpload {
+    /// The name it was uploaded with, without a path.
+    pub name: String,
+    /// Where its bytes lie; removed after the call, so the library moves or copies it.
+    pub path: PathBuf,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Only for this account.
+    pub username: Option<Username>,
+    /// Default caption.
+    pub caption: Option<String>,
+    /// Smaller first.
+    pub sort_order: i64,
+}
+
+/// The material library.
+#[async_trait(?Send)]
+pub trait Library: Send + Sync {
+    /// Checks the file by its content and keeps it.
+    async fn add(&self, upload: NewUpload) -> Result<Material, MediaError>;
+    /// Deletes a material; answers whether there was one.
+    async fn delete(&self, id: MaterialId) -> Result<bool, MediaError>;
+}

@@ -1,0 +1,34 @@
+//! `/api/v1/script`: the scripts that tasks may name, with the schemas of their `script_config`.
+
+use actix_web::web;
+use farmhand_actors::domain::ScriptInfo;
+use serde_json::{Value, json};
+
+use super::{
+    envelope::{Answer, success_list},
+    state::App,
+};
+
+/// `GET /api/v1/script`
+pub async fn list(app: web::Data<App>) -> Answer {
+    Ok(success_list(app.state.scripts.list().iter().map(view).collect()))
+}
+
+fn view(script: &ScriptInfo) -> Value {
+    let ScriptInfo {
+        name,
+        description,
+        params,
+        content_hash,
+        built_in,
+        errors,
+    } = script;
+    json!({
+        "name": name,
+        "description": description,
+        "params": params,
+        "content_hash": content_hash,
+        "built_in": built_in,
+        "errors": errors,
+    })
+}

@@ -1,0 +1,48 @@
+//! `/api/v1/supervisor`: the tree of actors.
+
+use actix_web::web;
+use farmhand_actors::supervisor::{ActorKind, ActorSnapshot};
+use serde_json::{Value, json};
+
+use super::{
+    envelope::{Answer, instant, success, success_list},
+    state::App,
+};
+
+/// `GET /api/v1/supervisor`
+pub async fn tree(app: web::Data<App>) -> Answer {
+    Ok(success_list(app.state.farm.tree().await?.iter().map(view).collect()))
+}
+
+/// `POST /api/v1/supervisor/{kind}/{name}/restart`
+pub async fn restart(app: web::Data<App>, path: web::Path<(String, String)>) -> Answer {
+    let (kind, name) = path.into_inner();
+    Ok(success(&view(&app.state.farm.restart(kind, name).await?)))
+}
+
+fn view(actor: &ActorSnapshot) -> Value {
+    let ActorSnapshot {
+        kind,
+        name,
+        state,
+        since,
+        restarts,
+        last_heartbeat,
+        mailbox_depth,
+        current_task,
+        generation,
+    } = actor;
+    let parent = (*kind != ActorKind::Supervisor).then_some(ActorKind::Supervisor.as_str());
+    json!({
+        "kind": kind.as_str(),
+        "name": name,
+        "parent": parent,
+        "state": state,
+        "since": instant(*since),
+        "restarts": restarts,
+        "last_heartbeat": last_heartbeat.map(instant),
+        "mailbox_depth": mailbox_depth,
+        "current_task": current_task,
+        "generation": generation,
+    })
+}

@@ -1,0 +1,353 @@
+//! `POST /api/v1/task`: from a body to [`SubmitTasks`], every fault at once.
+
+use std::collections::HashSet;
+
+use actix_web::HttpRequest;
+use farmhand_actors::{
+    domain::{
+        IdempotencyKey, InvalidId, Now, ScriptInfo, ScriptName, Serial, Source, SubmitTarget, SubmitTasks, Timestamp,
+        Username, ValidConfig,
+    },
+    ports::ScriptCatalog,
+};
+use jiff::{civil::Time, tz::TimeZone};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::http::{
+    auth::{Principal, hex},
+    envelope::ApiError,
+    fields::{Fields, echo, kind_of},
+    state::App,
+};
+
+const KNOWN: [&str; 9] = [
+    "serials",
+    "usernames",
+    "script_name",
+    "script_config",
+    "enable_multi_account",
+    "start_time",
+    "min_interval",
+    "max_interval",
+    "priority",
+];
+
+/// Names in one list; the limit on tasks per request is the router's, this one only bounds the work until there.
+const NAMES_LIMIT: usize = 100_000;
+/// Longest gap between two starts, minutes.
+const INTERVAL_LIMIT: i64 = 1440;
+const IDEMPOTENCY_KEY_LIMIT: usize = 255;
+/// The header by which the dashboard says that a person asks.
+const SOURCE_HEADER: &str = "x-farmhand-source";
+
+/// What a request says beside its body, and when and where it was asked.
+pub struct Asked {
+    /// Where it came from.
+    pub source: Source,
+    /// Its `Idempotency-Key`.
+    pub idempotency: Option<IdempotencyKey>,
+    /// When.
+    pub now: Now,
+    /// By which clock `start_time` is meant.
+    pub zone: TimeZone,
+}
+
+impl Asked {
+    /// Reads the headers.
+    pub fn of(request: &HttpRequest, principal: &Principal, body: &Value, app: &App) -> Result<Self, ApiError> {
+        let header = |name: &str| request.headers().get(name).map(|value| value.as_bytes());
+        Ok(Self {
+            source: if header(SOURCE_HEADER) == Some(b"ui") {
+                Source::Ui
+            } else {
+                Source::Api
+            },
+            idempotency: header("idempotency-key")
+                .map(|key| idempotency_key(key, principal.key.as_deref(), body))
+                .transpose()?,
+            now: app.state.clock.now(),
+            zone: app.settings.time_zone.clone(),
+        })
+    }
+}
+
+/// Reads a body whole, whatever is wrong with it. Which code its faults get: a missing `script_name` before an
+/// unknown script before everything else.
+pub async fn parse(body: &Value, asked: Asked, scripts: &dyn ScriptCatalog) -> Result<SubmitTasks, ApiError> {
+    let mut fields = Fields::of_body(body, &KNOWN)?;
+    let mut warnings = Vec::new();
+    let target = read_target(&mut fields, &mut warnings);
+    let multi = fields.flag("enable_multi_account").unwrap_or(false);
+    let by_account = matches!(target, Some(SubmitTarget::Accounts(_)));
+    if multi && by_account {
+        warnings.push("enable_multi_account only counts with serials; it was ignored".to_owned());
+    }
+    let start_time = fields.parsed("start_time", parse_start_time);
+    let scheduled_at = start_time
+        .as_ref()
+        .and_then(|(_, time)| next_start(*time, &asked.zone, asked.now.wall));
+    let interval_minutes = read_interval(&mut fields);
+    let priority = fields
+        .integer("priority", -10..=10)
+        .and_then(|number| i8::try_from(number).ok())
+        .unwrap_or(0);
+    let script = read_script(&mut fields, scripts);
+    let config = read_config(&mut fields, script.as_ref().ok(), scripts).await;
+
+    let script = match script {
+        Ok(script) => script,
+        Err(NoScript::WrongType) => return Err(ApiError::Invalid(fields.into_faults())),
+        Err(NoScript::Missing) => return Err(ApiError::NoScript(fields.into_faults())),
+        Err(NoScript::Unknown(name)) => {
+            let supported = scripts.list().iter().map(|script| script.name.to_string()).collect();
+            return Err(ApiError::UnknownScript {
+                name,
+                supported,
+                faults: fields.into_faults(),
+            });
+        }
+    };
+    let (Some(target), Some(config)) = (target, config) else {
+        return Err(ApiError::Invalid(fields.into_faults()));
+    };
+    warnings.extend(config.warnings);
+    fields.finish(SubmitTasks {
+        target,
+        script: script.name,
+        configs: config.configs,
+        enable_multi_account: multi && !by_account,
+        start_time: start_time.map(|(text, _)| text),
+        scheduled_at,
+        interval_minutes,
+        priority,
+        source: asked.source,
+        idempotency: asked.idempotency,
+        warnings,
+    })
+}
+
+/// Usernames win over serials: a client that names accounts means those.
+fn read_target(fields: &mut Fields<'_>, warnings: &mut Vec<String>) -> Option<SubmitTarget> {
+    let serials = read_names(fields, "serials", |text| match text.trim() {
+        "" => Err("must not be blank".to_owned()),
+        text => Serial::parse(text).map(Some).map_err(|error| problem(&error)),
+    });
+    let usernames = read_names(fields, "usernames", |text| match text.trim() {
+        "" | "@" => Ok(None),
+        text => Username::parse(text).map(Some).map_err(|error| problem(&error)),
+    });
+    match (serials, usernames) {
+        (Names::Some(_), Names::Some(usernames)) => {
+            warnings.push("both serials and usernames were given; usernames was used".to_owned());
+            Some(SubmitTarget::Accounts(usernames))
+        }
+        (_, Names::Some(usernames)) => Some(SubmitTarget::Accounts(usernames)),
+        (Names::Some(serials), Names::None) => Some(SubmitTarget::Devices(serials)),
+        (Names::None, Names::None) => {
+            fields.fault(
+                "serials",
+                "name at least one device here, or at least one account in usernames",
+            );
+            None
+        }
+        (Names::Faulty, _) | (_, Names::Faulty) => None,
+    }
+}
+
+/// A list of names as it was read.
+enum Names<T> {
+    /// Absent, or nothing in it counts.
+    None,
+    /// In order, without repeats.
+    Some(Vec<T>),
+    /// Its faults are noted.
+    Faulty,
+}
+
+/// `parse` answers `None` for an entry that does not count.
+fn read_names<T: Clone + Eq + std::hash::Hash>(
+    fields: &mut Fields<'_>,
+    name: &str,
+    parse: impl Fn(&str) -> Result<Option<T>, String>,
+) -> Names<T> {
+    let Some(texts) = fields.texts(name, NAMES_LIMIT) else {
+        return if fields.value(name).is_none() {
+            Names::None
+        } else {
+            Names::Faulty
+        };
+    };
+    let mut names = Vec::new();
+    let mut seen = HashSet::new();
+    let mut faulty = fields
+        .value(name)
+        .and_then(Value::as_array)
+        .is_some_and(|entries| entries.len() != texts.len());
+    for (place, text) in texts {
+        match parse(text) {
+            Ok(Some(parsed)) if seen.insert(parsed.clone()) => names.push(parsed),
+            Ok(_) => {}
+            Err(problem) => {
+                fields.fault(&format!("{name}[{place}]"), problem);
+                faulty = true;
+            }
+        }
+    }
+    match (faulty, names.is_empty()) {
+        (true, _) => Names::Faulty,
+        (false, true) => Names::None,
+        (false, false) => Names::Some(names),
+    }
+}
+
+fn problem(error: &InvalidId) -> String {
+    error.problem.to_owned()
+}
+
+/// Why there is no script.
+enum NoScript {
+    WrongType,
+    Missing,
+    Unknown(String),
+}
+
+fn read_script(fields: &mut Fields<'_>, scripts: &dyn ScriptCatalog) -> Result<ScriptInfo, NoScript> {
+    let name = match fields.value("script_name") {
+        None => return Err(NoScript::Missing),
+        Some(Value::String(name)) if name.trim().is_empty() => return Err(NoScript::Missing),
+        Some(Value::String(name)) => name,
+        Some(other) => {
+            fields.fault("script_name", format!("must be a string, not {}", kind_of(other)));
+            return Err(NoScript::WrongType);
+        }
+    };
+    let script = ScriptName::parse(name).ok().and_then(|name| scripts.get(&name));
+    script.ok_or_else(|| NoScript::Unknown(echo(name)))
+}
+
+async fn read_config(
+    fields: &mut Fields<'_>,
+    script: Option<&ScriptInfo>,
+    scripts: &dyn ScriptCatalog,
+) -> Option<ValidConfig> {
+    let object = fields.object("script_config");
+    fields.required("script_config", object)?;
+    let config = fields.value("script_config")?;
+    match scripts.validate(&script?.name, config).await {
+        Ok(valid) => Some(valid),
+        Err(faults) => {
+            fields.add_faults(faults);
+            None
+        }
+    }
+}
+
+fn read_interval(fields: &mut Fields<'_>) -> Option<(u32, u32)> {
+    let min = fields.integer("min_interval", 0..=INTERVAL_LIMIT);
+    let max = fields.integer("max_interval", 0..=INTERVAL_LIMIT);
+    let (min, max) = match (min, max) {
+        (None, None) => return None,
+        (Some(min), None) => (min, min),
+        (None, Some(max)) => (0, max),
+        (Some(min), Some(max)) => (min, max),
+    };
+    if min > max {
+        fields.fault("min_interval", "must not be above max_interval");
+        return None;
+    }
+    // No gap at all is the same as none asked for.
+    let minutes = |number: i64| u32::try_from(number).ok();
+    Some((minutes(min)?, minutes(max)?)).filter(|(_, max)| *max > 0)
+}
+
+/// `"HH:MM"`, exactly.
+fn parse_start_time(text: &str) -> Result<(String, Time), &'static str> {
+    const WANTED: &str = "must be a time of the day as \"HH:MM\", 00:00 to 23:59";
+    let digits = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (hour, minute) = text
+        .split_once(':')
+        .filter(|(hour, minute)| digits(hour) && digits(minute))
+        .ok_or(WANTED)?;
+    let (hour, minute) = (hour.parse().map_err(|_| WANTED)?, minute.parse().map_err(|_| WANTED)?);
+    Time::new(hour, minute, 0, 0)
+        .map(|time| (text.to_owned(), time))
+        .map_err(|_| WANTED)
+}
+
+/// The next instant at which the farm's clock shows `time`: today, or tomorrow if it has passed. A time that the
+/// clock skips is the first instant after the gap; one that it shows twice is the first of the two.
+fn next_start(time: Time, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+    let today = zone.to_datetime(now).date();
+    [
+        Some(today),
+        today.tomorrow().ok(),
+        today.tomorrow().and_then(|day| day.tomorrow()).ok(),
+    ]
+    .into_iter()
+    .flatten()
+    .filter_map(|day| first_instant(day.to_datetime(time), zone))
+    .find(|instant| *instant >= now)
+}
+
+fn first_instant(wanted: jiff::civil::DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    use jiff::tz::AmbiguousOffset;
+    let ambiguous = zone.to_ambiguous_timestamp(wanted);
+    match ambiguous.offset() {
+        AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => ambiguous.earlier().ok(),
+        // Read with the offset before the gap, the time lies after it; the gap's own instant is the transition.
+        AmbiguousOffset::Gap { .. } => {
+            let before = ambiguous.earlier().ok()?;
+            zone.following(before).next().map(|transition| transition.timestamp())
+        }
+    }
+}
+
+/// The key is the client's own; beside it stands whose it is, so that two clients may use the same one.
+fn idempotency_key(key: &[u8], principal: Option<&str>, body: &Value) -> Result<IdempotencyKey, ApiError> {
+    let visible = (1..=IDEMPOTENCY_KEY_LIMIT).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic);
+    let key = std::str::from_utf8(key).ok().filter(|_| visible).ok_or_else(|| {
+        ApiError::invalid(
+            "Idempotency-Key",
+            format!("must be 1 to {IDEMPOTENCY_KEY_LIMIT} visible ASCII characters"),
+        )
+    })?;
+    let mut hash = Sha256::new();
+    hash_canonical(body, &mut hash);
+    let key = principal.map_or_else(|| key.to_owned(), |principal| format!("{principal} {key}"));
+    Ok(IdempotencyKey {
+        key,
+        body_hash: hex(&hash.finalize()),
+    })
+}
+
+/// The same for two bodies that differ only in blanks and in the order of names.
+fn hash_canonical(value: &Value, hash: &mut Sha256) {
+    match value {
+        Value::Array(entries) => {
+            hash.update(b"[");
+            for entry in entries {
+                hash_canonical(entry, hash);
+                hash.update(b",");
+            }
+            hash.update(b"]");
+        }
+        Value::Object(object) => {
+            let mut names: Vec<_> = object.iter().collect();
+            names.sort_unstable_by_key(|(name, _)| name.as_str());
+            hash.update(b"{");
+            for (name, value) in names {
+                hash.update(Value::from(name.as_str()).to_string());
+                hash.update(b":");
+                hash_canonical(value, hash);
+                hash.update(b",");
+            }
+            hash.update(b"}");
+        }
+        plain => hash.update(plain.to_string()),
+    }
+}
+
+#[cfg(test)]
+#[path = "submit_tests.rs"]
+mod tests;

@@ -1,0 +1,295 @@
+//! Settings: the defaults of `settings.toml` (embedded), then `settings.toml` in the working directory, then the file
+//! of `--config`, then `FARMHAND__SECTION__KEY`, then flags.
+//!
+//! The embedded file names every key, so it is also the list of keys that exist: any other is refused with the one
+//! that was probably meant.
+
+mod sections;
+
+use std::path::Path;
+
+use config::{Config, ConfigError, Environment, File, FileFormat, Value, ValueKind};
+
+pub use sections::*;
+
+/// The defaults, with comments: what `settings.toml` in the repository holds.
+pub const DEFAULTS: &str = include_str!("../../settings.toml");
+
+/// Tables whose keys the operator chooses.
+const OPEN_TABLES: [&str; 3] = ["apps", "limits", "media.path_map"];
+
+/// Why the settings cannot be used. Every text names the key and the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Keys that do not exist, each with the one probably meant.
+    #[error("{0}")]
+    UnknownKeys(String),
+    /// A file cannot be read or is not TOML, or a value has the wrong type.
+    #[error("settings: {0}")]
+    Unreadable(String),
+    /// A value is out of its range.
+    #[error("settings: {key}: {problem}")]
+    Invalid {
+        /// Dotted key.
+        key: String,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+}
+
+impl Settings {
+    /// Reads all layers. `overrides` are flags: dotted key and value.
+    ///
+    /// # Errors
+    /// Names every unknown key with the one probably meant, or the first wrong value.
+    pub fn load(file: Option<&Path>, overrides: &[(&str, String)]) -> Result<Self, SettingsError> {
+        Self::load_from(Path::new("settings.toml"), file, std::env::vars().collect(), overrides)
+    }
+
+    fn load_from(
+        local: &Path,
+        file: Option<&Path>,
+        env: std::collections::HashMap<String, String>,
+        overrides: &[(&str, String)],
+    ) -> Result<Self, SettingsError> {
+        let known = Config::builder()
+            .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
+            .build()
+            .map_err(unreadable)?;
+        let mut layers = Config::builder().add_source(File::from(local).format(FileFormat::Toml).required(false));
+        if let Some(file) = file {
+            layers = layers.add_source(File::from(file).format(FileFormat::Toml).required(true));
+        }
+        layers = layers.add_source(
+            Environment::with_prefix("FARMHAND")
+                .prefix_separator("__")
+                .separator("__")
+                .source(Some(env)),
+        );
+        for (key, value) in overrides {
+            layers = layers.set_override(*key, value.as_str()).map_err(unreadable)?;
+        }
+        let mut layers = layers.build().map_err(unreadable)?;
+        take_kind(&known.cache, &mut layers.cache);
+        refuse_unknown(&known.cache, &layers.cache)?;
+        let all = Config::builder()
+            .add_source(known)
+            .add_source(layers)
+            .build()
+            .map_err(unreadable)?;
+        let settings: Self = all.try_deserialize().map_err(unreadable)?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        let invalid = |key: &str, problem: String| {
+            let key = key.to_owned();
+            Err(SettingsError::Invalid { key, problem })
+        };
+        if self.retry.delay.is_sorted_by(|from, to| from > to) {
+            return invalid(
+                "retry.delay",
+                "the first number must not be above the second".to_owned(),
+            );
+        }
+        if jiff::tz::TimeZone::get(&self.scheduler.time_zone).is_err() {
+            let name = &self.scheduler.time_zone;
+            return invalid(
+                "scheduler.time_zone",
+                format!("'{name}' is no time zone; use an IANA name like Europe/Warsaw"),
+            );
+        }
+        if self.http.max_body == 0 {
+            return invalid("http.max_body", "must be at least 1 byte".to_owned());
+        }
+        if self.tasks.max_per_request == 0 || self.tasks.time_limit_s == 0 {
+            return invalid(
+                "tasks",
+                "max_per_request and time_limit_s must be at least 1".to_owned(),
+            );
+        }
+        if self.adb.servers.is_empty() {
+            return invalid(
+                "adb.servers",
+                "name at least one server, e.g. 127.0.0.1:5037".to_owned(),
+            );
+        }
+        if !self.database.url.is_empty() && !self.database.url.starts_with("sqlite:") {
+            return invalid(
+                "database.url",
+                "only sqlite:// is supported, e.g. sqlite://data/farmhand.db".to_owned(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Environment variables are texts: those that stand where the defaults have a list or a number become one. (The
+/// config crate's own parsing would also turn the name `007` into a number.)
+fn take_kind(known: &Value, given: &mut Value) {
+    match (&known.kind, &mut given.kind) {
+        (ValueKind::Table(known), ValueKind::Table(given)) => {
+            let template = known.values().find(|value| matches!(value.kind, ValueKind::Table(_)));
+            for (name, value) in given {
+                if let Some(known) = known.get(name).or(template) {
+                    take_kind(known, value);
+                }
+            }
+        }
+        (ValueKind::Array(_), ValueKind::String(text)) => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            given.kind = ValueKind::Array(parts.map(Value::from).collect());
+        }
+        (ValueKind::I64(_), ValueKind::String(text)) => {
+            if let Ok(number) = text.trim().parse() {
+                given.kind = ValueKind::I64(number);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn unreadable(error: ConfigError) -> SettingsError {
+    SettingsError::Unreadable(error.to_string())
+}
+
+/// Compares the keys of what was given with those of the defaults; names all that do not exist.
+fn refuse_unknown(known: &Value, given: &Value) -> Result<(), SettingsError> {
+    let mut problems = Vec::new();
+    compare("", known, given, &mut problems);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(SettingsError::UnknownKeys(problems.join("\n")))
+}
+
+fn compare(path: &str, known: &Value, given: &Value, problems: &mut Vec<String>) {
+    let (ValueKind::Table(known), ValueKind::Table(given)) = (&known.kind, &given.kind) else {
+        return;
+    };
+    if OPEN_TABLES.contains(&path) {
+        return;
+    }
+    let mut names: Vec<_> = given.keys().collect();
+    names.sort();
+    for name in names {
+        let full = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
+        match (known.get(name), given.get(name)) {
+            (Some(known), Some(given)) => compare(&full, known, given, problems),
+            _ => problems.push(unknown(&full, path, name, known.keys())),
+        }
+    }
+}
+
+fn unknown<'a>(full: &str, path: &str, name: &str, known: impl Iterator<Item = &'a String>) -> String {
+    let nearest = known.max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+    let meant = match (nearest, path) {
+        (Some(nearest), "") => format!("; did you mean '{nearest}'?"),
+        (Some(nearest), path) => format!("; did you mean '{path}.{nearest}'?"),
+        (None, _) => String::new(),
+    };
+    format!("settings: unknown key '{full}'{meant}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use farmhand_actors::domain::ScriptName;
+
+    use super::*;
+
+    fn load(toml: &str, env: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("farm.toml");
+        std::fs::write(&file, toml).unwrap();
+        let env: HashMap<_, _> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Settings::load_from(&dir.path().join("settings.toml"), Some(&file), env, &[])
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_contract() {
+        let settings = load("", &[]).unwrap();
+
+        assert_eq!((settings.http.host.as_str(), settings.http.port), ("127.0.0.1", 50809));
+        assert_eq!(settings.auth.mode, AuthMode::Off);
+        assert_eq!(settings.database.url, "sqlite://data/farmhand.db");
+        assert_eq!(settings.adb.servers, ["127.0.0.1:5037"]);
+        assert!(settings.adb.start_server && settings.limits.enabled);
+        assert_eq!(settings.retry.delay, [5, 60]);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
+        let error = load("[http]\nprot = 1\n[rety]\nmax = 1", &[]).unwrap_err().to_string();
+
+        assert!(
+            error.contains("unknown key 'http.prot'; did you mean 'http.port'?"),
+            "{error}"
+        );
+        assert!(error.contains("unknown key 'rety'; did you mean 'retry'?"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_environment_variable_is_refused_too() {
+        let error = load("", &[("FARMHAND__HTTP__PROT", "1")]).unwrap_err().to_string();
+
+        assert!(error.contains("did you mean 'http.port'?"), "{error}");
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let settings = load(
+            "[http]\nport = 1\n",
+            &[
+                ("FARMHAND__HTTP__PORT", "1234"),
+                ("FARMHAND__ADB__SERVERS", "127.0.0.1:6000,10.0.0.2:5037"),
+                ("FARMHAND__LIMITS__FOLLOW__PER_DAY", "7"),
+                ("FARMHAND_CONFIG", "ignored"),
+            ],
+        )
+        .unwrap();
+
+        let follow = ScriptName::parse("follow").unwrap();
+        assert_eq!(settings.http.port, 1234);
+        assert_eq!(settings.adb.servers, ["127.0.0.1:6000", "10.0.0.2:5037"]);
+        assert_eq!(settings.limits.scripts[&follow].per_day, Some(7));
+        assert_eq!(settings.limits.scripts[&follow].per_hour, Some(60));
+    }
+
+    #[test]
+    fn prefixes_of_the_path_map_keep_their_case() {
+        let settings = load("[media.path_map]\n\"C:/Videos\" = \"/srv/v\"\n", &[]).unwrap();
+
+        assert_eq!(settings.media.path_map["C:/Videos"], "/srv/v");
+    }
+
+    #[test]
+    fn wrong_values_name_their_key() {
+        for (toml, key) in [
+            ("[http]\nport = 70000", "http.port"),
+            ("[http]\nport = \"x\"", "http.port"),
+            ("[retry]\ndelay = [60, 5]", "retry.delay"),
+            ("[scheduler]\ntime_zone = \"Mars/Base\"", "scheduler.time_zone"),
+            ("[database]\nurl = \"mysql://x\"", "database.url"),
+            ("[limits.follow]\nper_hour = -1", "limits"),
+            ("[auth]\nmode = \"password\"", "auth.mode"),
+            ("devices = [{ serial = \"a\", adress = \"b\" }]", "devices"),
+        ] {
+            let error = load(toml, &[]).unwrap_err().to_string();
+            assert!(error.contains(key), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_or_not_toml_is_named() {
+        let missing = Settings::load_from(Path::new("none"), Some(Path::new("/no/such.toml")), HashMap::new(), &[]);
+        assert!(missing.unwrap_err().to_string().contains("/no/such.toml"));
+        assert!(load("port = ", &[]).unwrap_err().to_string().contains("farm.toml"));
+    }
+}

@@ -1,0 +1,265 @@
+//! The composition root: the only place that sees every room. `main` and the tests build the same [`Application`].
+
+mod adapters;
+mod clock;
+mod presence;
+mod translate;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use actix_web::dev::{Server, ServerHandle};
+use farmhand_actors::{
+    farm::{Farm, FarmParts},
+    ports::{AttemptJournal, Clock, MaterialStore, MediaPicker, ScriptCatalog, SharedStore},
+    supervisor::SupervisorHandle,
+};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use crate::{
+    adb::{self, AdbHandle},
+    flow::{FlowCatalog, FlowRunner, FlowRunnerParts, FlowSettings},
+    http::{self, AppState, Check, Health, license::License},
+    media::{MediaLibrary, MediaPaths, Picker},
+    settings::Settings,
+    store::Store,
+};
+
+pub use clock::SystemClock;
+
+/// How long running attempts may take to come to a safe point when the controller ends. With the store's and the
+/// server's part it stays below the ten seconds that the contract promises.
+const DRAIN_GRACE: Duration = Duration::from_secs(6);
+
+/// Why the controller does not start. Every text names the thing and the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum StartupError {
+    /// A setting is wrong.
+    #[error("{key}: {problem}")]
+    Setting {
+        /// Dotted key.
+        key: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The data folder cannot be used.
+    #[error("data_dir {}: {source}", folder.display())]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database cannot be used.
+    #[error("database.url: {0}")]
+    Store(#[from] farmhand_actors::ports::StoreError),
+    /// The licence is not valid.
+    #[error("license: {0}")]
+    License(#[from] http::license::LicenseError),
+    /// The address cannot be had.
+    #[error("{0}: {source}", source = std::error::Error::source(.0).map_or_else(String::new, ToString::to_string))]
+    Http(http::ServeError),
+    /// The actors did not start.
+    #[error("the actors did not start: {0}")]
+    Farm(String),
+    /// A bundled or an operator's flow folder cannot be used.
+    #[error("flows: {0}")]
+    Flows(String),
+}
+
+/// A running controller.
+pub struct Application {
+    server: Server,
+    address: SocketAddr,
+    farm: Farm,
+    adb: AdbHandle,
+    store: Arc<Store>,
+    health: Arc<Health>,
+    catalog: Arc<FlowCatalog>,
+}
+
+impl Application {
+    /// Opens the store, starts the actors, binds the address. Must run inside an actix system.
+    ///
+    /// # Errors
+    /// Names the setting that stands in the way.
+    pub async fn start(settings: Settings) -> Result<Self, StartupError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let license = translate::license(&settings, clock.now().wall)?;
+        let data = make_folder(&settings.data_dir)?;
+        let metrics = start_metrics();
+        let store = Store::open(translate::store(&settings, &data)).await?;
+        let (library, picker) = start_media(&settings, &data, &store, &clock)?;
+        let catalog = FlowCatalog::start(translate::catalog(&settings), Arc::clone(&picker))
+            .map_err(|error| StartupError::Flows(error.to_string()))?;
+        let runner = FlowRunner::new(FlowRunnerParts {
+            catalog: Arc::clone(&catalog),
+            journal: Arc::clone(&store) as Arc<dyn AttemptJournal>,
+            media: picker,
+            evidence_dir: make_folder(&data.join("evidence"))?,
+            clock: Arc::clone(&clock),
+            settings: FlowSettings::default(),
+        });
+        let relay = presence::PresenceRelay::default();
+        let adb = adb::start(settings.adb.clone(), settings.devices.clone(), relay.callback());
+        let farm = Farm::start(FarmParts {
+            store: Arc::clone(&store) as SharedStore,
+            drivers: adb.factory(),
+            runner,
+            clock: Arc::clone(&clock),
+            settings: translate::farm(&settings, &license),
+            configured_devices: settings.devices.iter().map(|device| device.serial.clone()).collect(),
+        })
+        .await
+        .map_err(|error| StartupError::Farm(error.to_string()))?;
+        relay.connect(farm.supervisor.clone());
+        let health = Arc::new(Health::new(vec![database_check(&store)]));
+        let state = AppState {
+            tasks: Arc::new(farm.router.clone()),
+            farm: Arc::new(farm.supervisor.clone()),
+            reads: Arc::new(adapters::StoreReads(Arc::clone(&store))),
+            scripts: Arc::clone(&catalog) as Arc<dyn ScriptCatalog>,
+            pictures: Arc::new(adapters::Encoder),
+            library: Arc::new(adapters::Materials(library)),
+            clock,
+            metrics,
+            license,
+            health: Arc::clone(&health),
+        };
+        let http = translate::http(&settings, &data)?;
+        make_folder(&http.upload_dir)?;
+        let (server, address) = http::serve(state, http).map_err(StartupError::Http)?;
+        health.start();
+        Ok(Self {
+            server,
+            address,
+            farm,
+            adb,
+            store,
+            health,
+            catalog,
+        })
+    }
+
+    /// The supervisor, for those who run the application.
+    #[must_use]
+    pub fn supervisor(&self) -> &SupervisorHandle {
+        &self.farm.supervisor
+    }
+
+    /// Where the API listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `end` is over, or until the database may no longer be trusted, then drains: no new step starts,
+    /// running tasks are left resumable.
+    ///
+    /// # Errors
+    /// The database became suspect (a failed sync): the process has to end, the next start checks it.
+    pub async fn run_until(self, end: impl Future<Output = ()>) -> Result<(), StartupError> {
+        let handle = self.server.handle();
+        let serving = actix_rt::spawn(self.server);
+        let store = Arc::clone(&self.store);
+        let suspect = async move {
+            while !store.is_suspect() {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        };
+        let broken = tokio::select! {
+            () = end => false,
+            () = suspect => true,
+        };
+        tracing::info!("draining");
+        self.health.drain();
+        self.farm.shutdown(DRAIN_GRACE).await;
+        stop_server(&handle).await;
+        serving.abort();
+        self.catalog.stop();
+        self.adb.stop().await;
+        self.store.close().await;
+        if broken {
+            let problem = "the disk failed to store a change; check it, then start again".to_owned();
+            return Err(StartupError::Store(farmhand_actors::ports::StoreError::Broken(problem)));
+        }
+        Ok(())
+    }
+}
+
+/// Opens the database of these settings, for commands that need nothing else.
+///
+/// # Errors
+/// Names the folder or the file, and the mend.
+pub async fn open_store(settings: &Settings) -> Result<Arc<Store>, StartupError> {
+    let data = make_folder(&settings.data_dir)?;
+    Ok(Store::open(translate::store(settings, &data)).await?)
+}
+
+/// Connections that do not end by themselves (event streams) are cut.
+async fn stop_server(handle: &ServerHandle) {
+    if tokio::time::timeout(Duration::from_secs(1), handle.stop(true))
+        .await
+        .is_err()
+    {
+        handle.stop(false).await;
+    }
+}
+
+fn make_folder(folder: &std::path::Path) -> Result<PathBuf, StartupError> {
+    std::fs::create_dir_all(folder)
+        .and_then(|()| folder.canonicalize())
+        .map_err(|source| StartupError::Folder {
+            folder: folder.to_owned(),
+            source,
+        })
+}
+
+fn start_media(
+    settings: &Settings,
+    data: &std::path::Path,
+    store: &Arc<Store>,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Arc<MediaLibrary>, Arc<dyn MediaPicker>), StartupError> {
+    let folder = |source| StartupError::Folder {
+        folder: data.to_owned(),
+        source,
+    };
+    let rows = Arc::clone(store) as Arc<dyn MaterialStore>;
+    let roots: Vec<PathBuf> = settings.media.roots.iter().map(PathBuf::from).collect();
+    let map = settings.media.path_map.iter();
+    let paths = MediaPaths::new(&roots, map.map(|(prefix, to)| (prefix.clone(), PathBuf::from(to))));
+    let library = MediaLibrary::new(data.join("materials"), Arc::clone(&rows), Arc::clone(clock)).map_err(folder)?;
+    let library = Arc::new(library);
+    let picker =
+        Picker::new(paths, Arc::clone(&library), rows, Arc::clone(clock), data.join("spool")).map_err(folder)?;
+    Ok((library, Arc::new(picker)))
+}
+
+/// The process has one recorder; a second application in it (tests) renders nothing of its own.
+fn start_metrics() -> PrometheusHandle {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    if metrics::set_global_recorder(recorder).is_ok() {
+        let upkeep = handle.clone();
+        // Without upkeep the histograms grow without bound.
+        actix_rt::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                upkeep.run_upkeep();
+            }
+        });
+    }
+    handle
+}
+
+fn database_check(store: &Arc<Store>) -> Check {
+    let store = Arc::clone(store);
+    Check {
+        name: "database",
+        required: true,
+        run: Box::new(move || {
+            let store = Arc::clone(&store);
+            Box::pin(async move { store.ping().await.map_err(|error| error.to_string()) })
+        }),
+    }
+}

@@ -1,0 +1,227 @@
+//! Accounts, and the uses that count towards their limits.
+
+use farmhand_actors::domain::{
+    AccountPatch, AccountRecord, AccountStatus, AccountUse, Package, TaskId, Timestamp, Username,
+};
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    fault::Fault,
+    transaction::Transaction,
+    value::{get, get_json, get_script, get_serial_opt, get_time, get_time_opt, get_username, json, millis},
+};
+
+/// A change of an account's status.
+pub(super) struct StatusChange {
+    pub username: Username,
+    pub status: AccountStatus,
+    pub reason: Option<String>,
+    pub evidence: Option<String>,
+    pub cooldown_until: Option<Timestamp>,
+}
+
+/// All accounts, by name.
+pub(super) async fn list_accounts(conn: &mut SqliteConnection) -> Result<Vec<AccountRecord>, Fault> {
+    let rows = sqlx::query("SELECT * FROM account ORDER BY username")
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(account_of).collect()
+}
+
+/// Creates an account, if its name is free.
+pub(super) async fn create_account(tx: &mut Transaction, account: &AccountRecord) -> Result<(), Fault> {
+    let written = sqlx::query(
+        "INSERT INTO account (username, app, package, serial, status, status_reason, evidence, cooldown_until, limits,
+                              last_used, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (username) DO NOTHING",
+    )
+    .bind(account.username.as_str())
+    .bind(&account.app)
+    .bind(account.package.as_ref().map(Package::as_str))
+    .bind(account.serial.as_ref().map(|serial| serial.as_str()))
+    .bind(account.status.as_str())
+    .bind(&account.status_reason)
+    .bind(&account.evidence)
+    .bind(account.cooldown_until.map(millis))
+    .bind(json(&account.limits)?)
+    .bind(account.last_used.map(millis))
+    .bind(millis(account.created_at))
+    .execute(&mut tx.conn)
+    .await?;
+    if written.rows_affected() == 0 {
+        return Err(Fault::Conflict(format!("account {} exists already", account.username)));
+    }
+    Ok(())
+}
+
+/// Changes what the patch names.
+pub(super) async fn patch_account(
+    tx: &mut Transaction,
+    (username, patch): &(Username, AccountPatch),
+) -> Result<Option<AccountRecord>, Fault> {
+    let Some(mut account) = find_account(&mut tx.conn, username).await? else {
+        return Ok(None);
+    };
+    let AccountPatch {
+        app,
+        package,
+        serial,
+        status,
+        limits,
+    } = patch.clone();
+    account.app = app.unwrap_or(account.app);
+    account.package = package.unwrap_or(account.package);
+    account.serial = serial.unwrap_or(account.serial);
+    account.limits = limits.unwrap_or(account.limits);
+    if let Some(status) = status {
+        account.status = status;
+        account.status_reason = None;
+        account.evidence = None;
+        account.cooldown_until = None;
+    }
+    sqlx::query(
+        "UPDATE account SET app = ?2, package = ?3, serial = ?4, status = ?5, status_reason = ?6, evidence = ?7,
+                            cooldown_until = ?8, limits = ?9
+         WHERE username = ?1",
+    )
+    .bind(username.as_str())
+    .bind(&account.app)
+    .bind(account.package.as_ref().map(Package::as_str))
+    .bind(account.serial.as_ref().map(|serial| serial.as_str()))
+    .bind(account.status.as_str())
+    .bind(&account.status_reason)
+    .bind(&account.evidence)
+    .bind(account.cooldown_until.map(millis))
+    .bind(json(&account.limits)?)
+    .execute(&mut tx.conn)
+    .await?;
+    Ok(Some(account))
+}
+
+/// Sets status, reason, evidence and the end of a cooldown.
+pub(super) async fn set_status(tx: &mut Transaction, change: &StatusChange) -> Result<(), Fault> {
+    let written = sqlx::query(
+        "UPDATE account SET status = ?2, status_reason = ?3, evidence = ?4, cooldown_until = ?5 WHERE username = ?1",
+    )
+    .bind(change.username.as_str())
+    .bind(change.status.as_str())
+    .bind(&change.reason)
+    .bind(&change.evidence)
+    .bind(change.cooldown_until.map(millis))
+    .execute(&mut tx.conn)
+    .await?;
+    must_exist(&change.username, written.rows_affected())
+}
+
+/// Notes the start of an attempt for the account.
+pub(super) async fn touch_account(tx: &mut Transaction, (username, at): &(Username, Timestamp)) -> Result<(), Fault> {
+    let written = sqlx::query("UPDATE account SET last_used = ?2 WHERE username = ?1")
+        .bind(username.as_str())
+        .bind(millis(*at))
+        .execute(&mut tx.conn)
+        .await?;
+    must_exist(username, written.rows_affected())
+}
+
+/// Deletes an account; `false` when there is none.
+pub(super) async fn delete_account(tx: &mut Transaction, username: &Username) -> Result<bool, Fault> {
+    let deleted = sqlx::query("DELETE FROM account WHERE username = ?1")
+        .bind(username.as_str())
+        .execute(&mut tx.conn)
+        .await?;
+    Ok(deleted.rows_affected() > 0)
+}
+
+/// Confirmed uses since a time, oldest first.
+pub(super) async fn list_uses(conn: &mut SqliteConnection, since: Timestamp) -> Result<Vec<AccountUse>, Fault> {
+    let rows = sqlx::query("SELECT username, script_name, at FROM account_use WHERE at >= ?1 ORDER BY at, id")
+        .bind(millis(since))
+        .fetch_all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(AccountUse {
+                username: get_username(row, "username")?,
+                script: get_script(row, "script_name")?,
+                at: get_time(row, "at")?,
+            })
+        })
+        .collect()
+}
+
+/// Writes uses that count towards the accounts' limits.
+pub(super) async fn insert_uses(tx: &mut Transaction, uses: &[&AccountUse]) -> Result<(), Fault> {
+    if uses.is_empty() {
+        return Ok(());
+    }
+    let rows = uses
+        .iter()
+        .map(|used| (&used.username, &used.script, millis(used.at)))
+        .collect::<Vec<_>>();
+    sqlx::query(
+        "INSERT INTO account_use (username, script_name, at)
+         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)",
+    )
+    .bind(json(&rows)?)
+    .execute(&mut tx.conn)
+    .await?;
+    Ok(())
+}
+
+/// Counts the effects of tasks that were completed without their attempt's own end: at the time of the act.
+pub(super) async fn use_for_effects(tx: &mut Transaction, tasks: &[TaskId]) -> Result<(), Fault> {
+    if tasks.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO account_use (username, script_name, at)
+         SELECT attempt.username, task.script_name, max(effect.intended_at)
+         FROM task JOIN effect ON effect.task_id = task.id JOIN attempt ON attempt.id = effect.attempt_id
+         WHERE task.id IN (SELECT value FROM json_each(?1)) AND attempt.username IS NOT NULL
+           AND effect.state IN ('confirmed', 'resolved_done')
+         GROUP BY task.id",
+    )
+    .bind(json(tasks)?)
+    .execute(&mut tx.conn)
+    .await?;
+    Ok(())
+}
+
+async fn find_account(conn: &mut SqliteConnection, username: &Username) -> Result<Option<AccountRecord>, Fault> {
+    let row = sqlx::query("SELECT * FROM account WHERE username = ?1")
+        .bind(username.as_str())
+        .fetch_optional(conn)
+        .await?;
+    row.as_ref().map(account_of).transpose()
+}
+
+fn must_exist(username: &Username, rows: u64) -> Result<(), Fault> {
+    if rows == 0 {
+        return Err(Fault::Conflict(format!("account {username} does not exist")));
+    }
+    Ok(())
+}
+
+fn account_of(row: &SqliteRow) -> Result<AccountRecord, Fault> {
+    let word: &str = get(row, "status")?;
+    let package = get::<Option<&str>>(row, "package")?.map(|text| {
+        Package::parse(text).map_err(|error| Fault::Row(format!("the database holds a name that is none: {error}")))
+    });
+    Ok(AccountRecord {
+        username: get_username(row, "username")?,
+        app: get(row, "app")?,
+        package: package.transpose()?,
+        serial: get_serial_opt(row, "serial")?,
+        status: AccountStatus::from_word(word).ok_or_else(|| {
+            Fault::Row(format!(
+                "the database holds an account that is {word}, which is no status"
+            ))
+        })?,
+        status_reason: get(row, "status_reason")?,
+        evidence: get(row, "evidence")?,
+        cooldown_until: get_time_opt(row, "cooldown_until")?,
+        limits: get_json(row, "limits")?,
+        last_used: get_time_opt(row, "last_used")?,
+        created_at: get_time(row, "created_at")?,
+    })
+}

@@ -1,0 +1,78 @@
+//! Devices ever seen or configured.
+
+use farmhand_actors::domain::{DeviceInfo, DevicePatch, DeviceRecord, Serial, Timestamp};
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    fault::Fault,
+    transaction::Transaction,
+    value::{get, get_json, get_serial, get_time, get_time_opt, json, millis},
+};
+
+/// All devices, by serial.
+pub(super) async fn list_devices(conn: &mut SqliteConnection) -> Result<Vec<DeviceRecord>, Fault> {
+    let rows = sqlx::query("SELECT * FROM device ORDER BY serial")
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(device_of).collect()
+}
+
+/// Notes that a device exists; one that is known stays as it is.
+pub(super) async fn add_device(tx: &mut Transaction, (serial, at): &(Serial, Timestamp)) -> Result<(), Fault> {
+    sqlx::query("INSERT INTO device (serial, created_at) VALUES (?1, ?2) ON CONFLICT (serial) DO NOTHING")
+        .bind(serial.as_str())
+        .bind(millis(*at))
+        .execute(&mut tx.conn)
+        .await?;
+    Ok(())
+}
+
+/// Notes what a device said of itself.
+pub(super) async fn note_device(
+    tx: &mut Transaction,
+    (serial, info, at): &(Serial, DeviceInfo, Timestamp),
+) -> Result<(), Fault> {
+    sqlx::query(
+        "INSERT INTO device (serial, info, last_seen, created_at) VALUES (?1, ?2, ?3, ?3)
+         ON CONFLICT (serial) DO UPDATE SET info = excluded.info, last_seen = excluded.last_seen",
+    )
+    .bind(serial.as_str())
+    .bind(json(info)?)
+    .bind(millis(*at))
+    .execute(&mut tx.conn)
+    .await?;
+    Ok(())
+}
+
+/// Changes what the patch names.
+pub(super) async fn patch_device(tx: &mut Transaction, (serial, patch): &(Serial, DevicePatch)) -> Result<(), Fault> {
+    let DevicePatch { alias, tags, enabled } = patch;
+    let written = sqlx::query(
+        "UPDATE device SET alias = CASE WHEN ?2 THEN ?3 ELSE alias END, tags = coalesce(?4, tags),
+                           enabled = coalesce(?5, enabled)
+         WHERE serial = ?1",
+    )
+    .bind(serial.as_str())
+    .bind(alias.is_some())
+    .bind(alias.clone().flatten())
+    .bind(tags.as_ref().map(json).transpose()?)
+    .bind(*enabled)
+    .execute(&mut tx.conn)
+    .await?;
+    if written.rows_affected() == 0 {
+        return Err(Fault::Conflict(format!("device {serial} does not exist")));
+    }
+    Ok(())
+}
+
+fn device_of(row: &SqliteRow) -> Result<DeviceRecord, Fault> {
+    Ok(DeviceRecord {
+        serial: get_serial(row, "serial")?,
+        alias: get(row, "alias")?,
+        tags: get_json(row, "tags")?,
+        enabled: get(row, "enabled")?,
+        info: get_json(row, "info")?,
+        last_seen: get_time_opt(row, "last_seen")?,
+        created_at: get_time(row, "created_at")?,
+    })
+}

@@ -1,0 +1,97 @@
+//! Why a statement or a row could not be used, and what the callers of the store are told of it.
+
+use farmhand_actors::ports::StoreError;
+
+/// A failure inside the store, before it becomes the port's [`StoreError`].
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    /// What was asked for contradicts what is stored.
+    #[error("{0}")]
+    Conflict(String),
+    /// A stored value is not one that this program writes.
+    #[error("{0}")]
+    Row(String),
+    /// The database said no.
+    #[error("{0}")]
+    Sql(#[from] sqlx::Error),
+}
+
+/// What follows from a failure for everybody else who wants to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Only the operation that failed is concerned.
+    Operation,
+    /// The whole transaction is; a later one may succeed.
+    Transaction,
+    /// What is on the disk is in doubt: nothing may be written any more.
+    Database,
+}
+
+/// Primary result codes of SQLite (<https://www.sqlite.org/rescode.html>) that mean something to us.
+mod code {
+    pub const BUSY: i32 = 5;
+    pub const LOCKED: i32 = 6;
+    pub const IO: i32 = 10;
+    pub const CORRUPT: i32 = 11;
+    pub const FULL: i32 = 13;
+    pub const NOT_A_DATABASE: i32 = 26;
+    /// Extended: UNIQUE, PRIMARY KEY and FOREIGN KEY constraints.
+    pub const ROWS_IN_THE_WAY: [i32; 3] = [2067, 1555, 787];
+}
+
+impl Fault {
+    /// How far the failure reaches.
+    pub(super) fn reach(&self) -> Reach {
+        let Self::Sql(error) = self else {
+            return Reach::Operation;
+        };
+        match (error, primary(error)) {
+            (sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed, _)
+            | (_, Some(code::IO | code::CORRUPT | code::NOT_A_DATABASE)) => Reach::Database,
+            (_, Some(code::BUSY | code::LOCKED | code::FULL)) => Reach::Transaction,
+            _ => Reach::Operation,
+        }
+    }
+
+    /// What the caller is told.
+    pub(super) fn told(&self) -> StoreError {
+        match self {
+            Self::Conflict(text) => StoreError::Conflict(text.clone()),
+            Self::Row(text) => StoreError::Broken(text.clone()),
+            Self::Sql(error) => told_of_sql(error),
+        }
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        fault.told()
+    }
+}
+
+fn told_of_sql(error: &sqlx::Error) -> StoreError {
+    match (error, primary(error)) {
+        (sqlx::Error::PoolTimedOut, _) => StoreError::Away("all connections to it are in use".to_owned()),
+        (sqlx::Error::PoolClosed, _) => StoreError::Away("it is shutting down".to_owned()),
+        (_, Some(code::BUSY | code::LOCKED)) => StoreError::Away("another process is writing to it".to_owned()),
+        (_, Some(code::FULL)) => StoreError::Full,
+        _ if extended(error).is_some_and(|code| code::ROWS_IN_THE_WAY.contains(&code)) => {
+            StoreError::Conflict(message(error))
+        }
+        _ => StoreError::Broken(message(error)),
+    }
+}
+
+fn extended(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse().ok()
+}
+
+fn primary(error: &sqlx::Error) -> Option<i32> {
+    extended(error).map(|code| code & 0xff)
+}
+
+fn message(error: &sqlx::Error) -> String {
+    error
+        .as_database_error()
+        .map_or_else(|| error.to_string(), |error| error.message().to_owned())
+}

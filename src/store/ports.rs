@@ -1,0 +1,223 @@
+//! The store as the actors see it.
+
+use async_trait::async_trait;
+use farmhand_actors::{
+    domain::{
+        AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, Claim, Claimed, DeviceInfo, DevicePatch,
+        DeviceRecord, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, IdempotencyKey, Material, MaterialId,
+        NewEvent, NewTask, Progress, Rescued, Serial, StepRecord, TaskId, TaskState, TaskStats, Timestamp, Username,
+    },
+    ports::{
+        AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Lane, LaneHead, MaterialStore, NewMaterial,
+        Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult, StopIntent, StoreError, SubmitResult,
+        TaskStore,
+    },
+};
+
+use super::{
+    Store, account, controller, device, effect, lane, material, request, retry, stop, submit::Submission, task,
+    writer::Op,
+};
+
+#[async_trait]
+impl TaskStore for Store {
+    async fn begin_epoch(&self, at: Timestamp) -> Result<Epoch, StoreError> {
+        self.write(at, controller::begin_epoch).await
+    }
+
+    async fn rescue(&self, epoch: Epoch, poison_limit: u32, at: Timestamp) -> Result<Vec<Rescued>, StoreError> {
+        self.write((epoch, poison_limit, at), controller::rescue).await
+    }
+
+    async fn submit(
+        &self,
+        tasks: Vec<NewTask>,
+        idempotency: Option<IdempotencyKey>,
+        warnings: Vec<String>,
+        at: Timestamp,
+    ) -> Result<SubmitResult, StoreError> {
+        let submission = Submission {
+            tasks,
+            idempotency,
+            warnings,
+            at,
+        };
+        self.ask(|reply| Op::Submit(request(submission, reply))).await
+    }
+
+    async fn lanes(&self) -> Result<Vec<Lane>, StoreError> {
+        Ok(lane::list_lanes(&mut *self.reader().await?).await?)
+    }
+
+    async fn lane_heads(&self, lanes: Vec<Lane>, limit_each: u32, at: Timestamp) -> Result<Vec<LaneHead>, StoreError> {
+        Ok(lane::list_heads(&mut *self.reader().await?, lanes, limit_each, at).await?)
+    }
+
+    async fn claim(&self, claims: Vec<Claim>) -> Result<Vec<Option<Claimed>>, StoreError> {
+        let rows = self.ask(|reply| Op::Claim(request(claims, reply))).await?;
+        let claimed = rows.into_iter().map(|row| row.map(|row| row.parse()).transpose());
+        Ok(claimed.collect::<Result<_, _>>()?)
+    }
+
+    async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<bool>, StoreError> {
+        self.ask(|reply| Op::Finish(request(finishes, reply))).await
+    }
+
+    async fn release(&self, claims: Vec<(TaskId, AttemptId)>, remark: String) -> Result<(), StoreError> {
+        self.write((claims, remark), stop::release).await
+    }
+
+    async fn intend_stop(&self, task: TaskId, at: Timestamp) -> Result<StopIntent, StoreError> {
+        self.write((task, at), stop::intend_stop).await
+    }
+
+    async fn retry(&self, task: TaskId, at: Timestamp) -> Result<RetryResult, StoreError> {
+        self.write((task, at), retry::retry).await
+    }
+
+    async fn retry_all(&self, filter: RetryFilter, at: Timestamp) -> Result<RetriedAll, StoreError> {
+        self.write((filter, at), retry::retry_all).await
+    }
+
+    async fn resolve(&self, resolution: Resolution) -> Result<ResolveResult, StoreError> {
+        self.write(resolution, retry::resolve).await
+    }
+
+    async fn delete(&self, tasks: Vec<TaskId>) -> Result<Vec<TaskId>, StoreError> {
+        self.write(tasks, task::delete_tasks).await
+    }
+
+    async fn states(&self, tasks: Vec<TaskId>) -> Result<Vec<(TaskId, TaskState)>, StoreError> {
+        Ok(task::list_states(&mut *self.reader().await?, &tasks).await?)
+    }
+
+    async fn remark(&self, remarks: Vec<(TaskId, String)>) -> Result<(), StoreError> {
+        self.write(remarks, task::remark_tasks).await
+    }
+
+    async fn stats(&self) -> Result<TaskStats, StoreError> {
+        Store::stats(self).await
+    }
+}
+
+#[async_trait]
+impl AccountStore for Store {
+    async fn load_accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
+        Ok(account::list_accounts(&mut *self.reader().await?).await?)
+    }
+
+    async fn create_account(&self, account: AccountRecord) -> Result<(), StoreError> {
+        self.write(account, account::create_account).await
+    }
+
+    async fn patch_account(
+        &self,
+        username: &Username,
+        patch: AccountPatch,
+    ) -> Result<Option<AccountRecord>, StoreError> {
+        self.write((username.clone(), patch), account::patch_account).await
+    }
+
+    async fn set_account_status(
+        &self,
+        username: &Username,
+        status: AccountStatus,
+        reason: Option<String>,
+        evidence: Option<String>,
+        cooldown_until: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let change = account::StatusChange {
+            username: username.clone(),
+            status,
+            reason,
+            evidence,
+            cooldown_until,
+        };
+        self.write(change, account::set_status).await
+    }
+
+    async fn touch_account(&self, username: &Username, at: Timestamp) -> Result<(), StoreError> {
+        self.write((username.clone(), at), account::touch_account).await
+    }
+
+    async fn delete_account(&self, username: &Username) -> Result<bool, StoreError> {
+        self.write(username.clone(), account::delete_account).await
+    }
+
+    async fn account_uses(&self, since: Timestamp) -> Result<Vec<AccountUse>, StoreError> {
+        Ok(account::list_uses(&mut *self.reader().await?, since).await?)
+    }
+}
+
+#[async_trait]
+impl DeviceStore for Store {
+    async fn load_devices(&self) -> Result<Vec<DeviceRecord>, StoreError> {
+        Ok(device::list_devices(&mut *self.reader().await?).await?)
+    }
+
+    async fn add_device(&self, serial: &Serial, at: Timestamp) -> Result<(), StoreError> {
+        self.write((serial.clone(), at), device::add_device).await
+    }
+
+    async fn note_device(&self, serial: &Serial, info: DeviceInfo, at: Timestamp) -> Result<(), StoreError> {
+        self.write((serial.clone(), info, at), device::note_device).await
+    }
+
+    async fn patch_device(&self, serial: &Serial, patch: DevicePatch) -> Result<(), StoreError> {
+        self.write((serial.clone(), patch), device::patch_device).await
+    }
+}
+
+#[async_trait]
+impl EventStore for Store {
+    fn tell(&self, events: Vec<NewEvent>) {
+        self.shared.aside.tell(events);
+    }
+}
+
+#[async_trait]
+impl MaterialStore for Store {
+    async fn load_materials(&self) -> Result<Vec<Material>, StoreError> {
+        self.list_materials().await
+    }
+
+    async fn create_material(&self, material: NewMaterial) -> Result<Material, StoreError> {
+        self.write(material, material::create_material).await
+    }
+
+    async fn delete_material(&self, id: MaterialId) -> Result<Option<Material>, StoreError> {
+        self.write(id, material::delete_material).await
+    }
+
+    async fn used_media(&self, username: &Username, sha256: &[String]) -> Result<Vec<String>, StoreError> {
+        Ok(material::list_used(&mut *self.reader().await?, username, sha256).await?)
+    }
+
+    async fn mark_media_used(&self, username: &Username, sha256: &[String], at: Timestamp) -> Result<(), StoreError> {
+        self.write((username.clone(), sha256.to_vec(), at), material::mark_used)
+            .await
+    }
+}
+
+#[async_trait]
+impl AttemptJournal for Store {
+    fn record_step(&self, attempt: AttemptId, step: StepRecord) {
+        self.shared.aside.step(attempt, step);
+    }
+
+    fn record_progress(&self, task: TaskId, attempt: AttemptId, progress: Progress) {
+        self.shared.aside.progress(task, attempt, progress);
+    }
+
+    async fn intend(&self, intent: EffectIntent) -> Result<EffectGate, StoreError> {
+        self.write(intent, effect::intend).await
+    }
+
+    async fn settle(&self, finding: EffectFinding) -> Result<(), StoreError> {
+        self.write(finding, effect::settle).await
+    }
+
+    async fn effects(&self, task: TaskId) -> Result<Vec<Effect>, StoreError> {
+        Ok(effect::list_effects(&mut *self.reader().await?, task).await?)
+    }
+}

@@ -1,0 +1,129 @@
+//! What HTTP reads, and the keys to it.
+
+use farmhand_actors::{
+    domain::{Attempt, Material, Task, TaskId, TaskStats, Timestamp},
+    ports::StoreError,
+};
+
+use super::{ApiKey, EventPage, LeaseHolder, NewKey, Store, TaskFilter, api_key, attempt, event, list, material, task};
+
+/// Every function fails with the store's errors.
+impl Store {
+    /// One task; `None` when there is no such one.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn get_task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
+        Ok(task::find_task(&mut *self.reader().await?, id).await?)
+    }
+
+    /// How many tasks the filter names, and those of one page (from 1), newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn list_tasks(
+        &self,
+        filter: &TaskFilter,
+        page: u32,
+        page_size: u32,
+    ) -> Result<(u64, Vec<Task>), StoreError> {
+        Ok(list::list_tasks(&mut *self.reader().await?, filter, page, page_size).await?)
+    }
+
+    /// A task's attempts with their steps, oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn list_attempts(&self, id: TaskId) -> Result<Vec<Attempt>, StoreError> {
+        Ok(attempt::list_attempts(&mut *self.reader().await?, id).await?)
+    }
+
+    /// Which devices and accounts are leased to which attempt since when, by serial.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn lease_holders(&self) -> Result<Vec<LeaseHolder>, StoreError> {
+        Ok(attempt::list_holders(&mut *self.reader().await?).await?)
+    }
+
+    /// Exact numbers of tasks by status.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn stats(&self) -> Result<TaskStats, StoreError> {
+        Ok(task::count_tasks(&mut *self.reader().await?).await?)
+    }
+
+    /// All materials, by `sort_order`, then id.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn list_materials(&self) -> Result<Vec<Material>, StoreError> {
+        Ok(material::list_materials(&mut *self.reader().await?).await?)
+    }
+
+    /// Events after `seq`, at most `limit`.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn events_after(&self, seq: i64, limit: u32) -> Result<EventPage, StoreError> {
+        Ok(event::list_events(&mut *self.reader().await?, seq, limit).await?)
+    }
+
+    /// Whether the database answers and may be written.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        if self.is_suspect() {
+            return Err(StoreError::Broken(
+                "an earlier write failed: stop farmhand and check the disk".to_owned(),
+            ));
+        }
+        if self.queue.is_closed() {
+            return Err(super::shutting_down());
+        }
+        task::count_tasks(&mut *self.reader().await?).await?;
+        Ok(())
+    }
+
+    /// Stores a key to the API.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the prefix is taken.
+    pub async fn create_key(&self, key: NewKey) -> Result<ApiKey, StoreError> {
+        self.write(key, api_key::create_key).await
+    }
+
+    /// All keys, oldest first, revoked ones too.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn list_keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        Ok(api_key::list_keys(&mut *self.reader().await?).await?)
+    }
+
+    /// The key with this prefix, also a revoked one.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn find_key(&self, prefix: &str) -> Result<Option<ApiKey>, StoreError> {
+        Ok(api_key::find_key(&mut *self.reader().await?, prefix).await?)
+    }
+
+    /// Revokes a key; `false` when there is none with this prefix that is not revoked.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn revoke_key(&self, prefix: &str, at: Timestamp) -> Result<bool, StoreError> {
+        self.write((prefix.to_owned(), at), api_key::revoke_key).await
+    }
+
+    /// Notes that a key was used.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn touch_key(&self, id: i64, at: Timestamp) -> Result<(), StoreError> {
+        self.write((id, at), api_key::touch_key).await
+    }
+}

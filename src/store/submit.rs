@@ -1,0 +1,125 @@
+//! Creating tasks: all of a request or none, and never twice for the same `Idempotency-Key`.
+
+use farmhand_actors::{
+    domain::{IdempotencyKey, NewTask, Status, Submitted, TaskId, TaskState, Timestamp},
+    ports::{PRIORITY_HEAD_START, SubmitResult},
+};
+use serde_json::json;
+
+use super::{
+    change::Ask,
+    counts::Kind,
+    fault::Fault,
+    idempotency::{find_answers, remember_answers},
+    transaction::Transaction,
+    value::{duration_millis, json as to_json, millis},
+};
+
+/// What one caller wants to create.
+pub(super) struct Submission {
+    pub tasks: Vec<NewTask>,
+    pub idempotency: Option<IdempotencyKey>,
+    pub warnings: Vec<String>,
+    pub at: Timestamp,
+}
+
+/// A task and the number that it will have.
+struct Numbered<'a> {
+    id: TaskId,
+    task: &'a NewTask,
+    created_at: Timestamp,
+}
+
+/// Rows per statement: keeps the text that SQLite has to parse at some hundred kilobytes.
+const ROWS_MAX: usize = 500;
+
+/// Creates the tasks of many requests.
+pub(super) async fn submit(tx: &mut Transaction, asks: &mut [Ask<Submission, SubmitResult>]) -> Result<(), Fault> {
+    let mut answers = find_answers(tx, asks.iter().filter_map(|ask| ask.input.idempotency.as_ref())).await?;
+    let mut numbered = Vec::new();
+    for ask in asks {
+        let Ask { input, output, .. } = ask;
+        if let Some(key) = &input.idempotency
+            && let Some(result) = answers.result_for(key, input.at)?
+        {
+            *output = Some(result);
+            continue;
+        }
+        let first = numbered.len();
+        numbered.extend(input.tasks.iter().map(|task| Numbered {
+            id: TaskId(tx.next_task()),
+            task,
+            created_at: input.at,
+        }));
+        let submitted = Submitted {
+            task_ids: numbered.iter().skip(first).map(|numbered| numbered.id).collect(),
+            warnings: input.warnings.clone(),
+        };
+        if let Some(key) = &input.idempotency {
+            answers.add(key, &submitted, input.at)?;
+        }
+        *output = Some(SubmitResult::Created(submitted));
+    }
+    insert_tasks_bulk(tx, &numbered).await?;
+    remember_answers(tx, answers).await
+}
+
+/// Inserts any number of tasks with few statements, counts them and tells of them.
+async fn insert_tasks_bulk(tx: &mut Transaction, tasks: &[Numbered<'_>]) -> Result<(), Fault> {
+    for chunk in tasks.chunks(ROWS_MAX) {
+        let rows = chunk.iter().map(task_row).collect::<Vec<_>>();
+        sqlx::query(include_str!("queries/insert_tasks.sql"))
+            .bind(to_json(&rows)?)
+            .execute(&mut tx.conn)
+            .await?;
+    }
+    for Numbered { id, task, .. } in tasks {
+        let kind = Kind {
+            script: task.script.clone(),
+            source: task.source,
+            status: Status::Pending,
+            reason: None,
+        };
+        tx.counts.add(kind, 1);
+        let data = json!({
+            "status": Status::Pending.number(), "batch_id": &*task.batch_id, "script_name": task.script,
+            "serial": task.serial, "username": task.username,
+        });
+        tx.tell_task("task.created", *id, data);
+    }
+    Ok(())
+}
+
+/// In the order of `insert_tasks.sql`.
+fn task_row(numbered: &Numbered<'_>) -> impl serde::Serialize {
+    let Numbered { id, task, created_at } = numbered;
+    let due = task.due_at.filter(|due| due > created_at);
+    let state = if due.is_some() {
+        TaskState::Scheduled
+    } else {
+        TaskState::Available
+    };
+    (
+        *id,
+        &*task.batch_id,
+        &task.script,
+        &task.serial,
+        &task.username,
+        task.enable_multi_account,
+        task.source.as_str(),
+        &task.start_time,
+        task.scheduled_at.map(millis),
+        task.due_at.map(millis),
+        task.gap.map(duration_millis),
+        task.priority,
+        rank(task.due_at.unwrap_or(*created_at), task.priority),
+        state.as_str(),
+        millis(*created_at),
+        &*task.config,
+    )
+}
+
+/// The place in a lane's order: the due time minus the head start of the priority.
+pub(super) fn rank(due: Timestamp, priority: i8) -> i64 {
+    millis(due).saturating_sub(i64::from(priority).saturating_mul(duration_millis(PRIORITY_HEAD_START)))
+}

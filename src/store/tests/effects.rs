@@ -1,0 +1,273 @@
+//! The gate to what cannot be undone.
+
+use farmhand_actors::{
+    domain::{EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, FailureReason, Purpose, TaskState},
+    ports::{AccountStore, AttemptJournal, Resolution, ResolveResult, RetryFilter, StoreError, TaskStore},
+};
+
+use super::*;
+
+fn intent(farm: &Farm, claimed: &Claimed, ordinal: u32) -> EffectIntent {
+    EffectIntent {
+        key: EffectKey {
+            task: claimed.task,
+            step: "publish".into(),
+            ordinal,
+        },
+        attempt: claimed.attempt,
+        lease: farm.lease(&format!("token-{}", claimed.task)),
+        content: json!({"caption": "hi"}),
+        baseline: json!({"posts": 3}),
+    }
+}
+
+fn finding(intent: &EffectIntent, state: EffectState) -> EffectFinding {
+    EffectFinding {
+        key: intent.key.clone(),
+        attempt: intent.attempt,
+        lease: intent.lease.clone(),
+        state,
+        evidence: json!({"posts": 4}),
+    }
+}
+
+async fn claimed_task(farm: &Farm) -> Claimed {
+    let id = farm.submit_one(task_for("a", Some("anna"))).await;
+    farm.claim(id, "a", Some("anna")).await
+}
+
+async fn effect_states(farm: &Farm, task: TaskId) -> Vec<EffectState> {
+    let effects = farm.store.effects(task).await.expect("reads");
+    effects.into_iter().map(|effect| effect.state).collect()
+}
+
+#[tokio::test]
+async fn the_gate_opens_once() {
+    let farm = Farm::new().await;
+    let claimed = claimed_task(&farm).await;
+    let intent = intent(&farm, &claimed, 0);
+
+    assert_eq!(
+        farm.store.intend(intent.clone()).await.expect("answers"),
+        EffectGate::Act
+    );
+    let closed = EffectGate::Closed(EffectState::Intended);
+    assert_eq!(farm.store.intend(intent.clone()).await.expect("answers"), closed);
+
+    farm.store
+        .settle(finding(&intent, EffectState::Unknown))
+        .await
+        .expect("settles");
+    farm.store
+        .settle(finding(&intent, EffectState::Unknown))
+        .await
+        .expect("settles");
+    let closed = EffectGate::Closed(EffectState::Unknown);
+    assert_eq!(farm.store.intend(intent.clone()).await.expect("answers"), closed);
+    let effects = farm.store.effects(claimed.task).await.expect("reads");
+    assert_eq!(
+        (effects[0].unknown_checks, effects[0].evidence.clone()),
+        (2, Some(json!({"posts": 4})))
+    );
+    assert_eq!(
+        (&effects[0].content, &effects[0].baseline),
+        (&intent.content, &intent.baseline)
+    );
+
+    farm.store
+        .settle(finding(&intent, EffectState::Refuted))
+        .await
+        .expect("settles");
+    assert_eq!(
+        farm.store.intend(intent.clone()).await.expect("answers"),
+        EffectGate::Act
+    );
+    farm.store
+        .settle(finding(&intent, EffectState::Confirmed))
+        .await
+        .expect("settles");
+    let closed = EffectGate::Closed(EffectState::Confirmed);
+    assert_eq!(farm.store.intend(intent.clone()).await.expect("answers"), closed);
+    // Told once more it is the same; told otherwise it is refused.
+    farm.store
+        .settle(finding(&intent, EffectState::Confirmed))
+        .await
+        .expect("settles");
+    let otherwise = farm.store.settle(finding(&intent, EffectState::Refuted)).await;
+    assert!(matches!(otherwise, Err(StoreError::Conflict(_))), "{otherwise:?}");
+}
+
+#[tokio::test]
+async fn each_ordinal_is_an_effect_of_its_own() {
+    let farm = Farm::new().await;
+    let claimed = claimed_task(&farm).await;
+
+    for ordinal in [0, 1] {
+        let gate = farm
+            .store
+            .intend(intent(&farm, &claimed, ordinal))
+            .await
+            .expect("answers");
+        assert_eq!(gate, EffectGate::Act);
+    }
+
+    let effects = farm.store.effects(claimed.task).await.expect("reads");
+    assert_eq!(
+        effects.iter().map(|effect| effect.key.ordinal).collect::<Vec<_>>(),
+        [0, 1]
+    );
+}
+
+#[tokio::test]
+async fn without_the_lease_the_gate_stays_shut() {
+    let farm = Farm::new().await;
+    let claimed = claimed_task(&farm).await;
+    let good = intent(&farm, &claimed, 0);
+    let mut stolen = good.clone();
+    stolen.lease.token = "stolen".into();
+    let mut old = good.clone();
+    old.lease.epoch = Epoch(0);
+
+    for intent in [stolen.clone(), old] {
+        assert_eq!(farm.store.intend(intent).await.expect("answers"), EffectGate::Fenced);
+    }
+    assert_eq!(farm.store.effects(claimed.task).await.expect("reads"), []);
+    farm.store.intend(good.clone()).await.expect("answers");
+    assert!(
+        farm.store
+            .settle(finding(&stolen, EffectState::Confirmed))
+            .await
+            .is_err()
+    );
+    farm.finish(&claimed, again(30, Purpose::Verify, false)).await;
+    assert_eq!(farm.store.intend(good).await.expect("answers"), EffectGate::Fenced);
+    assert_eq!(effect_states(&farm, claimed.task).await, [EffectState::Intended]);
+}
+
+#[tokio::test]
+async fn only_what_was_intended_can_be_settled_and_only_by_what_can_be_seen() {
+    let farm = Farm::new().await;
+    let claimed = claimed_task(&farm).await;
+    let intent = intent(&farm, &claimed, 0);
+
+    assert!(
+        farm.store
+            .settle(finding(&intent, EffectState::Confirmed))
+            .await
+            .is_err()
+    );
+    farm.store.intend(intent.clone()).await.expect("answers");
+    assert!(
+        farm.store
+            .settle(finding(&intent, EffectState::ResolvedDone))
+            .await
+            .is_err()
+    );
+
+    assert_eq!(effect_states(&farm, claimed.task).await, [EffectState::Intended]);
+}
+
+#[tokio::test]
+async fn a_completed_task_has_no_open_effect() {
+    let farm = Farm::new().await;
+    let claimed = claimed_task(&farm).await;
+    farm.store.intend(intent(&farm, &claimed, 0)).await.expect("answers");
+
+    farm.finish(&claimed, completed()).await;
+
+    assert_eq!(effect_states(&farm, claimed.task).await, [EffectState::Confirmed]);
+}
+
+#[tokio::test]
+async fn a_person_who_saw_it_completes_the_task() {
+    let farm = Farm::new().await;
+    let claimed = claimed_task(&farm).await;
+    farm.store.intend(intent(&farm, &claimed, 0)).await.expect("answers");
+    farm.finish(&claimed, failed(FailureReason::OutcomeUnknown)).await;
+    assert_eq!(effect_states(&farm, claimed.task).await, [EffectState::Unknown]);
+    let word = Resolution {
+        task: claimed.task,
+        done: true,
+        note: "I saw it".to_owned(),
+        at: at(50),
+    };
+
+    assert_eq!(
+        farm.store.resolve(word.clone()).await.expect("resolves"),
+        ResolveResult::Resolved
+    );
+
+    let task = farm.task(claimed.task).await;
+    assert_eq!(
+        (task.state, task.failure, task.finished_at),
+        (TaskState::Completed, None, Some(at(50)))
+    );
+    assert!(task.remark.contains("I saw it"), "{}", task.remark);
+    assert_eq!(effect_states(&farm, claimed.task).await, [EffectState::ResolvedDone]);
+    let again = farm.store.resolve(word).await.expect("answers");
+    assert_eq!(again, ResolveResult::WrongState(TaskState::Completed));
+    let uses = farm.store.account_uses(at(-1_000_000_000)).await.expect("reads");
+    assert_eq!(
+        uses.iter().map(|used| used.username.as_str()).collect::<Vec<_>>(),
+        ["anna"]
+    );
+    assert_eq!(farm.store.stats().await.expect("counts").completed, 1);
+}
+
+#[tokio::test]
+async fn a_person_who_saw_that_it_is_not_there_opens_the_gate_again() {
+    let farm = Farm::new().await;
+    let claimed = claimed_task(&farm).await;
+    farm.store.intend(intent(&farm, &claimed, 0)).await.expect("answers");
+    farm.finish(&claimed, failed(FailureReason::OutcomeUnknown)).await;
+    let word = Resolution {
+        task: claimed.task,
+        done: false,
+        note: String::new(),
+        at: at(50),
+    };
+
+    assert_eq!(
+        farm.store.resolve(word).await.expect("resolves"),
+        ResolveResult::Resolved
+    );
+
+    let failure = farm.task(claimed.task).await.failure.expect("still failed");
+    assert!(
+        failure.retryable && failure.reason != FailureReason::OutcomeUnknown,
+        "{failure:?}"
+    );
+    farm.store.retry(claimed.task, at(60)).await.expect("retries");
+    let claimed = farm.claim(claimed.task, "a", Some("anna")).await;
+    assert_eq!(claimed.purpose, Purpose::Execute);
+    assert_eq!(
+        farm.store.intend(intent(&farm, &claimed, 0)).await.expect("answers"),
+        EffectGate::Act
+    );
+}
+
+#[tokio::test]
+async fn a_retry_with_an_open_effect_looks_first() {
+    let farm = Farm::new().await;
+    let claimed = claimed_task(&farm).await;
+    farm.store.intend(intent(&farm, &claimed, 0)).await.expect("answers");
+    farm.finish(&claimed, failed(FailureReason::OutcomeUnknown)).await;
+
+    let filter = RetryFilter {
+        include_unknown: true,
+        ..RetryFilter::default()
+    };
+    let all = farm.store.retry_all(filter, at(60)).await.expect("retries");
+
+    assert_eq!(all.retried[0].purpose, Purpose::Verify);
+    let unknown = farm
+        .store
+        .resolve(Resolution {
+            task: TaskId(9),
+            done: true,
+            note: String::new(),
+            at: at(61),
+        })
+        .await;
+    assert_eq!(unknown.expect("answers"), ResolveResult::NotFound);
+}

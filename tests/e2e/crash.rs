@@ -1,0 +1,58 @@
+//! SIGKILL of the controller at each step of a task: no effect twice, none lost, none reported that did not happen.
+
+use serde_json::Value;
+
+use crate::harness::{Farm, TASK, follow, post, wait_for};
+
+/// Kills the controller as soon as step `step` of the task is recorded; `None` when the task ended before it.
+fn kill_at_step(farm: &mut Farm, id: i64, step: usize) -> Option<()> {
+    let reached = wait_for("the step is reached", TASK, || {
+        let task = farm.controller.task(id);
+        let steps = task["attempts"]
+            .as_array()?
+            .iter()
+            .map(|attempt| attempt["steps"].as_array().map_or(0, Vec::len));
+        let reached = steps.sum::<usize>() >= step;
+        let over = task["status"].as_i64() >= Some(2);
+        (reached || over).then_some(reached && !over)
+    });
+    reached.then(|| farm.controller.kill())
+}
+
+fn survives_a_kill_at_each_step(kind: &str, app: &str, body: fn(&str, &str) -> Value) {
+    let mut farm = Farm::without_adb(1);
+    let serial = farm.sim.serial(0).to_owned();
+    farm.account(&serial, app, "alice");
+    let mut kills = 0;
+    for step in 1.. {
+        let target = format!("target{step}");
+        farm.sim.login(&serial, app, &target);
+        farm.sim.login(&serial, app, "alice");
+        let before = farm.sim.ledger(kind).len();
+        let id = farm.controller.create(&body(&serial, &target))[0];
+        if kill_at_step(&mut farm, id, step).is_none() {
+            assert!(step > 5, "only {step} steps");
+            break;
+        }
+        kills += 1;
+        farm.controller.restart();
+        let task = farm.controller.await_status(id, 2);
+        let effects: Vec<Value> = farm.sim.ledger(kind).split_off(before);
+        assert_eq!(effects.len(), 1, "killed at step {step}: {effects:#?}\n{task:#}");
+        let named = &effects[0]["detail"][if kind == "publish" { "caption" } else { "target" }];
+        assert_eq!(*named, target, "killed at step {step}");
+    }
+    assert!(kills >= 5, "only {kills} kills");
+    let stats = farm.controller.ok("GET", "/api/v1/task/stats", None);
+    assert_eq!(stats["total"], stats["completed"]);
+}
+
+#[test]
+fn a_post_survives_a_kill_at_each_step() {
+    survives_a_kill_at_each_step("publish", "tiktok", post);
+}
+
+#[test]
+fn a_follow_survives_a_kill_at_each_step() {
+    survives_a_kill_at_each_step("follow", "instagram", follow);
+}
