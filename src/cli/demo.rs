@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use farmhand_actors::{
-    domain::{Limits, ScriptLimit, ScriptName, Serial, Username},
+    domain::{DeviceState, Limits, ScriptLimit, Serial, Username},
     supervisor::{NewAccount, SupervisorError, SupervisorHandle},
 };
 use farmhand_sim::simulator::{PhoneSpec, Simulator, SimulatorOptions};
@@ -20,6 +20,9 @@ const APP: &str = "tiktok";
 const ACCOUNTS_PER_PHONE: u32 = 2;
 /// So many of each script in an hour and in a day: a demo must not stop at limits made for real apps.
 const DEMO_LIMIT: u32 = 10_000;
+
+/// Longest wait for a simulated phone to come online.
+const ONLINE_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// The demo's media, for when the program runs outside of its repository.
 const MEDIA: [(&str, &[u8]); 7] = [
@@ -108,10 +111,28 @@ fn media_folder(data: &Path) -> Result<PathBuf, CliError> {
     folder.canonicalize().map_err(failed)
 }
 
+/// The watcher needs a moment to see the phones.
+async fn await_online(supervisor: &SupervisorHandle, serial: &Serial) -> Result<(), CliError> {
+    let deadline = tokio::time::Instant::now() + ONLINE_WITHIN;
+    loop {
+        match supervisor.device(serial.clone()).await {
+            Ok(device) if matches!(device.state, DeviceState::Online | DeviceState::Busy) => return Ok(()),
+            Ok(_) | Err(SupervisorError::UnknownDevice(_)) => {}
+            Err(error) => return Err(failed(error)),
+        }
+        if tokio::time::Instant::now() >= deadline {
+            return Err(CliError::Failed(format!(
+                "the simulated phone {serial} did not come online"
+            )));
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
 async fn bind_accounts(supervisor: &SupervisorHandle, phones: u32) -> Result<(), CliError> {
     for number in 1..=phones {
         let device = Serial::parse(&serial(number)).map_err(failed)?;
-        supervisor.await_device(&device).await.map_err(failed)?;
+        await_online(supervisor, &device).await?;
         for username in usernames(number) {
             let account = NewAccount {
                 username: Username::parse(&username).map_err(failed)?,

@@ -7,6 +7,7 @@ mod client;
 mod demo;
 mod device;
 mod doctor;
+mod flow;
 mod key;
 mod license;
 mod material;
@@ -49,6 +50,9 @@ enum Command {
     /// Manage the material library
     #[command(subcommand)]
     Material(material::MaterialCommand),
+    /// List and check scripts (flow files)
+    #[command(subcommand)]
+    Flow(flow::FlowCommand),
     /// Show the plan
     License(Remote),
     /// Manage API keys in the database of this host
@@ -132,6 +136,7 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Device(command) => device::run(command),
         Command::Account(command) => account::run(command),
         Command::Material(command) => material::run(command),
+        Command::Flow(command) => flow::run(command),
         Command::License(remote) => license::run(&remote),
         Command::Key(command) => key::run(command),
         Command::Doctor(doctor) => doctor::run(&doctor),

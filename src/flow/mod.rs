@@ -28,3 +28,11 @@ pub mod vision;
 pub use catalog::FlowCatalog;
 pub use runner::{FlowRunner, FlowRunnerParts};
 pub use settings::FlowSettings;
+
+/// Checks a flow file of `folder` with all that it includes.
+///
+/// # Errors
+/// Every fault, with its place.
+pub fn check(folder: &std::path::Path, file: &str) -> Result<(), Vec<problem::Problem>> {
+    catalog::Script::load(&parse::sources::Folder::new(folder), file).map(|_| ())
+}

@@ -103,11 +103,15 @@ impl Settings {
         if self.http.max_body == 0 {
             return invalid("http.max_body", "must be at least 1 byte".to_owned());
         }
-        if self.tasks.max_per_request == 0 || self.tasks.time_limit_s == 0 {
-            return invalid(
-                "tasks",
-                "max_per_request and time_limit_s must be at least 1".to_owned(),
-            );
+        if self.tasks.max_per_request == 0 {
+            return invalid("tasks.max_per_request", "must be at least 1".to_owned());
+        }
+        if self.attempt.time_limit_s == 0 || self.attempt.stop_grace_ms >= 1_700 {
+            let problem = "time_limit_s must be at least 1, stop_grace_ms below 1700";
+            return invalid("attempt", problem.to_owned());
+        }
+        if !(0.0..=1.0).contains(&self.quarantine.max_share) {
+            return invalid("quarantine.max_share", "must be from 0 to 1".to_owned());
         }
         if self.adb.servers.is_empty() {
             return invalid(

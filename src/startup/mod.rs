@@ -14,11 +14,12 @@ use farmhand_actors::{
     supervisor::SupervisorHandle,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     adb::{self, AdbHandle},
     flow::{FlowCatalog, FlowRunner, FlowRunnerParts, FlowSettings},
-    http::{self, AppState, Check, Health, license::License},
+    http::{self, AppState, Check, Health},
     media::{MediaLibrary, MediaPaths, Picker},
     settings::Settings,
     store::Store,
@@ -61,9 +62,6 @@ pub enum StartupError {
     /// The actors did not start.
     #[error("the actors did not start: {0}")]
     Farm(String),
-    /// A bundled or an operator's flow folder cannot be used.
-    #[error("flows: {0}")]
-    Flows(String),
 }
 
 /// A running controller.
@@ -74,7 +72,8 @@ pub struct Application {
     adb: AdbHandle,
     store: Arc<Store>,
     health: Arc<Health>,
-    catalog: Arc<FlowCatalog>,
+    /// Ends what watches in the background.
+    stop: CancellationToken,
 }
 
 impl Application {
@@ -89,8 +88,10 @@ impl Application {
         let metrics = start_metrics();
         let store = Store::open(translate::store(&settings, &data)).await?;
         let (library, picker) = start_media(&settings, &data, &store, &clock)?;
-        let catalog = FlowCatalog::start(translate::catalog(&settings), Arc::clone(&picker))
-            .map_err(|error| StartupError::Flows(error.to_string()))?;
+        let flows = &settings.flows.dir;
+        let catalog = FlowCatalog::new((!flows.is_empty()).then(|| PathBuf::from(flows)), Arc::clone(&picker));
+        let stop = CancellationToken::new();
+        actix_rt::spawn(Arc::clone(&catalog).watch(stop.clone()));
         let runner = FlowRunner::new(FlowRunnerParts {
             catalog: Arc::clone(&catalog),
             journal: Arc::clone(&store) as Arc<dyn AttemptJournal>,
@@ -136,7 +137,7 @@ impl Application {
             adb,
             store,
             health,
-            catalog,
+            stop,
         })
     }
 
@@ -175,7 +176,7 @@ impl Application {
         self.farm.shutdown(DRAIN_GRACE).await;
         stop_server(&handle).await;
         serving.abort();
-        self.catalog.stop();
+        self.stop.cancel();
         self.adb.stop().await;
         self.store.close().await;
         if broken {

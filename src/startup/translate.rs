@@ -1,16 +1,12 @@
 //! The settings, cut into what each room is told.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use farmhand_actors::{domain::Timestamp, settings::FarmSettings};
 use jiff::tz::TimeZone;
 
 use super::StartupError;
 use crate::{
-    flow::CatalogSettings,
     http::{HttpSettings, auth, license::License},
     settings::{AuthMode, Settings},
     store::{Retention, StoreSettings},
@@ -49,14 +45,6 @@ fn retention(settings: &Settings) -> Retention {
         finished_tasks: (days > 0).then(|| DAY.saturating_mul(days)),
         events: Duration::from_secs(hours.saturating_mul(60 * 60)),
         ..Retention::default()
-    }
-}
-
-pub(super) fn catalog(settings: &Settings) -> CatalogSettings {
-    let dir = &settings.flows.dir;
-    CatalogSettings {
-        dir: (!dir.is_empty()).then(|| PathBuf::from(dir)),
-        ..CatalogSettings::default()
     }
 }
 

@@ -234,6 +234,12 @@ pub trait TaskStore: Send + Sync {
     /// Sets the remark of pending tasks: why they wait.
     async fn remark(&self, remarks: Vec<(TaskId, String)>) -> Result<(), StoreError>;
 
+    /// Which of these tasks have an effect that may have taken place (`intended` or `unknown`). Asked when an attempt
+    /// was abandoned and can no longer say so itself. The default takes all for open: safe, at the price of a check.
+    async fn open_effects(&self, tasks: Vec<TaskId>) -> Result<Vec<TaskId>, StoreError> {
+        Ok(tasks)
+    }
+
     /// Exact counts.
     async fn stats(&self) -> Result<TaskStats, StoreError>;
 }

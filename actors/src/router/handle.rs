@@ -1,22 +1,52 @@
 //! How others talk to the router.
 
-use super::{Deleted, RetryAllAnswer, RouterError};
+use std::{future::Future, sync::Arc, time::Duration};
+
+use actix::{Handler, Message};
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::timeout,
+};
+
+use super::{
+    Deleted, RetryAllAnswer, RouterActor, RouterError,
+    asks::{Delete, Reply, Resolve, Retry, RetryAll, Shutdown, Stop, Submit, WaitingFor},
+};
 use crate::{
     domain::{SubmitTasks, Submitted, TaskId},
+    mail::{Slot, tell},
     ports::{Resolution, RetryFilter},
 };
 
+/// Asks under way at one time: the bound that an actor's mailbox is not. Enough to fill every group commit, few enough
+/// that those who wait are answered within their timeout.
+const DOOR: usize = 1024;
+
 /// A cheap, cloneable way to ask the router. Every ask has a timeout.
 #[derive(Clone)]
-pub struct RouterHandle {}
+pub struct RouterHandle {
+    slot: Slot<RouterActor>,
+    door: Arc<Semaphore>,
+    ask_timeout: Duration,
+}
 
 impl RouterHandle {
+    /// A handle on whoever is the router at the time of an ask.
+    #[must_use]
+    pub fn new(slot: Slot<RouterActor>, ask_timeout: Duration) -> Self {
+        Self {
+            slot,
+            door: Arc::new(Semaphore::new(DOOR)),
+            ask_timeout,
+        }
+    }
+
     /// Creates tasks: all, committed, or none.
     ///
     /// # Errors
     /// Names every unknown device or account.
-    pub async fn submit(&self, _request: SubmitTasks) -> Result<Submitted, RouterError> {
-        todo!()
+    pub async fn submit(&self, request: SubmitTasks) -> Result<Submitted, RouterError> {
+        self.ask(|reply| Submit(request, reply)).await
     }
 
     /// Stops a task: a pending one at once; a running one within 2 s. Answers when the task is failed/`stopped` (or
@@ -24,47 +54,82 @@ impl RouterHandle {
     ///
     /// # Errors
     /// [`RouterError::NotFound`], [`RouterError::WrongState`].
-    pub async fn stop(&self, _task: TaskId) -> Result<(), RouterError> {
-        todo!()
+    pub async fn stop(&self, task: TaskId) -> Result<(), RouterError> {
+        self.ask(|reply| Stop(task, reply)).await
     }
 
     /// Makes a failed task pending again.
     ///
     /// # Errors
     /// [`RouterError::NotFound`], [`RouterError::WrongState`].
-    pub async fn retry(&self, _task: TaskId) -> Result<(), RouterError> {
-        todo!()
+    pub async fn retry(&self, task: TaskId) -> Result<(), RouterError> {
+        self.ask(|reply| Retry(task, reply)).await
     }
 
     /// Makes all failed tasks (that the filter names) pending again.
     ///
     /// # Errors
     /// The store's.
-    pub async fn retry_all(&self, _filter: RetryFilter) -> Result<RetryAllAnswer, RouterError> {
-        todo!()
+    pub async fn retry_all(&self, filter: RetryFilter) -> Result<RetryAllAnswer, RouterError> {
+        self.ask(|reply| RetryAll(filter, reply)).await
     }
 
     /// Deletes tasks; running ones are stopped first, and the answer comes after their devices are free again.
     ///
     /// # Errors
     /// The store's.
-    pub async fn delete(&self, _tasks: Vec<TaskId>) -> Result<Deleted, RouterError> {
-        todo!()
+    pub async fn delete(&self, tasks: Vec<TaskId>) -> Result<Deleted, RouterError> {
+        self.ask(|reply| Delete(tasks, reply)).await
     }
 
     /// Writes a person's word on a task with `outcome_unknown`.
     ///
     /// # Errors
     /// [`RouterError::NotFound`], [`RouterError::WrongState`].
-    pub async fn resolve(&self, _resolution: Resolution) -> Result<(), RouterError> {
-        todo!()
+    pub async fn resolve(&self, resolution: Resolution) -> Result<(), RouterError> {
+        self.ask(|reply| Resolve(resolution, reply)).await
     }
 
     /// Why a pending task has not started, in a line; `None` when it is not pending.
     ///
     /// # Errors
     /// [`RouterError::Away`], [`RouterError::TimedOut`].
-    pub async fn waiting_for(&self, _task: TaskId) -> Result<Option<String>, RouterError> {
-        todo!()
+    pub async fn waiting_for(&self, task: TaskId) -> Result<Option<String>, RouterError> {
+        self.ask(|reply| WaitingFor(task, reply)).await
     }
+
+    /// Starts no attempt any more and ends those that run at their next safe point, resumable; answers how many could
+    /// not be ended within the grace (they are rescued at the next start).
+    ///
+    /// # Errors
+    /// [`RouterError::Away`] when there is no router that could be running anything.
+    pub async fn shutdown(&self, grace: Duration) -> Result<usize, RouterError> {
+        self.exchange(|reply| Shutdown(grace, reply), grace + Duration::from_secs(1))
+            .await
+    }
+
+    async fn ask<M, T>(&self, make: impl FnOnce(Reply<T>) -> M) -> Result<T, RouterError>
+    where
+        M: Message<Result = ()> + Send + 'static,
+        RouterActor: Handler<M>,
+    {
+        let permit = within(self.ask_timeout, self.door.acquire()).await?;
+        let _permit = permit.map_err(|_| RouterError::Away)?;
+        self.exchange(make, self.ask_timeout).await
+    }
+
+    async fn exchange<M, T>(&self, make: impl FnOnce(Reply<T>) -> M, patience: Duration) -> Result<T, RouterError>
+    where
+        M: Message<Result = ()> + Send + 'static,
+        RouterActor: Handler<M>,
+    {
+        let router = self.slot.get().ok_or(RouterError::Away)?;
+        let (reply, answer) = oneshot::channel();
+        tell(&router, make(reply));
+        within(patience, answer).await?.map_err(|_| RouterError::Away)?
+    }
+}
+
+async fn within<T>(patience: Duration, future: impl Future<Output = T>) -> Result<T, RouterError> {
+    timeout(patience, future).await.map_err(|_| RouterError::TimedOut)
 }

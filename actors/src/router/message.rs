@@ -1,7 +1,14 @@
 //! What the router can be asked, and what it answers.
 
+use std::sync::Arc;
+
+use actix::{Addr, Message};
+
 use crate::{
-    domain::{Serial, TaskId, TaskState, Username},
+    account::{AccountActor, AccountView},
+    device::{AttemptEnding, DeviceActor},
+    domain::{AttemptId, Generation, Serial, TaskId, TaskState, Username, limits::NotNow},
+    mail::Pulse,
     ports::StoreError,
 };
 
@@ -75,4 +82,96 @@ pub struct RetryAllAnswer {
     pub retried: Vec<TaskId>,
     /// Left as they were, and why.
     pub skipped: Vec<(TaskId, String)>,
+}
+
+/// A device's actor was started (or rebuilt).
+#[derive(Clone, Message)]
+#[rtype(result = "()")]
+pub struct DeviceStarted {
+    /// Which device.
+    pub serial: Serial,
+    /// Its incarnation.
+    pub generation: Generation,
+    /// Where it can be reached.
+    pub mailbox: Addr<DeviceActor>,
+    /// Counts what it is sent.
+    pub pulse: Arc<Pulse>,
+}
+
+/// A device may be used now, or may not any more.
+#[derive(Clone, Message)]
+#[rtype(result = "()")]
+pub struct DeviceChanged {
+    /// Which device.
+    pub serial: Serial,
+    /// Its incarnation.
+    pub generation: Generation,
+    /// Why it may not be used; `None`: it may.
+    pub not_ready: Option<String>,
+    /// Where it can be reached.
+    pub mailbox: Addr<DeviceActor>,
+    /// Counts what it is sent.
+    pub pulse: Arc<Pulse>,
+}
+
+/// A device's actor has ended.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct DeviceExited {
+    /// Which device.
+    pub serial: Serial,
+    /// The incarnation that ended.
+    pub generation: Generation,
+}
+
+/// An account was created or changed.
+#[derive(Clone, Message)]
+#[rtype(result = "()")]
+pub struct AccountChanged {
+    /// What the router needs to know.
+    pub view: AccountView,
+    /// Its actor's incarnation.
+    pub generation: Generation,
+    /// Where a new incarnation can be reached.
+    pub mailbox: Option<(Addr<AccountActor>, Arc<Pulse>)>,
+}
+
+/// An account was deleted.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct AccountRemoved(pub Username);
+
+/// An account's actor has ended; another one follows.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct AccountExited(pub Username);
+
+/// An account's answer to [`crate::account::LeaseAccount`].
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct LeaseAnswered {
+    /// Which account.
+    pub username: Username,
+    /// For which task.
+    pub task: TaskId,
+    /// For which attempt: an older one is old news.
+    pub token: Arc<str>,
+    /// Granted, or why not.
+    pub answer: Result<(), NotNow>,
+}
+
+/// An attempt has ended.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct AttemptFinished {
+    /// The task.
+    pub task: TaskId,
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The device.
+    pub serial: Serial,
+    /// Its incarnation: an older one is old news.
+    pub generation: Generation,
+    /// How it ended.
+    pub ending: AttemptEnding,
 }

@@ -1,7 +1,23 @@
 //! The task router: the one writer of tasks and attempts.
+//!
+//! | message | from | answer |
+//! |---|---|---|
+//! | asks of [`RouterHandle`] | HTTP, the command line | what each says |
+//! | [`DeviceStarted`], [`DeviceExited`] | supervisor | - |
+//! | [`DeviceChanged`], [`AttemptFinished`] | device | - |
+//! | [`AccountChanged`], [`AccountRemoved`], [`AccountExited`] | supervisor, account | - |
+//! | [`LeaseAnswered`] | account | - |
 
+pub mod actor;
+mod asks;
+pub mod core;
 pub mod handle;
 pub mod message;
+mod storekeeper;
 
+#[cfg(test)]
+mod tests;
+
+pub use actor::{RouterActor, RouterParts};
 pub use handle::RouterHandle;
 pub use message::*;

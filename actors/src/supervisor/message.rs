@@ -1,11 +1,12 @@
 //! What the supervisor can be asked, and what it answers.
 
+use actix::Message;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
-        AccountRecord, DeviceInfo, DeviceState, Limits, Package, Presence, ScriptName, Serial, TaskId, Timestamp,
-        Username,
+        AccountRecord, DeviceInfo, DeviceState, Generation, Limits, Package, Presence, ScriptName, Serial, TaskId,
+        Timestamp, Username,
     },
     ports::StoreError,
 };
@@ -192,7 +193,8 @@ pub struct NewAccount {
 }
 
 /// All phones that one adb server shows, each time that something changed (or the server went away: empty).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Message)]
+#[rtype(result = "()")]
 pub struct PresenceReport {
     /// Which adb server, `host:port`.
     pub server: String,
@@ -200,4 +202,29 @@ pub struct PresenceReport {
     pub devices: Vec<Presence>,
     /// Why it shows nothing, when it is away.
     pub problem: Option<String>,
+}
+
+/// An account's actor has changed its record (status, last use).
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct AccountRecordChanged(pub AccountRecord);
+
+/// A device has failed too often and asks whether it may rest.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct QuarantineAsked {
+    /// Which.
+    pub serial: Serial,
+    /// Its incarnation.
+    pub generation: Generation,
+}
+
+/// A device's actor does not do what the router tells it.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct RebuildDevice {
+    /// Which.
+    pub serial: Serial,
+    /// The incarnation that is meant.
+    pub generation: Generation,
 }

@@ -5,7 +5,37 @@ use std::path::PathBuf;
 use crate::flow::parse::sources::Sources;
 
 /// Path below `flows/` and contents. Those without a folder are scripts, the others are included by them.
-const FILES: &[(&str, &str)] = &[("home.yaml", include_str!("../../../flows/home.yaml"))];
+const FILES: &[(&str, &str)] = &[
+    ("follow.yaml", include_str!("../../../flows/follow.yaml")),
+    ("post.yaml", include_str!("../../../flows/post.yaml")),
+    ("unfollow.yaml", include_str!("../../../flows/unfollow.yaml")),
+    (
+        "common/account.yaml",
+        include_str!("../../../flows/common/account.yaml"),
+    ),
+    (
+        "common/main_page.yaml",
+        include_str!("../../../flows/common/main_page.yaml"),
+    ),
+    (
+        "common/open_person.yaml",
+        include_str!("../../../flows/common/open_person.yaml"),
+    ),
+    (
+        "common/own_profile.yaml",
+        include_str!("../../../flows/common/own_profile.yaml"),
+    ),
+    ("follow/check.yaml", include_str!("../../../flows/follow/check.yaml")),
+    ("follow/run.yaml", include_str!("../../../flows/follow/run.yaml")),
+    ("post/check.yaml", include_str!("../../../flows/post/check.yaml")),
+    ("post/from_app.yaml", include_str!("../../../flows/post/from_app.yaml")),
+    (
+        "post/from_gallery.yaml",
+        include_str!("../../../flows/post/from_gallery.yaml"),
+    ),
+    ("post/sound.yaml", include_str!("../../../flows/post/sound.yaml")),
+    ("post/text.yaml", include_str!("../../../flows/post/text.yaml")),
+];
 
 /// The files that ship with farmhand.
 pub struct Bundled;

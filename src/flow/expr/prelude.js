@@ -31,6 +31,8 @@
   hidden('maestro', { copiedText: '', platform: 'android' });
   hidden('http', { get: denied, post: denied, put: denied, delete: denied, request: denied });
   hidden('json', (text) => JSON.parse(text));
+  // A text as a pattern that matches only itself: for names from outside in `text:` and `id:`.
+  hidden('pattern', (text) => String(text).replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   hidden('relativePoint', (x, y) => Math.ceil(x * 100) + '%,' + Math.ceil(y * 100) + '%');
   const log = (...values) => api.log(values.map((value) => show(value)).join(' '));
   hidden('console', { log, info: log, warn: log, error: log, debug: log });

@@ -1,0 +1,259 @@
+//! The shell of an account's actor.
+
+use std::{future::Future, sync::Arc};
+
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture};
+use jiff::tz::TimeZone;
+
+use super::{
+    ChangeRecord, ForgetLeases, GetAccount, LeaseAccount, ReleaseAccount, ResumeAccount, RetireAccount,
+    core::{AccountCore, Effect},
+};
+use crate::{
+    domain::{AccountRecord, AccountUse, Generation, Timestamp, limits::USES_KEPT},
+    mail::{DeathWatch, Ping, Pulse, Slot, Terminate},
+    ports::{Clock, SharedStore, StoreError},
+    router::{AccountChanged, LeaseAnswered, RouterActor},
+    settings::FarmSettings,
+    supervisor::{AccountRecordChanged, AccountSnapshot, SupervisorActor, SupervisorError},
+};
+
+/// What an account's actor is made of.
+pub struct AccountParts {
+    /// The stored record.
+    pub record: AccountRecord,
+    /// Its confirmed uses, when they are already at hand; `None`: it loads them itself.
+    pub uses: Option<Arc<Vec<AccountUse>>>,
+    /// The store.
+    pub store: SharedStore,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The settings.
+    pub settings: Arc<FarmSettings>,
+    /// The farm's zone.
+    pub zone: TimeZone,
+    /// Whom to answer.
+    pub router: Slot<RouterActor>,
+    /// Whom to tell of changes.
+    pub supervisor: Slot<SupervisorActor>,
+    /// Its heartbeat.
+    pub pulse: Arc<Pulse>,
+    /// Tells its end.
+    pub watch: DeathWatch,
+}
+
+/// One account.
+pub struct AccountActor {
+    core: AccountCore,
+    parts: AccountParts,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct UsesLoaded(Result<Vec<AccountUse>, StoreError>);
+
+impl AccountActor {
+    /// An actor that is not started yet.
+    #[must_use]
+    pub fn new(parts: AccountParts) -> Self {
+        let mut core = AccountCore::new(parts.record.clone(), Arc::clone(&parts.settings), parts.zone.clone());
+        if let Some(uses) = &parts.uses {
+            core.on_uses_loaded(uses);
+        }
+        Self { core, parts }
+    }
+
+    fn generation(&self) -> Generation {
+        self.parts.watch.generation
+    }
+
+    fn perform(&self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Touch(at) => self.touch(at),
+                Effect::StoreStatus => self.store_status(),
+                Effect::TellChanged => self.tell_changed(),
+                Effect::TellEvent(event) => self.parts.store.tell(vec![event]),
+            }
+        }
+    }
+
+    fn touch(&self, at: Timestamp) {
+        let (store, username) = (Arc::clone(&self.parts.store), self.core.record().username.clone());
+        actix_rt::spawn(async move {
+            if let Err(error) = store.touch_account(&username, at).await {
+                tracing::warn!(account = %username, %error, "cannot note when the account was used");
+            }
+        });
+    }
+
+    fn store_status(&self) {
+        let (stored, username) = (self.status_stored(), self.core.record().username.clone());
+        actix_rt::spawn(async move {
+            if let Err(error) = stored.await {
+                tracing::error!(account = %username, %error, "cannot store the account's status");
+            }
+        });
+    }
+
+    fn status_stored(&self) -> impl Future<Output = Result<(), StoreError>> + 'static {
+        let (store, record) = (Arc::clone(&self.parts.store), self.core.record().clone());
+        async move {
+            let AccountRecord { username, status, .. } = record;
+            let (reason, evidence, until) = (record.status_reason, record.evidence, record.cooldown_until);
+            store
+                .set_account_status(&username, status, reason, evidence, until)
+                .await
+        }
+    }
+
+    fn tell_changed(&self) {
+        self.parts.router.tell(AccountChanged {
+            view: self.core.view(self.parts.clock.now()),
+            generation: self.generation(),
+            mailbox: None,
+        });
+        self.parts
+            .supervisor
+            .tell(AccountRecordChanged(self.core.record().clone()));
+    }
+
+    fn load_uses(&self, ctx: &Context<Self>) {
+        let (store, addr) = (Arc::clone(&self.parts.store), ctx.address());
+        let since = self.parts.clock.now().wall.checked_sub(USES_KEPT);
+        actix_rt::spawn(async move {
+            let loaded = store.account_uses(since.unwrap_or(Timestamp::MIN)).await;
+            crate::mail::tell(&addr, UsesLoaded(loaded));
+        });
+    }
+}
+
+impl Actor for AccountActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if self.parts.uses.take().is_none() {
+            self.load_uses(ctx);
+        }
+        self.parts.pulse.beat();
+    }
+}
+
+impl Handler<UsesLoaded> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, UsesLoaded(loaded): UsesLoaded, ctx: &mut Self::Context) {
+        match loaded {
+            Ok(uses) => self.core.on_uses_loaded(&uses),
+            Err(error) => {
+                // Without its counters the account must not act: end, and be rebuilt after the back-off.
+                tracing::error!(account = %self.core.record().username, %error, "cannot load the account's uses");
+                ctx.stop();
+            }
+        }
+    }
+}
+
+impl Handler<LeaseAccount> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, ask: LeaseAccount, _: &mut Self::Context) {
+        self.parts.pulse.handled();
+        let (answer, effects) = self.core.on_lease(&ask, self.parts.clock.now());
+        self.parts.router.tell(LeaseAnswered {
+            username: self.core.record().username.clone(),
+            task: ask.task,
+            token: ask.token,
+            answer,
+        });
+        self.perform(effects);
+    }
+}
+
+impl Handler<ReleaseAccount> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, release: ReleaseAccount, _: &mut Self::Context) {
+        self.parts.pulse.handled();
+        let effects = self.core.on_release(release);
+        self.perform(effects);
+    }
+}
+
+impl Handler<ForgetLeases> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, forget: ForgetLeases, _: &mut Self::Context) {
+        self.core.on_forget_leases(forget.epoch);
+    }
+}
+
+impl Handler<ChangeRecord> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, ChangeRecord(record): ChangeRecord, _: &mut Self::Context) {
+        let effects = self.core.on_record(record);
+        self.perform(effects);
+    }
+}
+
+impl Handler<ResumeAccount> for AccountActor {
+    type Result = ResponseFuture<Result<AccountSnapshot, SupervisorError>>;
+
+    fn handle(&mut self, _: ResumeAccount, _: &mut Self::Context) -> Self::Result {
+        let effects = match self.core.on_resume() {
+            Ok(effects) => effects,
+            Err(problem) => return Box::pin(async { Err(SupervisorError::WrongState(problem)) }),
+        };
+        let stored = self.status_stored();
+        self.perform(
+            effects
+                .into_iter()
+                .filter(|effect| *effect != Effect::StoreStatus)
+                .collect(),
+        );
+        let snapshot = self.core.snapshot(self.parts.clock.now());
+        Box::pin(async move { Ok(stored.await.map(|()| snapshot)?) })
+    }
+}
+
+impl Handler<RetireAccount> for AccountActor {
+    type Result = Result<(), String>;
+
+    fn handle(&mut self, _: RetireAccount, _: &mut Self::Context) -> Self::Result {
+        self.core.on_retire()
+    }
+}
+
+impl Handler<GetAccount> for AccountActor {
+    type Result = actix::MessageResult<GetAccount>;
+
+    fn handle(&mut self, _: GetAccount, _: &mut Self::Context) -> Self::Result {
+        actix::MessageResult(self.core.snapshot(self.parts.clock.now()))
+    }
+}
+
+impl Handler<Ping> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {
+        self.parts.pulse.handled();
+    }
+}
+
+impl Handler<Terminate> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Terminate, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+#[cfg(test)]
+impl Handler<crate::testing::Sabotage> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, sabotage: crate::testing::Sabotage, ctx: &mut Self::Context) {
+        sabotage.strike(ctx);
+    }
+}

@@ -1,0 +1,106 @@
+//! What an account's actor can be told and asked.
+
+use std::sync::Arc;
+
+use actix::Message;
+
+use crate::{
+    domain::{
+        AccountRecord, AccountUse, Epoch, Package, Purpose, ScriptName, Serial, TaskId, Username, limits::NotNow,
+    },
+    supervisor::{AccountSnapshot, SupervisorError},
+};
+
+/// Asks for the exclusive right to use the account for one attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct LeaseAccount {
+    /// For which task.
+    pub task: TaskId,
+    /// Which script is to run.
+    pub script: ScriptName,
+    /// A check acts on nothing: limits do not hold it up.
+    pub purpose: Purpose,
+    /// The attempt's lease.
+    pub token: Arc<str>,
+    /// The router's epoch.
+    pub epoch: Epoch,
+}
+
+/// Gives the right back.
+#[derive(Debug, Clone, PartialEq, Message)]
+#[rtype(result = "()")]
+pub struct ReleaseAccount {
+    /// The attempt's lease: another one frees nothing.
+    pub token: Arc<str>,
+    /// The task that it was for.
+    pub task: TaskId,
+    /// What the attempt did with the account.
+    pub usage: LeaseUsage,
+}
+
+/// What an attempt did with the account that it had.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum LeaseUsage {
+    /// Nothing that counts, and nothing that may turn out to count.
+    #[default]
+    Nothing,
+    /// A confirmed effect.
+    Used(AccountUse),
+    /// An effect that may have taken place: counted until it is known.
+    Unverified(ScriptName),
+    /// The app asks for a person.
+    NeedsAttention {
+        /// What it shows.
+        message: String,
+        /// Its picture.
+        evidence: Option<String>,
+    },
+}
+
+/// Leases of former epochs are void.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct ForgetLeases {
+    /// The router's epoch.
+    pub epoch: Epoch,
+}
+
+/// The stored record was changed.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct ChangeRecord(pub AccountRecord);
+
+/// A person has dealt with what the account needed.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<AccountSnapshot, SupervisorError>")]
+pub struct ResumeAccount;
+
+/// The account is about to be deleted: give no more leases. Refused while one is out.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<(), String>")]
+pub struct RetireAccount;
+
+/// Asks for the snapshot.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "AccountSnapshot")]
+pub struct GetAccount;
+
+/// What the router knows of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountView {
+    /// Its name.
+    pub username: Username,
+    /// Its app.
+    pub app: String,
+    /// The package that its app means; `None` when the farm does not know the app.
+    pub package: Option<Package>,
+    /// The device that it is bound to.
+    pub serial: Option<Serial>,
+    /// Whether a person has switched it off.
+    pub enabled: bool,
+    /// Why it cannot be used now, if so.
+    pub blocked: Option<NotNow>,
+    /// Start of its latest attempt.
+    pub last_used: Option<crate::domain::Timestamp>,
+}

@@ -1,0 +1,20 @@
+//! One account: its status, its limits, and the lease that keeps it to one attempt at a time.
+//!
+//! | message | from | answer |
+//! |---|---|---|
+//! | [`LeaseAccount`] | router | tells [`crate::router::LeaseAnswered`] |
+//! | [`ReleaseAccount`] | router | - |
+//! | [`ForgetLeases`] | supervisor, when the router was rebuilt | - |
+//! | [`ChangeRecord`] | supervisor | - |
+//! | [`ResumeAccount`], [`RetireAccount`] | supervisor | `Ok`, or why not |
+//! | [`GetAccount`] | HTTP, through the supervisor's handle | [`crate::supervisor::AccountSnapshot`] |
+
+pub mod actor;
+pub mod core;
+pub mod message;
+
+#[cfg(test)]
+mod tests;
+
+pub use actor::{AccountActor, AccountParts};
+pub use message::*;

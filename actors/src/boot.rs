@@ -1,0 +1,42 @@
+//! What a router begins with: a new epoch, the rescued attempts, the lanes that have tasks.
+
+use crate::{
+    domain::{Epoch, RescueVerdict, Timestamp},
+    ports::{Lane, SharedStore, StoreError},
+    settings::FarmSettings,
+};
+
+/// The beginning of a router.
+#[derive(Debug, Clone)]
+pub struct RouterBoot {
+    /// What it writes for: attempts of former epochs can write no more.
+    pub epoch: Epoch,
+    /// Lanes with pending tasks, the rescued ones included.
+    pub lanes: Vec<Lane>,
+}
+
+/// Begins a new epoch, takes up what the former one left open, and finds the lanes.
+///
+/// # Errors
+/// The store's.
+pub async fn boot_router(
+    store: &SharedStore,
+    at: Timestamp,
+    settings: &FarmSettings,
+) -> Result<RouterBoot, StoreError> {
+    let epoch = store.begin_epoch(at).await?;
+    let rescued = store.rescue(epoch, settings.poison_limit, at).await?;
+    let count = |verdict: fn(&RescueVerdict) -> bool| rescued.iter().filter(|one| verdict(&one.verdict)).count();
+    if !rescued.is_empty() {
+        tracing::info!(
+            epoch = epoch.0,
+            repeated = count(|verdict| *verdict == RescueVerdict::Repeat),
+            verified = count(|verdict| *verdict == RescueVerdict::Verify),
+            completed = count(|verdict| *verdict == RescueVerdict::Completed),
+            failed = count(|verdict| matches!(verdict, RescueVerdict::Failed(_))),
+            "took up the attempts that were cut off"
+        );
+    }
+    let lanes = store.lanes().await?;
+    Ok(RouterBoot { epoch, lanes })
+}

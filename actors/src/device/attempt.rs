@@ -1,0 +1,99 @@
+//! One attempt as a task of its own: a panic in it is an outcome, not a death.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::{
+    AttemptEnding,
+    ending::{failed, failure_because},
+};
+use crate::{
+    domain::{AttemptSpec, Blame, FailureReason, Outcome},
+    ports::{DeviceDriver, DriverError, ProgressBeat, ScriptRunner},
+};
+
+/// What an attempt is run with.
+pub struct AttemptRun {
+    /// What to do.
+    pub spec: Arc<AttemptSpec>,
+    /// On which phone.
+    pub driver: Arc<dyn DeviceDriver>,
+    /// How.
+    pub runner: Arc<dyn ScriptRunner>,
+    /// Asks it to stop.
+    pub cancel: CancellationToken,
+    /// Told of progress.
+    pub beat: ProgressBeat,
+}
+
+/// Takes the phone and runs the script; every end is an outcome.
+pub async fn run_attempt(run: AttemptRun) -> AttemptEnding {
+    let AttemptSpec {
+        task,
+        number,
+        ref serial,
+        ..
+    } = *run.spec;
+    let span = tracing::info_span!("attempt", task.id = task.0, attempt.number = number, device.serial = %serial);
+    let guarded = AssertUnwindSafe(take_and_run(run)).catch_unwind();
+    match guarded.instrument(span).await {
+        Ok(outcome) => AttemptEnding::Outcome(outcome),
+        Err(panic) => {
+            let message = format!("farmhand failed in the middle of it: {}", words_of(panic.as_ref()));
+            tracing::error!(task.id = task.0, attempt.number = number, "attempt panicked: {message}");
+            AttemptEnding::Abandoned {
+                failure: failure_because(FailureReason::Internal, message),
+                blame: Blame::Host,
+            }
+        }
+    }
+}
+
+async fn take_and_run(run: AttemptRun) -> Outcome {
+    let AttemptRun {
+        spec,
+        driver,
+        runner,
+        cancel,
+        beat,
+    } = run;
+    let taken = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return failed(FailureReason::Stopped, "stopped".to_owned(), Blame::Task),
+        taken = driver.take() => taken,
+    };
+    if let Err(error) = taken {
+        let (reason, blame) = meaning_of(&error);
+        return failed(reason, error.to_string(), blame);
+    }
+    beat();
+    runner.run(spec, driver, cancel, beat).await
+}
+
+/// What a driver's error means for a task, and whose fault it is.
+#[must_use]
+pub fn meaning_of(error: &DriverError) -> (FailureReason, Blame) {
+    match error {
+        DriverError::ServerDown { .. } => (FailureReason::DeviceOffline, Blame::Host),
+        DriverError::NotReady { .. } | DriverError::Lost { .. } | DriverError::Breaker { .. } => {
+            (FailureReason::DeviceOffline, Blame::Device)
+        }
+        DriverError::TimedOut { .. }
+        | DriverError::Refused { .. }
+        | DriverError::WrongDevice { .. }
+        | DriverError::Hierarchy { .. } => (FailureReason::DeviceError, Blame::Device),
+        DriverError::Fenced { .. } => (FailureReason::Interrupted, Blame::Host),
+        DriverError::AppMissing { .. } => (FailureReason::AppMissing, Blame::App),
+        DriverError::Untypable { .. } => (FailureReason::FlowError, Blame::Task),
+        DriverError::HostFile { .. } => (FailureReason::Internal, Blame::Host),
+    }
+}
+
+fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without words".to_owned())
+}

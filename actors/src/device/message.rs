@@ -1,0 +1,105 @@
+//! What a device's actor can be told, and what it shows.
+
+use std::sync::Arc;
+
+use actix::Message;
+
+use crate::domain::{
+    AdbState, AttemptId, AttemptSpec, Blame, DeviceInfo, DeviceState, Epoch, Failure, Outcome, TaskId, Timestamp,
+    Username,
+};
+
+/// Runs an attempt.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct StartAttempt(pub Arc<AttemptSpec>);
+
+/// Ends an attempt: at the next safe point, or by force after the grace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct StopAttempt {
+    /// Which; another one is not touched.
+    pub attempt: AttemptId,
+    /// Why.
+    pub cause: StopCause,
+}
+
+/// Why an attempt is ended from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StopCause {
+    /// A person or program asked for it.
+    Stop,
+    /// The controller is shutting down.
+    Drain,
+    /// It took longer than it may.
+    TimeLimit,
+    /// It made no progress.
+    Stall,
+    /// The phone went away.
+    DeviceAway,
+}
+
+/// How an attempt ended, as far as its device can tell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AttemptEnding {
+    /// The runner said so.
+    Outcome(Outcome),
+    /// It was cut off without a word: whether an effect is open is in the store alone.
+    Abandoned {
+        /// What for.
+        failure: Failure,
+        /// Whose fault.
+        blame: Blame,
+    },
+}
+
+/// A new router is in office: attempts of former epochs are void, and it has to be told how the device does.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct AbandonBefore(pub Epoch);
+
+/// What adb says of the phone has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct ChangePresence {
+    /// What adb says.
+    pub state: AdbState,
+    /// Why it is not there, if known.
+    pub problem: Option<String>,
+}
+
+/// A person switched the device on or off.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct EnableDevice(pub bool);
+
+/// Whether the device may go into quarantine (when too many are in it, the fault is the host's).
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct AnswerQuarantine {
+    /// Whether it goes.
+    pub granted: bool,
+}
+
+/// What a device shows of itself, always up to date, read without asking.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceStatus {
+    /// Its state.
+    pub state: DeviceState,
+    /// In this state since.
+    pub since: Timestamp,
+    /// Why.
+    pub cause: String,
+    /// What a person can do, or what farmhand will do next.
+    pub next_action: String,
+    /// The last that it said of itself.
+    pub info: Arc<DeviceInfo>,
+    /// The account that acts on it, or acted last.
+    pub current_account: Option<Username>,
+    /// The task that runs on it.
+    pub current_task: Option<TaskId>,
+    /// Since when.
+    pub leased_since: Option<Timestamp>,
+    /// When it was last seen online.
+    pub last_seen: Option<Timestamp>,
+}

@@ -1,0 +1,24 @@
+//! One phone: whether it may be used, and the one attempt that runs on it.
+//!
+//! | message | from | answer |
+//! |---|---|---|
+//! | [`StartAttempt`] | router | tells [`crate::router::AttemptFinished`] when it has ended |
+//! | [`StopAttempt`] | router | the same, within the grace |
+//! | [`AbandonBefore`] | supervisor, when the router was rebuilt | tells [`crate::router::DeviceChanged`] |
+//! | [`ChangePresence`] | supervisor, from the adb watcher | - |
+//! | [`EnableDevice`] | supervisor | - |
+//! | [`AnswerQuarantine`] | supervisor, to [`crate::supervisor::QuarantineAsked`] | - |
+
+pub mod actor;
+pub mod attempt;
+pub mod core;
+mod describe;
+mod ending;
+pub mod message;
+pub mod quarantine;
+
+#[cfg(test)]
+mod tests;
+
+pub use actor::{DeviceActor, DeviceParts};
+pub use message::*;

@@ -1,0 +1,176 @@
+//! The farm as a whole: what it is made of, how it starts and how it ends.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Actor, Arbiter};
+
+use crate::{
+    boot::boot_router,
+    domain::{
+        Serial, Timestamp,
+        limits::USES_KEPT,
+        schedule::{ScheduleError, parse_zone},
+    },
+    mail::{Slot, Terminate},
+    ports::{Clock, DriverFactory, ScriptRunner, SharedStore, StoreError},
+    router::{RouterActor, RouterHandle},
+    settings::FarmSettings,
+    supervisor::{SupervisorActor, SupervisorError, SupervisorHandle, SupervisorParts},
+};
+
+/// What a farm is made of.
+pub struct FarmParts {
+    /// What is remembered.
+    pub store: SharedStore,
+    /// Opens drivers.
+    pub drivers: Arc<dyn DriverFactory>,
+    /// Runs scripts.
+    pub runner: Arc<dyn ScriptRunner>,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// The settings.
+    pub settings: FarmSettings,
+    /// Devices that exist even before they are seen.
+    pub configured_devices: Vec<Serial>,
+}
+
+/// Why the farm did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum FarmError {
+    /// The store does not give what the farm needs to begin.
+    #[error("cannot {what}: {source}")]
+    Store {
+        /// What was tried.
+        what: &'static str,
+        /// The store's words.
+        source: StoreError,
+    },
+    /// `scheduler.time_zone` is wrong.
+    #[error("scheduler.time_zone: {0}")]
+    Zone(#[from] ScheduleError),
+    /// The supervisor did not come up.
+    #[error("the supervisor did not start: {0}")]
+    Supervisor(SupervisorError),
+}
+
+/// A running farm.
+pub struct Farm {
+    /// How to talk to the router.
+    pub router: RouterHandle,
+    /// How to talk to the supervisor.
+    pub supervisor: SupervisorHandle,
+    supervisor_slot: Slot<SupervisorActor>,
+    arbiters: Vec<Arbiter>,
+}
+
+fn store_error(what: &'static str) -> impl FnOnce(StoreError) -> FarmError {
+    move |source| FarmError::Store { what, source }
+}
+
+impl Farm {
+    /// Takes up what the former start left, then starts all actors. Must be called within an actix system; returns when
+    /// the actors answer.
+    ///
+    /// # Errors
+    /// Says what could not be read, or which setting is wrong.
+    pub async fn start(parts: FarmParts) -> Result<Self, FarmError> {
+        let zone = parse_zone(&parts.settings.time_zone)?;
+        let now = parts.clock.now().wall;
+        let store = &parts.store;
+        for serial in &parts.configured_devices {
+            store
+                .add_device(serial, now)
+                .await
+                .map_err(store_error("store the configured devices"))?;
+        }
+        let boot = boot_router(store, now, &parts.settings);
+        let boot = boot
+            .await
+            .map_err(store_error("take up the tasks of the former start"))?;
+        let devices = store.load_devices().await.map_err(store_error("load the devices"))?;
+        let accounts = store.load_accounts().await.map_err(store_error("load the accounts"))?;
+        let since = now.checked_sub(USES_KEPT).unwrap_or(Timestamp::MIN);
+        let uses = store
+            .account_uses(since)
+            .await
+            .map_err(store_error("load the uses of accounts"))?;
+
+        let arbiters: Vec<Arbiter> = (0..control_and(parts.settings.device_arbiters))
+            .map(|_| Arbiter::new())
+            .collect();
+        let (router_slot, supervisor_slot) = (Slot::<RouterActor>::default(), Slot::<SupervisorActor>::default());
+        let settings = Arc::new(parts.settings);
+        let supervisor_parts = SupervisorParts {
+            store: parts.store,
+            drivers: Arc::clone(&parts.drivers),
+            runner: parts.runner,
+            clock: Arc::clone(&parts.clock),
+            settings: Arc::clone(&settings),
+            zone: zone.clone(),
+            arbiters: arbiters.iter().skip(1).map(Arbiter::handle).collect(),
+            router: router_slot.clone(),
+            this: supervisor_slot.clone(),
+            devices,
+            accounts,
+            uses: Arc::new(uses),
+            boot: Some(boot),
+        };
+        let addr = match arbiters.first() {
+            Some(control) => {
+                SupervisorActor::start_in_arbiter(&control.handle(), |_| SupervisorActor::new(supervisor_parts))
+            }
+            None => SupervisorActor::new(supervisor_parts).start(),
+        };
+        supervisor_slot.set(Some(addr));
+        let supervisor = SupervisorHandle::new(
+            supervisor_slot.clone(),
+            parts.drivers,
+            parts.clock,
+            Arc::clone(&settings),
+            zone,
+        );
+        supervisor.tree().await.map_err(FarmError::Supervisor)?;
+        Ok(Self {
+            router: RouterHandle::new(router_slot, settings.ask_timeout()),
+            supervisor,
+            supervisor_slot,
+            arbiters,
+        })
+    }
+
+    /// Starts nothing any more, ends what runs at its next safe point (resumable), then ends all actors and their
+    /// threads. Answers how many attempts did not end within the grace: they are rescued at the next start.
+    pub async fn shutdown(self, grace: Duration) -> usize {
+        let left = self.router.shutdown(grace).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the router could not be asked to drain");
+            0
+        });
+        self.supervisor_slot.tell(Terminate);
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
+        let joined = tokio::task::spawn_blocking(move || {
+            for arbiter in self.arbiters {
+                // A thread that a stuck attempt holds would hold up the exit as well: the process ends without it.
+                if arbiter.join().is_err() {
+                    tracing::warn!("a thread of the farm panicked");
+                }
+            }
+        });
+        if tokio::time::timeout(JOIN_LIMIT, joined).await.is_err() {
+            tracing::warn!("threads of the farm did not end in time");
+        }
+        left
+    }
+}
+
+/// How long threads may take to end at shutdown.
+const JOIN_LIMIT: Duration = Duration::from_secs(2);
+
+/// Devices have threads of their own, and so does the control plane then: a slow device never holds it up.
+fn control_and(device_arbiters: usize) -> usize {
+    match device_arbiters {
+        0 => 0,
+        devices => devices + 1,
+    }
+}

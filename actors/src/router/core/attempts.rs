@@ -1,0 +1,376 @@
+//! The way of an attempt: lease the account, claim the row, start, end, write the end, free all that was held.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Effect, RouterCore, lanes::lane_of, mix};
+use crate::{
+    account::{LeaseAccount, LeaseUsage, ReleaseAccount},
+    domain::{
+        AccountRef, AttemptId, AttemptSpec, Blame, Claim, Claimed, Failure, FailureReason, Generation, Lease, Now,
+        Outcome, PendingTask, TaskId, Username, limits::NotNow, retry::EndedBy, rotation::turn_now,
+    },
+    ports::StoreError,
+    router::LeaseAnswered,
+};
+
+/// Beyond the device's own limits: when even its actor says nothing, the router ends the attempt without it.
+const DEVICE_SILENT: Duration = Duration::from_secs(60);
+
+/// A refusal without an end is looked at again after this.
+const REFUSAL: Duration = Duration::from_secs(5);
+
+/// Starts of batches older than the longest gap (a day) hold nobody up; they are swept when there are many.
+const BATCH_STARTS_KEPT: usize = 10_000;
+const LONGEST_GAP: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Where an attempt is.
+#[derive(Debug)]
+pub(super) enum Phase {
+    Leasing,
+    Leased,
+    Claiming,
+    GivingBack,
+    Running(AttemptId, Generation),
+    /// Abandoned: the store has to say whether an effect is open.
+    Checking(AttemptId, Failure, Blame),
+    Finishing(LeaseUsage, u32),
+}
+
+/// A task on its way.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) task: PendingTask,
+    pub(super) lease: Lease,
+    pub(super) phase: Phase,
+    pub(super) ended_by: EndedBy,
+    pub(super) deadline: Option<Duration>,
+}
+
+impl Running {
+    pub(super) fn is_leasing(&self) -> bool {
+        matches!(self.phase, Phase::Leasing)
+    }
+}
+
+impl RouterCore {
+    pub(super) fn begin(&mut self, task: PendingTask, effects: &mut Vec<Effect>) {
+        let lease = Lease {
+            epoch: self.epoch,
+            token: self.next_token(),
+        };
+        let id = task.id;
+        if let Some(device) = self.devices.get_mut(&task.serial) {
+            device.running = Some(id);
+        }
+        self.busy_devices += 1;
+        let phase = match &task.username {
+            Some(username) => {
+                if let Some(account) = self.accounts.get_mut(username) {
+                    account.running = Some(id);
+                }
+                let ask = LeaseAccount {
+                    task: id,
+                    script: task.script.clone(),
+                    purpose: task.purpose,
+                    token: Arc::clone(&lease.token),
+                    epoch: self.epoch,
+                };
+                effects.push(Effect::Lease(username.clone(), ask));
+                Phase::Leasing
+            }
+            None => {
+                self.to_claim.push(id);
+                Phase::Leased
+            }
+        };
+        let ended_by = EndedBy::Itself;
+        self.running.insert(
+            id,
+            Running {
+                task,
+                lease,
+                phase,
+                ended_by,
+                deadline: None,
+            },
+        );
+    }
+
+    /// An account has answered.
+    pub fn on_lease_answered(&mut self, answer: LeaseAnswered, now: Now) -> Vec<Effect> {
+        let LeaseAnswered {
+            username,
+            task,
+            token,
+            answer,
+        } = answer;
+        let asked = self
+            .running
+            .get_mut(&task)
+            .filter(|running| running.is_leasing() && running.lease.token == token);
+        match (asked, answer) {
+            (Some(running), Ok(())) => {
+                running.phase = Phase::Leased;
+                self.to_claim.push(task);
+                Vec::new()
+            }
+            (Some(_), Err(not_now)) => {
+                self.refuse(task, not_now, now);
+                Vec::new()
+            }
+            (None, Ok(())) => vec![release(username, token, task, LeaseUsage::Nothing)],
+            (None, Err(_)) => Vec::new(),
+        }
+    }
+
+    /// The account cannot take the task now: it waits, and blocks nobody else.
+    pub(super) fn refuse(&mut self, task: TaskId, mut not_now: NotNow, now: Now) {
+        let Some(running) = self.free(task) else { return };
+        not_now.until = not_now.until.or(now.wall.checked_add(REFUSAL).ok());
+        let slot = running
+            .task
+            .username
+            .as_ref()
+            .and_then(|name| self.accounts.get_mut(name));
+        if let Some(slot) = slot {
+            let key = (running.task.script.clone(), running.task.purpose);
+            slot.refusals.insert(key, not_now);
+        }
+        self.put_back(running.task);
+        self.plan_wanted = true;
+    }
+
+    pub(super) fn flush_claims(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.claiming || self.to_claim.is_empty() {
+            return;
+        }
+        let mut claims = Vec::with_capacity(self.to_claim.len());
+        for task in std::mem::take(&mut self.to_claim) {
+            if self.draining {
+                effects.extend(self.unclaimed(task));
+                continue;
+            }
+            let Some(running) = self.running.get_mut(&task) else {
+                continue;
+            };
+            running.phase = Phase::Claiming;
+            claims.push(Claim {
+                task,
+                serial: running.task.serial.clone(),
+                username: running.task.username.clone(),
+                lease: running.lease.clone(),
+                at: now.wall,
+            });
+        }
+        if !claims.is_empty() {
+            self.claiming = true;
+            effects.push(Effect::Claim(claims));
+        }
+    }
+
+    /// The store has claimed, or has not.
+    pub fn on_claimed(
+        &mut self,
+        asked: &[TaskId],
+        claimed: Result<Vec<Option<Claimed>>, StoreError>,
+        now: Now,
+    ) -> Vec<Effect> {
+        self.claiming = false;
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                self.pause_store(error.to_string(), now);
+                return asked.iter().filter_map(|task| self.unclaimed(*task)).collect();
+            }
+        };
+        let mut effects = Vec::with_capacity(asked.len());
+        for (task, claimed) in asked.iter().zip(claimed) {
+            match claimed {
+                Some(claimed) => effects.extend(self.start(*task, claimed, now)),
+                None => effects.extend(self.lost(*task)),
+            }
+        }
+        effects
+    }
+
+    /// Claimed tasks were given back.
+    pub fn on_given_back(
+        &mut self,
+        tasks: &[(TaskId, AttemptId)],
+        result: Result<(), StoreError>,
+        now: Now,
+    ) -> Vec<Effect> {
+        if let Err(error) = result {
+            self.pause_store(error.to_string(), now);
+            self.give_backs.extend_from_slice(tasks);
+            return Vec::new();
+        }
+        let mut effects = Vec::new();
+        for (task, _) in tasks {
+            effects.extend(self.lost(*task));
+            effects.push(Effect::Ended(*task));
+        }
+        effects
+    }
+
+    /// Whether the task is on its way, so that its end will be told.
+    #[must_use]
+    pub fn is_underway(&self, task: TaskId) -> bool {
+        self.running.contains_key(&task)
+    }
+
+    fn start(&mut self, task: TaskId, claimed: Claimed, now: Now) -> Option<Effect> {
+        let running = self.running.get(&task)?;
+        let attempt = claimed.attempt;
+        if running.ended_by == EndedBy::Stop {
+            let failure = Failure {
+                reason: FailureReason::Stopped,
+                message: "stopped before it started".to_owned(),
+                step: None,
+                retryable: true,
+            };
+            self.conclude(
+                task,
+                attempt,
+                Outcome::Failed {
+                    failure,
+                    blame: Blame::Task,
+                },
+                now,
+            );
+            return None;
+        }
+        let device = self.devices.get(&running.task.serial)?;
+        let account = match &running.task.username {
+            Some(name) => self.account_ref(name).map(Some),
+            None => Some(None),
+        };
+        let Some(account) = account.filter(|_| device.not_ready.is_none() && !self.draining) else {
+            self.set_phase(task, Phase::GivingBack);
+            self.give_backs.push((task, attempt));
+            return None;
+        };
+        let generation = device.generation;
+        let running = self.running.get(&task)?;
+        let spec = AttemptSpec {
+            task,
+            attempt,
+            number: claimed.number,
+            purpose: claimed.purpose,
+            script: claimed.script,
+            config: claimed.config,
+            serial: running.task.serial.clone(),
+            account,
+            lease: running.lease.clone(),
+            time_limit: self.settings.attempt.time_limit(),
+            seed: seed_of(task),
+            request_id: None,
+        };
+        self.note_start(task, generation, &spec, now);
+        Some(Effect::Start(Arc::new(spec)))
+    }
+
+    fn note_start(&mut self, task: TaskId, generation: Generation, spec: &AttemptSpec, now: Now) {
+        self.set_phase(task, Phase::Running(spec.attempt, generation));
+        let limits = &self.settings.attempt;
+        let deadline = now.mono + limits.time_limit() + limits.stop_grace() + DEVICE_SILENT;
+        self.set_deadline(task, deadline);
+        self.remarks.remove(&task);
+        let turn = turn_now(now.mono);
+        let Some(running) = self.running.get_mut(&task) else {
+            return;
+        };
+        running.task.purpose = spec.purpose;
+        let lane = lane_of(&running.task);
+        if running.task.gap.is_some() {
+            let key = (Arc::clone(&running.task.batch_id), lane.serial.clone());
+            self.batch_starts.insert(key, now.mono);
+            if self.batch_starts.len() > BATCH_STARTS_KEPT {
+                self.batch_starts.retain(|_, at| *at + LONGEST_GAP > now.mono);
+            }
+        }
+        if let Some(device) = self.devices.get_mut(&lane.serial) {
+            device.last_start = Some(turn);
+            device.last_account = lane.username.clone().or(device.last_account.take());
+        }
+        match &lane.username {
+            Some(username) => {
+                if let Some(account) = self.accounts.get_mut(username) {
+                    account.last_start = Some(turn);
+                }
+            }
+            None => {
+                if let Some(state) = self.lanes.get_mut(&lane) {
+                    state.last_start = Some(turn);
+                }
+            }
+        }
+    }
+
+    /// It was not claimed: back into its window.
+    fn unclaimed(&mut self, task: TaskId) -> Option<Effect> {
+        let running = self.free(task)?;
+        let username = running.task.username.clone();
+        self.put_back(running.task);
+        self.plan_wanted = true;
+        Some(release(username?, running.lease.token, task, LeaseUsage::Nothing))
+    }
+
+    /// It is not pending any more (or pending again in the store): its lane is read again.
+    fn lost(&mut self, task: TaskId) -> Option<Effect> {
+        let running = self.free(task)?;
+        self.want_refill(lane_of(&running.task));
+        self.plan_wanted = true;
+        Some(release(
+            running.task.username?,
+            running.lease.token,
+            task,
+            LeaseUsage::Nothing,
+        ))
+    }
+
+    /// Frees device and account.
+    pub(super) fn free(&mut self, task: TaskId) -> Option<Running> {
+        let running = self.running.remove(&task)?;
+        if let Some(at) = running.deadline {
+            self.deadlines.remove(&(at, task));
+        }
+        self.busy_devices = self.busy_devices.saturating_sub(1);
+        if let Some(device) = self.devices.get_mut(&running.task.serial) {
+            device.running.take_if(|other| *other == task);
+        }
+        let account = running
+            .task
+            .username
+            .as_ref()
+            .and_then(|name| self.accounts.get_mut(name));
+        if let Some(account) = account {
+            account.running.take_if(|other| *other == task);
+        }
+        Some(running)
+    }
+
+    fn account_ref(&self, name: &Username) -> Option<AccountRef> {
+        let view = &self.accounts.get(name)?.view;
+        Some(AccountRef {
+            username: view.username.clone(),
+            app: view.app.clone(),
+            package: view.package.clone()?,
+        })
+    }
+
+    pub(super) fn set_phase(&mut self, task: TaskId, phase: Phase) {
+        if let Some(running) = self.running.get_mut(&task) {
+            running.phase = phase;
+        }
+    }
+}
+
+pub(super) fn release(username: Username, token: Arc<str>, task: TaskId, usage: LeaseUsage) -> Effect {
+    Effect::Release(username, ReleaseAccount { token, task, usage })
+}
+
+/// The same for every attempt of a task, so that all make the same random choices.
+fn seed_of(task: TaskId) -> u64 {
+    mix(task.0.unsigned_abs().wrapping_add(0x9E37_79B9_7F4A_7C15))
+}

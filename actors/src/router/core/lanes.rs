@@ -1,0 +1,289 @@
+//! Bounded windows on the stored tasks: a lane holds the front of its queue and reads on when it runs dry.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
+
+use super::{Effect, RouterCore};
+use crate::{
+    domain::{NewTask, Now, PendingTask, Purpose, TaskId, Timestamp, rotation::TurnInstant},
+    ports::{Lane, LaneHead, StoreError},
+};
+
+/// Tasks held of one lane: enough to bridge a read of the store under full load.
+const WINDOW: u32 = 64;
+
+/// A window grows up to this when all tasks in it are held back (gaps of one large batch), so that they do not block
+/// those behind them.
+const WINDOW_MAX: u32 = 1024;
+
+/// Lanes read in one call of the store.
+const LANES_PER_READ: usize = 512;
+
+/// The front of one lane.
+#[derive(Debug)]
+pub(super) struct LaneState {
+    pub(super) window: VecDeque<PendingTask>,
+    /// Whether the store has due tasks beyond the window.
+    pub(super) more: bool,
+    next_due: Option<Timestamp>,
+    pub(super) last_start: Option<TurnInstant>,
+    limit: u32,
+    asked: bool,
+    /// A task came while the lane was being read: what is read may not have it.
+    touched: bool,
+}
+
+impl Default for LaneState {
+    fn default() -> Self {
+        Self {
+            window: VecDeque::new(),
+            more: false,
+            next_due: None,
+            last_start: None,
+            limit: WINDOW,
+            asked: false,
+            touched: false,
+        }
+    }
+}
+
+impl RouterCore {
+    /// Lanes that have pending tasks (at boot).
+    pub fn on_lanes(&mut self, lanes: Vec<Lane>) {
+        for lane in lanes {
+            self.lanes.entry(lane.clone()).or_default();
+            self.refills.insert(lane);
+        }
+    }
+
+    /// Tasks were created and are durable.
+    pub fn on_created(&mut self, ids: &[TaskId], tasks: &[NewTask], now: Now) {
+        for (id, task) in ids.iter().zip(tasks) {
+            let Some(serial) = task.serial.clone() else { continue };
+            self.add(
+                PendingTask {
+                    id: *id,
+                    batch_id: Arc::clone(&task.batch_id),
+                    script: task.script.clone(),
+                    serial,
+                    username: task.username.clone(),
+                    due_at: task.due_at,
+                    gap: task.gap,
+                    priority: task.priority,
+                    purpose: Purpose::Execute,
+                    attempts: 0,
+                    auto_retries: 0,
+                },
+                now,
+            );
+        }
+    }
+
+    /// Tasks are pending again.
+    pub fn on_pending(&mut self, tasks: Vec<PendingTask>) {
+        // A task that waited before has its old place in the queue: only the store knows it.
+        for task in tasks {
+            self.want_refill(lane_of(&task));
+        }
+    }
+
+    /// Tasks are not pending any more (stopped, deleted).
+    pub fn on_gone(&mut self, tasks: &[TaskId]) {
+        let gone: HashSet<TaskId> = tasks.iter().copied().collect();
+        for lane in self.lanes.values_mut() {
+            lane.window.retain(|task| !gone.contains(&task.id));
+        }
+        self.remarks.retain(|task, _| !gone.contains(task));
+    }
+
+    /// The fronts that were asked for.
+    pub fn on_heads(&mut self, asked: Vec<Lane>, heads: Result<Vec<LaneHead>, StoreError>, now: Now) {
+        self.refilling = false;
+        let heads = match heads {
+            Ok(heads) => heads,
+            Err(error) => {
+                self.pause_store(error.to_string(), now);
+                for lane in asked {
+                    self.set_asked(&lane, false);
+                    self.refills.insert(lane);
+                }
+                return;
+            }
+        };
+        for lane in &asked {
+            self.set_asked(lane, false);
+        }
+        for head in heads {
+            self.take_head(head);
+        }
+        self.plan_wanted = true;
+    }
+
+    /// Lanes whose next task has become due are read again.
+    pub(super) fn wake_lanes(&mut self, now: Now) {
+        while self.due.first().is_some_and(|(at, _)| *at <= now.wall) {
+            if let Some((_, lane)) = self.due.pop_first() {
+                if let Some(state) = self.lanes.get_mut(&lane) {
+                    state.next_due = None;
+                }
+                self.want_refill(lane);
+            }
+        }
+    }
+
+    pub(super) fn flush_refills(&mut self, effects: &mut Vec<Effect>) {
+        if self.refilling || self.refills.is_empty() {
+            return;
+        }
+        let mut lanes = Vec::new();
+        let mut limit = WINDOW;
+        while lanes.len() < LANES_PER_READ {
+            let Some(lane) = self.refills.pop_first() else { break };
+            let state = self.lanes.entry(lane.clone()).or_default();
+            state.asked = true;
+            state.touched = false;
+            limit = limit.max(state.limit);
+            lanes.push(lane);
+        }
+        self.refilling = true;
+        effects.push(Effect::Refill(lanes, limit));
+    }
+
+    pub(super) fn want_refill(&mut self, lane: Lane) {
+        if let Some(state) = self.lanes.get_mut(&lane) {
+            state.touched = true;
+        }
+        self.refills.insert(lane);
+    }
+
+    /// A task of the lane becomes due later.
+    pub(super) fn note_due(&mut self, lane: &Lane, at: Timestamp) {
+        let state = self.lanes.entry(lane.clone()).or_default();
+        if state.next_due.is_some_and(|known| known <= at) {
+            return;
+        }
+        if let Some(old) = state.next_due.replace(at) {
+            self.due.remove(&(old, lane.clone()));
+        }
+        self.due.insert((at, lane.clone()));
+    }
+
+    /// Takes a task out of its window; reads on when the window runs dry.
+    pub(super) fn take_from_window(&mut self, lane: &Lane, task: TaskId) -> Option<PendingTask> {
+        let state = self.lanes.get_mut(lane)?;
+        let place = state.window.iter().position(|candidate| candidate.id == task)?;
+        let taken = state.window.remove(place);
+        let low = usize::try_from(state.limit / 2).unwrap_or(usize::MAX);
+        if state.more && !state.asked && state.window.len() < low {
+            self.refills.insert(lane.clone());
+        }
+        taken
+    }
+
+    /// Puts a task back to the front of its window.
+    pub(super) fn put_back(&mut self, task: PendingTask) {
+        let lane = lane_of(&task);
+        self.candidates.insert(lane.serial.clone());
+        let state = self.lanes.entry(lane).or_default();
+        state.touched |= state.asked;
+        state.window.push_front(task);
+    }
+
+    /// All tasks at hand are held back: look further.
+    pub(super) fn widen(&mut self, lane: &Lane) {
+        if let Some(state) = self.lanes.get_mut(lane)
+            && state.more
+            && !state.asked
+            && state.limit < WINDOW_MAX
+        {
+            state.limit = (state.limit * 2).min(WINDOW_MAX);
+            self.refills.insert(lane.clone());
+        }
+    }
+
+    /// Forgets a lane that has nothing to remember.
+    pub(super) fn forget_if_empty(&mut self, lane: &Lane) {
+        let idle = self.lanes.get(lane).is_some_and(|state| {
+            state.window.is_empty()
+                && !state.more
+                && !state.asked
+                && state.next_due.is_none()
+                && (state.last_start.is_none() || lane.username.is_some())
+        });
+        if idle && !self.refills.contains(lane) {
+            self.lanes.remove(lane);
+        }
+    }
+
+    fn add(&mut self, task: PendingTask, now: Now) {
+        let lane = lane_of(&task);
+        if let Some(at) = task.due_at.filter(|at| *at > now.wall) {
+            self.note_due(&lane, at);
+            return;
+        }
+        let state = self.lanes.entry(lane.clone()).or_default();
+        state.touched = true;
+        let full = state.window.len() >= usize::try_from(state.limit).unwrap_or(usize::MAX);
+        // The store orders by priority; here a task can only be appended, when nothing stands behind its place.
+        let last = task.priority == 0 && state.window.iter().all(|other| other.priority >= 0);
+        if state.more || full {
+            state.more = true;
+            return;
+        }
+        if !last && !state.window.is_empty() {
+            self.refills.insert(lane);
+            return;
+        }
+        self.candidates.insert(lane.serial.clone());
+        state.window.push_back(task);
+        self.plan_wanted = true;
+    }
+
+    fn take_head(&mut self, head: LaneHead) {
+        let LaneHead {
+            lane,
+            mut due,
+            more,
+            next_due,
+        } = head;
+        due.retain(|task| !self.running.contains_key(&task.id));
+        let state = self.lanes.entry(lane.clone()).or_default();
+        if state.touched {
+            // Something came in while the store was read: what it read may lack it. Where more is stored, it comes by a
+            // later read; else it stands behind all that was read.
+            let newer = state
+                .window
+                .drain(..)
+                .filter(|task| due.iter().all(|other| other.id != task.id));
+            let newer: Vec<PendingTask> = newer.collect();
+            if !more {
+                due.extend(newer);
+            }
+        }
+        state.more = more;
+        state.window = due.into();
+        if !state.window.is_empty() {
+            self.candidates.insert(lane.serial.clone());
+        }
+        if let Some(at) = next_due {
+            self.note_due(&lane, at);
+        }
+        self.forget_if_empty(&lane);
+    }
+
+    fn set_asked(&mut self, lane: &Lane, asked: bool) {
+        if let Some(state) = self.lanes.get_mut(lane) {
+            state.asked = asked;
+        }
+    }
+}
+
+/// The lane of a task.
+pub(super) fn lane_of(task: &PendingTask) -> Lane {
+    Lane {
+        serial: task.serial.clone(),
+        username: task.username.clone(),
+    }
+}

@@ -1,0 +1,241 @@
+//! Which task starts now, on which device: first come first served per device, accounts in turn, within limits.
+
+use std::time::Duration;
+
+use super::{AccountSlot, DeviceSlot, Effect, RouterCore, lanes::LaneState};
+use crate::{
+    domain::{
+        Now, PendingTask, Serial, TaskId, Timestamp, Username,
+        limits::NotNow,
+        rotation::{TurnKey, turn_key},
+    },
+    ports::Lane,
+};
+
+/// The longest wait towards a wall-clock instant before the plan is looked at again: the clock may be set.
+const LONGEST_HOLD: Duration = Duration::from_secs(5);
+
+/// Why a task cannot start, its device aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// It is on its way already.
+    Underway,
+    /// Its time has not come.
+    NotDue(Timestamp),
+    /// Its account was deleted.
+    AccountGone(Username),
+    /// Its account was bound to another device.
+    AccountElsewhere(Username),
+    /// The farm does not know the account's app.
+    AppUnknown(Username, String),
+    /// Another task has the account.
+    AccountBusy(Username, TaskId),
+    /// The account says so.
+    Account(Username, NotNow),
+    /// The gap to the batch's previous task.
+    Gap(Duration),
+}
+
+/// A device's best task.
+struct Choice {
+    order: (Option<i64>, TurnKey),
+    lane: Lane,
+    task: TaskId,
+}
+
+impl RouterCore {
+    /// Starts all that can start.
+    pub(super) fn plan(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.plan_wanted = false;
+        self.plan_again = None;
+        if self.draining {
+            return;
+        }
+        let mut choices = self.choices(now);
+        let free = self.free_devices();
+        if choices.len() > free {
+            // Whoever had the longest pause goes first; the others are told why they wait.
+            choices.sort_by_key(|choice| choice.order);
+            choices.truncate(free);
+            self.remark_at = self.remark_at.or(Some(now.mono));
+        }
+        for Choice { lane, task, .. } in choices {
+            if let Some(task) = self.take_from_window(&lane, task) {
+                self.begin(task, effects);
+            }
+        }
+    }
+
+    /// How many more devices may be busy.
+    pub(super) fn free_devices(&self) -> usize {
+        let limit = self.settings.device_limit;
+        let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        limit.saturating_sub(self.busy_devices)
+    }
+
+    fn choices(&mut self, now: Now) -> Vec<Choice> {
+        let mut choices = Vec::new();
+        let mut look = Outlook::default();
+        let mut empty = Vec::new();
+        for serial in &self.candidates {
+            let Some(slot) = self.devices.get(serial) else { continue };
+            if slot.running.is_some() {
+                continue;
+            }
+            if slot.not_ready.is_some() {
+                look.held = true;
+                continue;
+            }
+            match self.best_of(serial, slot, now, &mut look) {
+                Found::Choice(choice) => choices.push(choice),
+                Found::Held => look.held = true,
+                Found::Nothing => empty.push(serial.clone()),
+            }
+        }
+        for serial in empty {
+            self.candidates.remove(&serial);
+        }
+        self.plan_again = look.wake;
+        for lane in look.crowded {
+            self.widen(&lane);
+        }
+        if look.held && self.remark_at.is_none() {
+            self.remark_at = Some(now.mono + super::waiting::REMARK_DELAY);
+        }
+        choices
+    }
+
+    fn best_of(&self, serial: &Serial, slot: &DeviceSlot, now: Now, look: &mut Outlook) -> Found {
+        let mut best: Option<Choice> = None;
+        let mut waiting = false;
+        for (lane, state) in self.lanes_of(serial) {
+            waiting |= !state.window.is_empty();
+            let Some(task) = self.first_free(lane, state, now, look) else {
+                continue;
+            };
+            let turn = turn_key(self.last_start(lane, state), task.priority, task.id);
+            let order = (slot.last_start, turn);
+            if best.as_ref().is_none_or(|best| order < best.order) {
+                let (lane, task) = (lane.clone(), task.id);
+                best = Some(Choice { order, lane, task });
+            }
+        }
+        match best {
+            Some(choice) => Found::Choice(choice),
+            None if waiting => Found::Held,
+            None => Found::Nothing,
+        }
+    }
+
+    fn first_free<'a>(
+        &self,
+        lane: &Lane,
+        state: &'a LaneState,
+        now: Now,
+        look: &mut Outlook,
+    ) -> Option<&'a PendingTask> {
+        let mut only_gaps = true;
+        for task in &state.window {
+            let Some(hold) = self.hold(task, now) else {
+                return Some(task);
+            };
+            only_gaps &= matches!(hold, Hold::Gap(_));
+            look.note(&hold, now);
+        }
+        if only_gaps && state.more {
+            look.crowded.push(lane.clone());
+        }
+        None
+    }
+
+    /// The lanes of a device.
+    pub(super) fn lanes_of(&self, serial: &Serial) -> impl Iterator<Item = (&Lane, &LaneState)> {
+        let first = Lane {
+            serial: serial.clone(),
+            username: None,
+        };
+        let serial = serial.clone();
+        self.lanes
+            .range(first..)
+            .take_while(move |(lane, _)| lane.serial == serial)
+    }
+
+    fn last_start(&self, lane: &Lane, state: &LaneState) -> Option<i64> {
+        match &lane.username {
+            Some(username) => self.accounts.get(username).and_then(|slot| slot.last_start),
+            None => state.last_start,
+        }
+    }
+
+    /// Why the task cannot start now, its device aside.
+    pub(super) fn hold(&self, task: &PendingTask, now: Now) -> Option<Hold> {
+        if self.running.contains_key(&task.id) {
+            return Some(Hold::Underway);
+        }
+        if let Some(at) = task.due_at.filter(|at| *at > now.wall) {
+            return Some(Hold::NotDue(at));
+        }
+        if let Some(username) = &task.username {
+            let Some(slot) = self.accounts.get(username) else {
+                return Some(Hold::AccountGone(username.clone()));
+            };
+            if let Some(hold) = account_hold(slot, task, now) {
+                return Some(hold);
+            }
+        }
+        let gap = task.gap?;
+        let until = *self.batch_starts.get(&(task.batch_id.clone(), task.serial.clone()))? + gap;
+        (until > now.mono).then_some(Hold::Gap(until))
+    }
+}
+
+fn account_hold(slot: &AccountSlot, task: &PendingTask, now: Now) -> Option<Hold> {
+    let view = &slot.view;
+    let name = || view.username.clone();
+    if view.serial.as_ref() != Some(&task.serial) {
+        return Some(Hold::AccountElsewhere(name()));
+    }
+    if view.package.is_none() {
+        return Some(Hold::AppUnknown(name(), view.app.clone()));
+    }
+    if let Some(other) = slot.running {
+        return Some(Hold::AccountBusy(name(), other));
+    }
+    let refused = slot.refusals.get(&(task.script.clone(), task.purpose));
+    let still = |not_now: &&NotNow| not_now.until.is_none_or(|until| until > now.wall);
+    let not_now = view.blocked.as_ref().filter(still).or(refused.filter(still))?;
+    Some(Hold::Account(name(), not_now.clone()))
+}
+
+/// What a plan has seen besides its choices.
+#[derive(Default)]
+struct Outlook {
+    wake: Option<Duration>,
+    held: bool,
+    crowded: Vec<Lane>,
+}
+
+impl Outlook {
+    fn note(&mut self, hold: &Hold, now: Now) {
+        let until = match hold {
+            Hold::Gap(until) => *until,
+            Hold::NotDue(at) | Hold::Account(_, NotNow { until: Some(at), .. }) => {
+                let wait = Duration::try_from(at.duration_since(now.wall)).unwrap_or(Duration::ZERO);
+                now.mono + wait.min(LONGEST_HOLD)
+            }
+            Hold::Underway
+            | Hold::AccountGone(_)
+            | Hold::AccountElsewhere(_)
+            | Hold::AppUnknown(..)
+            | Hold::AccountBusy(..)
+            | Hold::Account(..) => return,
+        };
+        self.wake = Some(self.wake.map_or(until, |known| known.min(until)));
+    }
+}
+
+enum Found {
+    Choice(Choice),
+    Held,
+    Nothing,
+}

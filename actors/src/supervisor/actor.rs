@@ -1,0 +1,308 @@
+//! The shell of the supervisor: its state, its heartbeat, and what the core decides.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use actix::{Actor, ActorContext, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message};
+use jiff::tz::TimeZone;
+use tokio::sync::watch;
+
+use super::{
+    AccountRecordChanged, ActorKind, ActorSnapshot, ActorState, QuarantineAsked, RebuildDevice,
+    core::{Effect, SupervisorCore},
+    presence::Presences,
+};
+use crate::{
+    account::AccountActor,
+    boot::RouterBoot,
+    device::{AnswerQuarantine, DeviceActor, DeviceStatus},
+    domain::{AccountRecord, AccountUse, DeviceRecord, DeviceState, Generation, Serial, TaskId, Timestamp, Username},
+    mail::{ChildExited, ChildKey, Ping, Pulse, Slot, Terminate, tell},
+    ports::{Clock, DriverFactory, ScriptRunner, SharedStore},
+    router::RouterActor,
+    settings::FarmSettings,
+};
+
+/// What the supervisor is made of.
+pub struct SupervisorParts {
+    /// The store.
+    pub store: SharedStore,
+    /// Opens drivers.
+    pub drivers: Arc<dyn DriverFactory>,
+    /// Runs scripts.
+    pub runner: Arc<dyn ScriptRunner>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The settings.
+    pub settings: Arc<FarmSettings>,
+    /// The farm's zone.
+    pub zone: TimeZone,
+    /// Threads for device actors; none: they run on the supervisor's.
+    pub arbiters: Vec<ArbiterHandle>,
+    /// Where the router is put.
+    pub router: Slot<RouterActor>,
+    /// Where the supervisor is put.
+    pub this: Slot<SupervisorActor>,
+    /// Devices to begin with.
+    pub devices: Vec<DeviceRecord>,
+    /// Accounts to begin with.
+    pub accounts: Vec<AccountRecord>,
+    /// Their confirmed uses.
+    pub uses: Arc<Vec<AccountUse>>,
+    /// What the first router begins with.
+    pub boot: Option<RouterBoot>,
+}
+
+/// The root of the farm.
+pub struct SupervisorActor {
+    pub(super) core: SupervisorCore,
+    pub(super) parts: SupervisorParts,
+    pub(super) devices: BTreeMap<Serial, DeviceEntry>,
+    pub(super) accounts: BTreeMap<Username, AccountEntry>,
+    pub(super) router: RouterEntry,
+    pub(super) presences: Presences,
+    since: Timestamp,
+}
+
+/// A device as the supervisor holds it.
+pub(super) struct DeviceEntry {
+    pub(super) record: DeviceRecord,
+    pub(super) board: watch::Sender<Option<DeviceStatus>>,
+    pub(super) living: Option<Living<DeviceActor>>,
+}
+
+/// An account as the supervisor holds it.
+pub(super) struct AccountEntry {
+    pub(super) record: AccountRecord,
+    pub(super) living: Option<Living<AccountActor>>,
+}
+
+/// The router as the supervisor holds it.
+#[derive(Default)]
+pub(super) struct RouterEntry {
+    pub(super) living: Option<Living<RouterActor>>,
+}
+
+/// A living incarnation.
+pub(super) struct Living<A: Actor> {
+    pub(super) addr: Addr<A>,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) generation: Generation,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct StartDue(ChildKey, Generation);
+
+impl SupervisorActor {
+    /// An actor that is not started yet.
+    #[must_use]
+    pub fn new(parts: SupervisorParts) -> Self {
+        Self {
+            core: SupervisorCore::new(parts.settings.supervision),
+            devices: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            router: RouterEntry::default(),
+            presences: Presences::default(),
+            since: parts.clock.now().wall,
+            parts,
+        }
+    }
+
+    pub(super) fn perform(&mut self, effects: Vec<Effect>, ctx: &mut Context<Self>) {
+        for effect in effects {
+            match effect {
+                Effect::Start(key, generation) => self.start_child(&key, generation, ctx),
+                Effect::StartLater(key, generation, pause) => {
+                    tracing::warn!(kind = key.kind.as_str(), name = %key.name, ?pause, "actor ended and will be rebuilt");
+                    ctx.notify_later(StartDue(key, generation), pause);
+                }
+                Effect::Forget(key, generation) => self.forget_child(&key, generation),
+                Effect::TellEvent(event) => self.parts.store.tell(vec![event]),
+            }
+        }
+    }
+
+    /// The tree of actors: the supervisor first, then by kind and name.
+    pub(super) fn tree(&mut self) -> Vec<ActorSnapshot> {
+        let beats = self.beats();
+        let now = self.parts.clock.now();
+        let own = ActorSnapshot {
+            kind: ActorKind::Supervisor,
+            name: ActorKind::Supervisor.as_str().to_owned(),
+            state: ActorState::Running,
+            since: self.since,
+            restarts: 0,
+            last_heartbeat: Some(now.wall),
+            mailbox_depth: 0,
+            current_task: None,
+            generation: 1,
+        };
+        let beating = |key: &ChildKey| beats.iter().any(|(other, beats)| other == key && *beats > 0);
+        let children = self.core.children().map(|(key, child)| ActorSnapshot {
+            kind: key.kind,
+            name: key.name.to_string(),
+            state: match child.state {
+                ActorState::Starting if beating(key) => ActorState::Running,
+                state => state,
+            },
+            since: child.since,
+            restarts: child.restarts,
+            last_heartbeat: child.last_heartbeat,
+            mailbox_depth: self.pulse(key).map_or(0, |pulse| pulse.depth()),
+            current_task: self.current_task(key),
+            generation: child.generation.0,
+        });
+        std::iter::once(own).chain(children).collect()
+    }
+
+    pub(super) fn pulse(&self, key: &ChildKey) -> Option<&Arc<Pulse>> {
+        match key.kind {
+            ActorKind::Router => self.router.living.as_ref().map(|living| &living.pulse),
+            ActorKind::Device => {
+                let serial = Serial::parse(&key.name).ok()?;
+                self.devices.get(&serial)?.living.as_ref().map(|living| &living.pulse)
+            }
+            ActorKind::Account => {
+                let username = Username::parse(&key.name).ok()?;
+                self.accounts
+                    .get(&username)?
+                    .living
+                    .as_ref()
+                    .map(|living| &living.pulse)
+            }
+            ActorKind::Supervisor | ActorKind::Watcher => None,
+        }
+    }
+
+    fn current_task(&self, key: &ChildKey) -> Option<TaskId> {
+        if key.kind != ActorKind::Device {
+            return None;
+        }
+        let device = self.devices.get(&Serial::parse(&key.name).ok()?)?;
+        device.board.borrow().as_ref().and_then(|status| status.current_task)
+    }
+
+    fn beats(&self) -> Vec<(ChildKey, u64)> {
+        let beat = |(key, _): (&ChildKey, _)| Some((key.clone(), self.pulse(key)?.beats()));
+        self.core.children().filter_map(beat).collect()
+    }
+
+    fn heartbeat(&mut self, ctx: &mut Context<Self>) {
+        let effects = self.core.on_beats(&self.beats(), self.parts.clock.now());
+        self.perform(effects, ctx);
+        ping(self.router.living.as_ref());
+        for device in self.devices.values() {
+            ping(device.living.as_ref());
+        }
+        for account in self.accounts.values() {
+            ping(account.living.as_ref());
+        }
+    }
+
+    /// Whether one more device may rest.
+    fn grants_quarantine(&self) -> bool {
+        let resting = |device: &&DeviceEntry| {
+            let status = device.board.borrow();
+            status
+                .as_ref()
+                .is_some_and(|status| status.state == DeviceState::Quarantined)
+        };
+        let resting = u32::try_from(self.devices.values().filter(resting).count()).unwrap_or(u32::MAX);
+        let total = u32::try_from(self.devices.len()).unwrap_or(u32::MAX);
+        let share = self.parts.settings.quarantine.max_share;
+        resting == 0 || f64::from(resting) + 1.0 <= f64::from(total) * share
+    }
+}
+
+fn ping<A>(living: Option<&Living<A>>)
+where
+    A: Actor<Context = Context<A>> + Handler<Ping>,
+{
+    if let Some(living) = living {
+        living.pulse.sent();
+        tell(&living.addr, Ping);
+    }
+}
+
+impl Actor for SupervisorActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.parts.this.set(Some(ctx.address()));
+        self.start_first(ctx);
+        let interval = Duration::from_secs(self.parts.settings.supervision.heartbeat_s.max(1));
+        ctx.run_interval(interval, |actor, ctx| actor.heartbeat(ctx));
+    }
+}
+
+impl Handler<ChildExited> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, exit: ChildExited, ctx: &mut Self::Context) {
+        let effects = self.core.on_exited(&exit, self.parts.clock.now());
+        self.perform(effects, ctx);
+    }
+}
+
+impl Handler<StartDue> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, StartDue(key, generation): StartDue, ctx: &mut Self::Context) {
+        let effects = self.core.on_start_due(&key, generation, self.parts.clock.now());
+        self.perform(effects, ctx);
+    }
+}
+
+impl Handler<RebuildDevice> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, rebuild: RebuildDevice, ctx: &mut Self::Context) {
+        let key = super::children::device_key(&rebuild.serial);
+        let effects = self
+            .core
+            .on_disobedient(&key, rebuild.generation, self.parts.clock.now());
+        self.perform(effects, ctx);
+    }
+}
+
+impl Handler<QuarantineAsked> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, asked: QuarantineAsked, _: &mut Self::Context) {
+        let granted = self.grants_quarantine();
+        if !granted {
+            tracing::warn!(device.serial = %asked.serial, "too many devices fail together: is it the host's fault?");
+        }
+        if let Some(device) = self
+            .devices
+            .get(&asked.serial)
+            .and_then(|device| device.living.as_ref())
+        {
+            tell(&device.addr, AnswerQuarantine { granted });
+        }
+    }
+}
+
+impl Handler<AccountRecordChanged> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, AccountRecordChanged(record): AccountRecordChanged, _: &mut Self::Context) {
+        if let Some(account) = self.accounts.get_mut(&record.username) {
+            account.record = record;
+        }
+    }
+}
+
+impl Handler<Terminate> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Terminate, ctx: &mut Self::Context) {
+        let keys: Vec<ChildKey> = self.core.children().map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            let effects = self.core.on_removed(&key);
+            self.perform(effects, ctx);
+        }
+        self.parts.this.set(None);
+        ctx.stop();
+    }
+}

@@ -1,0 +1,478 @@
+//! What [`super::SupervisorHandle`] asks.
+
+use std::sync::Arc;
+
+use actix::{Addr, AsyncContext, Context, Handler, Message, MessageResult};
+use tokio::sync::oneshot;
+
+use super::{
+    ActorSnapshot, DeviceSnapshot, NewAccount, SupervisorActor, SupervisorError,
+    actor::{AccountEntry, DeviceEntry},
+    children::account_key,
+};
+use crate::{
+    account::{AccountActor, ChangeRecord, core::package_of},
+    device::{DeviceStatus, EnableDevice},
+    domain::{AccountPatch, AccountRecord, AccountStatus, DevicePatch, DeviceState, Serial, Username},
+    mail::{ChildKey, tell},
+    ports::StoreError,
+};
+
+pub(super) type Reply<T> = oneshot::Sender<Result<T, SupervisorError>>;
+
+/// An account's stored record, and its actor if one lives.
+pub(super) type AccountFound = (AccountRecord, Option<Addr<AccountActor>>);
+
+#[derive(Message)]
+#[rtype(result = "Vec<DeviceSnapshot>")]
+pub(super) struct ListDevices;
+
+#[derive(Message)]
+#[rtype(result = "Result<DeviceSnapshot, SupervisorError>")]
+pub(super) struct GetDevice(pub Serial);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct PatchDevice(pub Serial, pub DevicePatch, pub Reply<DeviceSnapshot>);
+
+#[derive(Message)]
+#[rtype(result = "Result<(), SupervisorError>")]
+pub(super) struct PermitDriver {
+    pub serial: Serial,
+    pub acting: bool,
+}
+
+#[derive(Message)]
+#[rtype(result = "Vec<AccountFound>")]
+pub(super) struct ListAccounts;
+
+#[derive(Message)]
+#[rtype(result = "Result<AccountFound, SupervisorError>")]
+pub(super) struct FindAccount(pub Username);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct CreateAccount(pub NewAccount, pub Reply<()>);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct PatchAccount(pub Username, pub AccountPatch, pub Reply<()>);
+
+/// The account's actor has already agreed to give no more leases.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct DeleteRetired(pub Username, pub Reply<()>);
+
+#[derive(Message)]
+#[rtype(result = "Vec<ActorSnapshot>")]
+pub(super) struct GetTree;
+
+#[derive(Message)]
+#[rtype(result = "Result<ActorSnapshot, SupervisorError>")]
+pub(super) struct RestartActor {
+    pub kind: String,
+    pub name: String,
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct DevicePatched(Serial, DevicePatch, Result<(), StoreError>, Reply<DeviceSnapshot>);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct AccountCreated(AccountRecord, Result<(), StoreError>, Reply<()>);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct AccountPatched(Username, Result<Option<AccountRecord>, StoreError>, Reply<()>);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct AccountDeleted(Username, Result<bool, StoreError>, Reply<()>);
+
+fn answer<T>(reply: Reply<T>, result: Result<T, SupervisorError>) {
+    // Who asked may have given up waiting; what was asked is done all the same.
+    let _ = reply.send(result);
+}
+
+impl SupervisorActor {
+    fn device_snapshot(&self, device: &DeviceEntry) -> DeviceSnapshot {
+        let record = &device.record;
+        let shown = device.board.borrow().clone().unwrap_or_else(|| DeviceStatus {
+            state: if record.enabled {
+                DeviceState::Offline
+            } else {
+                DeviceState::Disabled
+            },
+            since: record.created_at,
+            cause: "has not been seen since the start".to_owned(),
+            next_action: "connect the phone and switch USB debugging on".to_owned(),
+            info: Arc::new(record.info.clone()),
+            current_account: None,
+            current_task: None,
+            leased_since: None,
+            last_seen: record.last_seen,
+        });
+        let bound = self
+            .accounts
+            .values()
+            .filter(|account| account.record.serial.as_ref() == Some(&record.serial));
+        let child = self.core.child(&super::children::device_key(&record.serial));
+        DeviceSnapshot {
+            serial: record.serial.clone(),
+            alias: record.alias.clone(),
+            tags: record.tags.clone(),
+            enabled: record.enabled,
+            state: shown.state,
+            since: shown.since,
+            cause: shown.cause,
+            next_action: shown.next_action,
+            info: crate::domain::DeviceInfo::clone(&shown.info),
+            accounts: bound.map(|account| account.record.username.clone()).collect(),
+            current_account: shown.current_account,
+            current_task: shown.current_task,
+            leased_since: shown.leased_since,
+            last_seen: shown.last_seen,
+            restarts: child.map_or(0, |child| child.restarts),
+        }
+    }
+
+    fn known_device(&self, serial: &Serial) -> Result<&DeviceEntry, SupervisorError> {
+        self.devices
+            .get(serial)
+            .ok_or_else(|| SupervisorError::UnknownDevice(serial.clone()))
+    }
+
+    fn known_account(&self, username: &Username) -> Result<&AccountEntry, SupervisorError> {
+        self.accounts
+            .get(username)
+            .ok_or_else(|| SupervisorError::UnknownAccount(username.clone()))
+    }
+
+    fn permit(&self, serial: &Serial, acting: bool) -> Result<(), SupervisorError> {
+        let snapshot = self.device_snapshot(self.known_device(serial)?);
+        let refused = |problem: String| Err(SupervisorError::WrongState(problem));
+        match snapshot.state {
+            DeviceState::Offline | DeviceState::Unauthorized => {
+                refused(format!("device {serial} {}: {}", snapshot.cause, snapshot.next_action))
+            }
+            DeviceState::Busy if acting => {
+                let task = snapshot
+                    .current_task
+                    .map_or_else(String::new, |task| format!(" with task {task}"));
+                refused(format!("device {serial} is busy{task}: stop it, or wait for its end"))
+            }
+            // A person may look after a device that gets no tasks.
+            DeviceState::Online | DeviceState::Busy | DeviceState::Quarantined | DeviceState::Disabled => Ok(()),
+        }
+    }
+
+    fn new_record(&self, new: NewAccount) -> Result<AccountRecord, SupervisorError> {
+        if self.accounts.contains_key(&new.username) {
+            return Err(SupervisorError::AccountExists(new.username));
+        }
+        if let Some(serial) = &new.serial {
+            self.known_device(serial)?;
+        }
+        let status = if new.disabled {
+            AccountStatus::Disabled
+        } else {
+            AccountStatus::Active
+        };
+        let record = AccountRecord {
+            username: new.username,
+            app: new.app,
+            package: new.package,
+            serial: new.serial,
+            status,
+            status_reason: None,
+            evidence: None,
+            cooldown_until: None,
+            limits: new.limits,
+            last_used: None,
+            created_at: self.parts.clock.now().wall,
+        };
+        self.check_app(&record)?;
+        Ok(record)
+    }
+
+    fn check_patch(&self, username: &Username, patch: &AccountPatch) -> Result<(), SupervisorError> {
+        let mut record = self.known_account(username)?.record.clone();
+        if let Some(Some(serial)) = &patch.serial {
+            self.known_device(serial)?;
+        }
+        if let Some(status @ (AccountStatus::NeedsAttention | AccountStatus::Cooldown)) = patch.status {
+            let problem = format!(
+                "status {} cannot be set by hand: only active and disabled can",
+                status.as_str()
+            );
+            return Err(SupervisorError::WrongState(problem));
+        }
+        record.app = patch.app.clone().unwrap_or(record.app);
+        record.package = patch.package.clone().unwrap_or(record.package);
+        self.check_app(&record)
+    }
+
+    fn check_app(&self, record: &AccountRecord) -> Result<(), SupervisorError> {
+        if package_of(record, &self.parts.settings).is_some() {
+            return Ok(());
+        }
+        let known: Vec<&str> = self.parts.settings.apps.keys().map(String::as_str).collect();
+        let app = &record.app;
+        let problem = format!(
+            "app {app:?} is not known (known: {}): give the account its package",
+            known.join(", ")
+        );
+        Err(SupervisorError::WrongState(problem))
+    }
+
+    fn apply_device_patch(&mut self, serial: &Serial, patch: DevicePatch) -> Result<DeviceSnapshot, SupervisorError> {
+        if let Some(device) = self.devices.get_mut(serial) {
+            let record = &mut device.record;
+            record.alias = patch.alias.unwrap_or(record.alias.take());
+            record.tags = patch.tags.unwrap_or(std::mem::take(&mut record.tags));
+            record.enabled = patch.enabled.unwrap_or(record.enabled);
+            if let Some(living) = &device.living {
+                tell(&living.addr, EnableDevice(record.enabled));
+            }
+        }
+        let mut snapshot = self.device_snapshot(self.known_device(serial)?);
+        // The actor shows it a moment later; the answer already says what was committed.
+        if !snapshot.enabled && snapshot.state != DeviceState::Busy {
+            snapshot.state = DeviceState::Disabled;
+        }
+        Ok(snapshot)
+    }
+}
+
+impl Handler<ListDevices> for SupervisorActor {
+    type Result = MessageResult<ListDevices>;
+
+    fn handle(&mut self, _: ListDevices, _: &mut Self::Context) -> Self::Result {
+        MessageResult(
+            self.devices
+                .values()
+                .map(|device| self.device_snapshot(device))
+                .collect(),
+        )
+    }
+}
+
+impl Handler<GetDevice> for SupervisorActor {
+    type Result = Result<DeviceSnapshot, SupervisorError>;
+
+    fn handle(&mut self, GetDevice(serial): GetDevice, _: &mut Self::Context) -> Self::Result {
+        Ok(self.device_snapshot(self.known_device(&serial)?))
+    }
+}
+
+impl Handler<PatchDevice> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, PatchDevice(serial, patch, reply): PatchDevice, ctx: &mut Self::Context) {
+        if let Err(error) = self.known_device(&serial) {
+            return answer(reply, Err(error));
+        }
+        let (store, addr) = (Arc::clone(&self.parts.store), ctx.address());
+        actix_rt::spawn(async move {
+            let stored = store.patch_device(&serial, patch.clone()).await;
+            tell(&addr, DevicePatched(serial, patch, stored, reply));
+        });
+    }
+}
+
+impl Handler<DevicePatched> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, DevicePatched(serial, patch, stored, reply): DevicePatched, _: &mut Self::Context) {
+        let result = match stored {
+            Ok(()) => self.apply_device_patch(&serial, patch),
+            Err(error) => Err(SupervisorError::Store(error)),
+        };
+        answer(reply, result);
+    }
+}
+
+impl Handler<PermitDriver> for SupervisorActor {
+    type Result = Result<(), SupervisorError>;
+
+    fn handle(&mut self, ask: PermitDriver, _: &mut Self::Context) -> Self::Result {
+        self.permit(&ask.serial, ask.acting)
+    }
+}
+
+impl Handler<ListAccounts> for SupervisorActor {
+    type Result = MessageResult<ListAccounts>;
+
+    fn handle(&mut self, _: ListAccounts, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.accounts.values().map(found).collect())
+    }
+}
+
+impl Handler<FindAccount> for SupervisorActor {
+    type Result = Result<AccountFound, SupervisorError>;
+
+    fn handle(&mut self, FindAccount(username): FindAccount, _: &mut Self::Context) -> Self::Result {
+        Ok(found(self.known_account(&username)?))
+    }
+}
+
+impl Handler<CreateAccount> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, CreateAccount(new, reply): CreateAccount, ctx: &mut Self::Context) {
+        let record = match self.new_record(new) {
+            Ok(record) => record,
+            Err(error) => return answer(reply, Err(error)),
+        };
+        let (store, addr) = (Arc::clone(&self.parts.store), ctx.address());
+        actix_rt::spawn(async move {
+            let stored = store.create_account(record.clone()).await;
+            tell(&addr, AccountCreated(record, stored, reply));
+        });
+    }
+}
+
+impl Handler<AccountCreated> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, AccountCreated(record, stored, reply): AccountCreated, ctx: &mut Self::Context) {
+        let result = match stored {
+            Ok(()) => {
+                self.add_account(record, ctx);
+                Ok(())
+            }
+            Err(StoreError::Conflict(_)) => Err(SupervisorError::AccountExists(record.username)),
+            Err(error) => Err(SupervisorError::Store(error)),
+        };
+        answer(reply, result);
+    }
+}
+
+impl Handler<PatchAccount> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, PatchAccount(username, patch, reply): PatchAccount, ctx: &mut Self::Context) {
+        if let Err(error) = self.check_patch(&username, &patch) {
+            return answer(reply, Err(error));
+        }
+        let (store, addr) = (Arc::clone(&self.parts.store), ctx.address());
+        actix_rt::spawn(async move {
+            let stored = store.patch_account(&username, patch).await;
+            tell(&addr, AccountPatched(username, stored, reply));
+        });
+    }
+}
+
+impl Handler<AccountPatched> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, AccountPatched(username, stored, reply): AccountPatched, _: &mut Self::Context) {
+        let result = match stored {
+            Ok(Some(record)) => {
+                self.apply_record(record);
+                Ok(())
+            }
+            Ok(None) => Err(SupervisorError::UnknownAccount(username)),
+            Err(error) => Err(SupervisorError::Store(error)),
+        };
+        answer(reply, result);
+    }
+}
+
+impl SupervisorActor {
+    fn apply_record(&mut self, record: AccountRecord) {
+        let Some(account) = self.accounts.get_mut(&record.username) else {
+            return;
+        };
+        account.record = record.clone();
+        if let Some(living) = &account.living {
+            tell(&living.addr, ChangeRecord(record.clone()));
+        }
+        // Told here too, so that a task submitted after the answer already meets the new record.
+        if let Some(account) = self.accounts.get(&record.username) {
+            self.introduce_account(account);
+        }
+    }
+
+    fn forget_account(
+        &mut self,
+        username: &Username,
+        stored: Result<bool, StoreError>,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), SupervisorError> {
+        match stored {
+            Ok(true) => {
+                self.remove_account(username, ctx);
+                Ok(())
+            }
+            Ok(false) => Err(SupervisorError::UnknownAccount(username.clone())),
+            Err(error) => {
+                // It stays: give leases again.
+                if let Some(record) = self.accounts.get(username).map(|account| account.record.clone()) {
+                    self.apply_record(record);
+                }
+                Err(SupervisorError::Store(error))
+            }
+        }
+    }
+}
+
+impl Handler<DeleteRetired> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, DeleteRetired(username, reply): DeleteRetired, ctx: &mut Self::Context) {
+        let (store, addr) = (Arc::clone(&self.parts.store), ctx.address());
+        actix_rt::spawn(async move {
+            let stored = store.delete_account(&username).await;
+            tell(&addr, AccountDeleted(username, stored, reply));
+        });
+    }
+}
+
+impl Handler<AccountDeleted> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, AccountDeleted(username, stored, reply): AccountDeleted, ctx: &mut Self::Context) {
+        answer(reply, self.forget_account(&username, stored, ctx));
+    }
+}
+
+impl Handler<GetTree> for SupervisorActor {
+    type Result = MessageResult<GetTree>;
+
+    fn handle(&mut self, _: GetTree, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.tree())
+    }
+}
+
+impl Handler<RestartActor> for SupervisorActor {
+    type Result = Result<ActorSnapshot, SupervisorError>;
+
+    fn handle(&mut self, ask: RestartActor, ctx: &mut Self::Context) -> Self::Result {
+        let unknown = || SupervisorError::UnknownActor {
+            kind: ask.kind.clone(),
+            name: ask.name.clone(),
+        };
+        let key = key_of(&ask.kind, &ask.name).ok_or_else(unknown)?;
+        let effects = self.core.on_restart(&key, self.parts.clock.now()).ok_or_else(unknown)?;
+        self.perform(effects, ctx);
+        let mut tree = self.tree().into_iter();
+        tree.find(|row| row.kind == key.kind && row.name == *key.name)
+            .ok_or_else(unknown)
+    }
+}
+
+fn found(account: &AccountEntry) -> AccountFound {
+    let living = account.living.as_ref().map(|living| living.addr.clone());
+    (account.record.clone(), living)
+}
+
+fn key_of(kind: &str, name: &str) -> Option<ChildKey> {
+    match kind {
+        "router" => Some(super::children::router_key()).filter(|key| *key.name == *name),
+        "device" => Some(super::children::device_key(&Serial::parse(name).ok()?)),
+        "account" => Some(account_key(&Username::parse(name).ok()?)),
+        _ => None,
+    }
+}

@@ -1,0 +1,230 @@
+//! A runner that does what the test told it, task by task.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::future::LocalBoxFuture;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    domain::{AttemptSpec, Blame, Failure, FailureReason, Outcome, Serial, TaskId, Username},
+    ports::{DeviceDriver, ProgressBeat, ScriptRunner},
+};
+
+/// What an attempt does.
+#[derive(Debug, Clone)]
+pub enum Behaviour {
+    /// Works for so long (making progress each second), then ends like this. Heeds the cancel token.
+    Work(Duration, Outcome),
+    /// Does nothing for ever and heeds nothing, as with a phone that hangs.
+    Hang,
+    /// Panics.
+    Panic,
+}
+
+impl Behaviour {
+    /// Completes after `duration`.
+    #[must_use]
+    pub fn completes(duration: Duration) -> Self {
+        Self::Work(
+            duration,
+            Outcome::Completed {
+                remark: "done".to_owned(),
+            },
+        )
+    }
+
+    /// Fails at once.
+    #[must_use]
+    pub fn fails(reason: FailureReason, blame: Blame) -> Self {
+        let failure = Failure {
+            reason,
+            message: "as the test wants".to_owned(),
+            step: Some(1),
+            retryable: true,
+        };
+        Self::Work(Duration::ZERO, Outcome::Failed { failure, blame })
+    }
+
+    /// Ends at once with an open effect.
+    #[must_use]
+    pub fn unverified(reason: FailureReason) -> Self {
+        let failure = Failure {
+            reason,
+            message: "as the test wants".to_owned(),
+            step: Some(2),
+            retryable: true,
+        };
+        let blame = Blame::Device;
+        Self::Work(Duration::ZERO, Outcome::Unverified { failure, blame })
+    }
+}
+
+/// One attempt that was run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// What was to be done.
+    pub spec: Arc<AttemptSpec>,
+    /// Begin, on tokio's clock.
+    pub began: Instant,
+    /// End; `None` while it runs, or when it was dropped.
+    pub ended: Option<Instant>,
+}
+
+#[derive(Default)]
+struct Script {
+    by_task: HashMap<TaskId, Vec<Behaviour>>,
+    usual: Option<Behaviour>,
+    runs: Vec<Run>,
+    live_devices: HashMap<Serial, TaskId>,
+    live_accounts: HashMap<Username, TaskId>,
+    overlaps: Vec<String>,
+}
+
+/// Runs attempts by a script, writes down what ran when, and notices two attempts at once on a device or an account.
+#[derive(Clone, Default)]
+pub struct ScriptedRunner {
+    script: Arc<Mutex<Script>>,
+}
+
+impl ScriptedRunner {
+    /// Every attempt behaves like this unless its task says otherwise.
+    #[must_use]
+    pub fn usually(behaviour: Behaviour) -> Self {
+        let runner = Self::default();
+        runner.lock().usual = Some(behaviour);
+        runner
+    }
+
+    /// The task's next attempts behave like this, in order.
+    pub fn script(&self, task: TaskId, behaviours: Vec<Behaviour>) {
+        self.lock().by_task.insert(task, behaviours);
+    }
+
+    /// Changes what attempts usually do.
+    pub fn set_usual(&self, behaviour: Behaviour) {
+        self.lock().usual = Some(behaviour);
+    }
+
+    /// All attempts so far, in the order of their starts.
+    #[must_use]
+    pub fn runs(&self) -> Vec<Run> {
+        self.lock().runs.clone()
+    }
+
+    /// Times when two attempts ran at once where only one may; must be empty.
+    #[must_use]
+    pub fn overlaps(&self) -> Vec<String> {
+        self.lock().overlaps.clone()
+    }
+
+    /// Attempts that run now.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.lock().live_devices.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, spec: &Arc<AttemptSpec>) -> (Behaviour, Live) {
+        let mut script = self.lock();
+        if let Some(other) = script.live_devices.insert(spec.serial.clone(), spec.task) {
+            script
+                .overlaps
+                .push(format!("{}: {other} and {}", spec.serial, spec.task));
+        }
+        if let Some(account) = &spec.account
+            && let Some(other) = script.live_accounts.insert(account.username.clone(), spec.task)
+        {
+            script
+                .overlaps
+                .push(format!("{}: {other} and {}", account.username, spec.task));
+        }
+        script.runs.push(Run {
+            spec: Arc::clone(spec),
+            began: Instant::now(),
+            ended: None,
+        });
+        let scripted = script.by_task.get_mut(&spec.task).filter(|list| !list.is_empty());
+        let next = scripted.map(|list| list.remove(0)).or_else(|| script.usual.clone());
+        let live = Live {
+            runner: self.clone(),
+            spec: Arc::clone(spec),
+            run: script.runs.len().saturating_sub(1),
+        };
+        (next.unwrap_or_else(|| Behaviour::completes(Duration::ZERO)), live)
+    }
+}
+
+/// Marks the attempt as live until it is dropped, however it ends.
+struct Live {
+    runner: ScriptedRunner,
+    spec: Arc<AttemptSpec>,
+    run: usize,
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let mut script = self.runner.lock();
+        script.live_devices.remove(&self.spec.serial);
+        if let Some(account) = &self.spec.account {
+            script.live_accounts.remove(&account.username);
+        }
+        if let Some(run) = script.runs.get_mut(self.run) {
+            run.ended = Some(Instant::now());
+        }
+    }
+}
+
+impl ScriptRunner for ScriptedRunner {
+    fn run(
+        &self,
+        spec: Arc<AttemptSpec>,
+        _driver: Arc<dyn DeviceDriver>,
+        cancel: CancellationToken,
+        beat: ProgressBeat,
+    ) -> LocalBoxFuture<'static, Outcome> {
+        let (behaviour, live) = self.begin(&spec);
+        Box::pin(async move {
+            let _live = live;
+            match behaviour {
+                Behaviour::Hang => std::future::pending().await,
+                Behaviour::Panic => std::panic::panic_any("the runner panics, as the test wants"),
+                Behaviour::Work(duration, outcome) => tokio::select! {
+                    biased;
+                    () = cancel.cancelled() => stopped(),
+                    () = work(duration, beat) => outcome,
+                },
+            }
+        })
+    }
+}
+
+async fn work(duration: Duration, beat: ProgressBeat) {
+    let end = Instant::now() + duration;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        sleep(left.min(Duration::from_secs(1))).await;
+        beat();
+    }
+}
+
+fn stopped() -> Outcome {
+    let failure = Failure {
+        reason: FailureReason::Stopped,
+        message: "stopped".to_owned(),
+        step: Some(1),
+        retryable: true,
+    };
+    let blame = Blame::Task;
+    Outcome::Failed { failure, blame }
+}

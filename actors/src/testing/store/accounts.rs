@@ -1,0 +1,137 @@
+//! Accounts and devices in memory.
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use crate::{
+    domain::{
+        AccountPatch, AccountRecord, AccountStatus, AccountUse, DeviceInfo, DevicePatch, DeviceRecord, Serial,
+        Timestamp, Username,
+    },
+    ports::{AccountStore, DeviceStore, StoreError},
+};
+
+#[async_trait]
+impl AccountStore for MemoryStore {
+    async fn load_accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
+        self.enter().await?;
+        Ok(self.lock().accounts.values().cloned().collect())
+    }
+
+    async fn create_account(&self, account: AccountRecord) -> Result<(), StoreError> {
+        self.enter().await?;
+        let mut tables = self.lock();
+        if tables.accounts.contains_key(&account.username) {
+            let problem = format!("account {} exists already", account.username);
+            return Err(StoreError::Conflict(problem));
+        }
+        tables.accounts.insert(account.username.clone(), account);
+        Ok(())
+    }
+
+    async fn patch_account(&self, name: &Username, patch: AccountPatch) -> Result<Option<AccountRecord>, StoreError> {
+        self.enter().await?;
+        let mut tables = self.lock();
+        let Some(record) = tables.accounts.get_mut(name) else {
+            return Ok(None);
+        };
+        record.app = patch.app.unwrap_or_else(|| record.app.clone());
+        record.package = patch.package.unwrap_or_else(|| record.package.clone());
+        record.serial = patch.serial.unwrap_or_else(|| record.serial.clone());
+        record.limits = patch.limits.unwrap_or_else(|| record.limits.clone());
+        if let Some(status) = patch.status {
+            // What stood behind the old status is over when a person sets another one.
+            record.status = status;
+            record.status_reason = None;
+            record.evidence = None;
+            record.cooldown_until = None;
+        }
+        Ok(Some(record.clone()))
+    }
+
+    async fn set_account_status(
+        &self,
+        username: &Username,
+        status: AccountStatus,
+        reason: Option<String>,
+        evidence: Option<String>,
+        cooldown_until: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        self.enter().await?;
+        if let Some(record) = self.lock().accounts.get_mut(username) {
+            record.status = status;
+            record.status_reason = reason;
+            record.evidence = evidence;
+            record.cooldown_until = cooldown_until;
+        }
+        Ok(())
+    }
+
+    async fn touch_account(&self, username: &Username, at: Timestamp) -> Result<(), StoreError> {
+        self.enter().await?;
+        if let Some(record) = self.lock().accounts.get_mut(username) {
+            record.last_used = Some(at);
+        }
+        Ok(())
+    }
+
+    async fn delete_account(&self, username: &Username) -> Result<bool, StoreError> {
+        self.enter().await?;
+        Ok(self.lock().accounts.remove(username).is_some())
+    }
+
+    async fn account_uses(&self, since: Timestamp) -> Result<Vec<AccountUse>, StoreError> {
+        self.enter().await?;
+        let mut uses: Vec<AccountUse> = self
+            .lock()
+            .uses
+            .iter()
+            .filter(|used| used.at >= since)
+            .cloned()
+            .collect();
+        uses.sort_by_key(|used| used.at);
+        Ok(uses)
+    }
+}
+
+#[async_trait]
+impl DeviceStore for MemoryStore {
+    async fn load_devices(&self) -> Result<Vec<DeviceRecord>, StoreError> {
+        self.enter().await?;
+        Ok(self.lock().devices.values().cloned().collect())
+    }
+
+    async fn add_device(&self, serial: &Serial, at: Timestamp) -> Result<(), StoreError> {
+        self.enter().await?;
+        let record = || DeviceRecord {
+            serial: serial.clone(),
+            alias: None,
+            tags: Vec::new(),
+            enabled: true,
+            info: DeviceInfo::default(),
+            last_seen: None,
+            created_at: at,
+        };
+        self.lock().devices.entry(serial.clone()).or_insert_with(record);
+        Ok(())
+    }
+
+    async fn note_device(&self, serial: &Serial, info: DeviceInfo, at: Timestamp) -> Result<(), StoreError> {
+        self.enter().await?;
+        if let Some(record) = self.lock().devices.get_mut(serial) {
+            record.info = info;
+            record.last_seen = Some(at);
+        }
+        Ok(())
+    }
+
+    async fn patch_device(&self, serial: &Serial, patch: DevicePatch) -> Result<(), StoreError> {
+        self.enter().await?;
+        if let Some(record) = self.lock().devices.get_mut(serial) {
+            record.alias = patch.alias.unwrap_or_else(|| record.alias.clone());
+            record.tags = patch.tags.unwrap_or_else(|| record.tags.clone());
+            record.enabled = patch.enabled.unwrap_or(record.enabled);
+        }
+        Ok(())
+    }
+}
