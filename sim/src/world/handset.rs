@@ -88,6 +88,10 @@ impl Handset for Phone {
 
     fn dump(&self) -> Dump {
         let fault = self.with(|desk| {
+            desk.tempt_fate();
+            if let Some(kind) = desk.state.next_dump.take() {
+                return Some(kind);
+            }
             let kinds = [FaultKind::NoIdle, FaultKind::GarbageHierarchy, FaultKind::HugeHierarchy];
             kinds.into_iter().find(|kind| desk.state.faults.get(*kind).is_some())
         });
@@ -119,11 +123,17 @@ impl Handset for Phone {
     }
 
     fn launch(&self, package: &str, component: Option<&str>, stop_first: bool) -> Launched {
-        self.with(|desk| desk.launch(package, component, stop_first))
+        self.with(|desk| {
+            desk.tempt_fate();
+            desk.launch(package, component, stop_first)
+        })
     }
 
     fn open_link(&self, link: &str, package: Option<&str>) -> Launched {
-        self.with(|desk| desk.open_link(link, package))
+        self.with(|desk| {
+            desk.tempt_fate();
+            desk.open_link(link, package)
+        })
     }
 
     fn stop(&self, package: &str) {
@@ -231,7 +241,7 @@ impl Handset for Phone {
     }
 
     fn reboot(&self) {
-        self.begin_reboot();
+        self.with(|desk| desk.begin_reboot(None));
     }
 
     fn link(&self) -> Link {

@@ -4,6 +4,7 @@
 
 pub mod clock;
 mod describe;
+mod dice;
 mod error;
 pub mod fault;
 mod handset;

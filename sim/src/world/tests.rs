@@ -62,6 +62,17 @@ impl Rig {
         ));
     }
 
+    /// One of the four apps, installed or not.
+    fn launch_any(&self, which: u64) {
+        let package = match which {
+            0 => TIKTOK,
+            1 => INSTAGRAM,
+            2 => crate::apps::GALLERY,
+            _ => crate::apps::SETTINGS,
+        };
+        self.phone.launch(package, None, which == 1);
+    }
+
     fn views(&self) -> Vec<View> {
         fn flatten(view: &View, into: &mut Vec<View>) {
             into.push(view.clone());

@@ -90,6 +90,10 @@ fn followers_are_offered_follow_back_and_private_people_are_asked() {
     other.tap("Follow");
     assert_eq!(other.see("follow_button").text, "Requested");
     assert_eq!(other.deeds("follow_request")[0].serial, "sim-2");
+    assert!(other.sees("This account is private"));
+    other.taps(&["Requested", "Unfollow", "Follow"]);
+    assert_eq!(other.see("follow_button").text, "Requested");
+    assert_eq!(other.deeds("unfollow").len(), 1);
 }
 
 #[test]

@@ -196,3 +196,32 @@ fn scrolled_lists_show_whole_or_cut_rows_only_inside_their_bounds() {
         assert!(row.bounds[1] < row.bounds[3]);
     }
 }
+
+#[tokio::test]
+async fn with_the_machines_time_uploads_end_and_phones_come_back_though_nobody_looks() {
+    let world = World::new();
+    let quick = |serial: &str| PhoneSpec {
+        first_run: false,
+        boot_ms: 100,
+        upload_ms: 20,
+        ..PhoneSpec::new(serial)
+    };
+    let phone = Phone::new(world.clone(), quick("sim-1").with_account("tiktok", "user1"));
+    let rig = Rig {
+        world: world.clone(),
+        phone,
+    }
+    .media(&["clip.mp4"]);
+    let other = Phone::new(world.clone(), quick("sim-2"));
+    let mut link = other.watch_link();
+    rig.to_tiktok_post_page();
+    rig.tap("Post");
+    other.reboot();
+    assert!(link.borrow_and_update().offline);
+
+    let back = tokio::time::timeout(std::time::Duration::from_secs(10), link.changed()).await;
+
+    assert!(back.is_ok() && !link.borrow().offline);
+    let published = crate::world::lock(&world.ledger).entries();
+    assert!(published.iter().any(|entry| entry.kind == "publish"));
+}

@@ -99,6 +99,10 @@ fn instagram_publishes_reels_posts_and_stories() {
     );
     rig.tap("profile_tab");
     assert_eq!(rig.see("posts_count").text, "2");
+    assert_eq!(rig.see("stories_count").text, "Stories: 1");
+    rig.tap("user1's story");
+    assert_eq!(rig.see("story_caption").text, "hello");
+    assert_eq!(rig.see("story_media").description, "clip.mp4");
 }
 
 #[test]

@@ -93,6 +93,7 @@ fn page(scene: &Scene<'_>) -> Node {
         Screen::Absent => profile::absent(scene),
         Screen::Sound(sound) => profile::sound(scene, sound),
         Screen::Detail(name, index) => home::detail(scene, name, *index),
+        Screen::Story(name, index) => home::story(scene, name, *index),
         Screen::Camera => picker::camera(scene),
         Screen::Picker => picker::picker(scene),
         Screen::Editor => editor::editor(scene),

@@ -1,5 +1,7 @@
 //! Pages of persons and sounds.
 
+use std::sync::Arc;
+
 use super::{Scene, ground, tab_bar, title_bar, upload_banner};
 use crate::{
     apps::{
@@ -125,8 +127,7 @@ pub(super) fn person(scene: &Scene<'_>, name: &str) -> Node {
 
 /// Portrait, name and counts.
 fn head(scene: &Scene<'_>, name: &str, y: i32) -> Node {
-    let (followers, following) = scene.social.counts(scene.app.network, name);
-    let posts = scene.social.posts_of(scene.app.network, name).len();
+    let (posts, followers, following) = scene.social.counts(scene.app.network, name);
     let count = |x: i32, id: &str, number: usize, word: &str| {
         Node::new(class::LINEAR, Rect::at(x, y + 220, 330, 140))
             .id(format!("{id}_group"))
@@ -144,9 +145,23 @@ fn head(scene: &Scene<'_>, name: &str, y: i32) -> Node {
                     .centred(),
             )
     };
-    Node::new(class::GROUP, Rect::at(0, y, WIDTH, 370))
-        .id("profile_header")
-        .with(kit::drawing(Rect::at(60, y + 10, 190, 190), Picture::Avatar(name.to_owned())).id("profile_avatar"))
+    let stories = scene.social.stories_of(scene.app.network, name).len();
+    let mut avatar = kit::drawing(Rect::at(60, y + 10, 190, 190), Picture::Avatar(name.to_owned()));
+    let mut header = Node::new(class::GROUP, Rect::at(0, y, WIDTH, 370)).id("profile_header");
+    if stories > 0 {
+        let place = Rect::at(290, y + 135, 500, 60);
+        avatar = avatar
+            .desc(format!("{name}'s story"))
+            .tap(SocialAction::OpenStory(name.to_owned(), 0));
+        header = header.with(
+            kit::label(place, format!("Stories: {stories}"))
+                .id("stories_count")
+                .size(36)
+                .ink(GREY),
+        );
+    }
+    header
+        .with(avatar.id("profile_avatar"))
         .with(
             kit::label(Rect::at(290, y + 60, 730, 80), format!("@{name}"))
                 .id("profile_handle")
@@ -157,7 +172,7 @@ fn head(scene: &Scene<'_>, name: &str, y: i32) -> Node {
         .with(count(705, "following_count", following, "Following"))
 }
 
-fn grid(scene: &Scene<'_>, name: &str, posts: &[Post], drafts: usize, rect: Rect) -> Node {
+fn grid(scene: &Scene<'_>, name: &str, posts: &[Arc<Post>], drafts: usize, rect: Rect) -> Node {
     let mut cells = Vec::new();
     if drafts > 0 {
         let index = scene.data.own_drafts().last().map_or(0, |(index, _)| index);
