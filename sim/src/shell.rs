@@ -14,11 +14,8 @@ mod expand;
 mod glob;
 mod interpret;
 mod io;
-<<<<<<< HEAD
-mod live;
-=======
 mod launch;
->>>>>>> wire
+mod live;
 mod parse;
 mod programs;
 mod redirect;

@@ -246,8 +246,6 @@ async fn a_terminal_that_is_hung_up_ends_its_command() {
 }
 
 #[tokio::test]
-<<<<<<< HEAD
-=======
 async fn a_command_without_a_terminal_goes_on_when_its_client_has_gone() {
     let phone = FakePhone::new("PH0NE");
     let served = served(&[&phone]).await;
@@ -260,7 +258,6 @@ async fn a_command_without_a_terminal_goes_on_when_its_client_has_gone() {
 }
 
 #[tokio::test]
->>>>>>> wire
 async fn nonsense_is_refused_and_nobody_else_notices() {
     let phone = FakePhone::new("PH0NE");
     let served = served(&[&phone]).await;
