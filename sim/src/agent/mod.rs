@@ -8,10 +8,7 @@ mod rpc;
 mod selector;
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -34,7 +31,15 @@ const REGISTRATION_WAIT: Duration = Duration::from_secs(2);
 /// The phone's one accessibility connection for tests; only one process may hold it.
 #[derive(Debug, Default)]
 pub struct UiAutomation {
-    taken: AtomicBool,
+    holder: Mutex<Holder>,
+}
+
+#[derive(Debug, Default)]
+struct Holder {
+    /// The boot of the process that holds it: no process survives a reboot.
+    boot_id: Option<String>,
+    /// Counts the holders, so that a late one does not release the connection of its successor.
+    number: u64,
 }
 
 /// Another process holds the connection.
@@ -43,21 +48,37 @@ pub struct UiAutomationTaken;
 
 /// The connection is free again when this is dropped.
 #[derive(Debug)]
-pub struct HeldUiAutomation(Arc<UiAutomation>);
+pub struct HeldUiAutomation {
+    of: Arc<UiAutomation>,
+    number: u64,
+}
 
 impl UiAutomation {
-    /// Takes the connection if nobody has it.
-    pub fn take(self: &Arc<Self>) -> Result<HeldUiAutomation, UiAutomationTaken> {
-        match self.taken.swap(true, Ordering::AcqRel) {
-            false => Ok(HeldUiAutomation(self.clone())),
-            true => Err(UiAutomationTaken),
+    /// Takes the connection in this boot if nobody has it.
+    pub fn take(self: &Arc<Self>, boot_id: &str) -> Result<HeldUiAutomation, UiAutomationTaken> {
+        let mut holder = self.holder();
+        if holder.boot_id.as_deref() == Some(boot_id) {
+            return Err(UiAutomationTaken);
         }
+        holder.boot_id = Some(boot_id.to_owned());
+        holder.number += 1;
+        Ok(HeldUiAutomation {
+            of: self.clone(),
+            number: holder.number,
+        })
+    }
+
+    fn holder(&self) -> MutexGuard<'_, Holder> {
+        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for HeldUiAutomation {
     fn drop(&mut self) {
-        self.0.taken.store(false, Ordering::Release);
+        let mut holder = self.of.holder();
+        if holder.number == self.number {
+            holder.boot_id = None;
+        }
     }
 }
 
@@ -72,6 +93,8 @@ pub struct Agent {
 /// A running agent.
 #[derive(Debug, Clone)]
 struct Server {
+    /// Of its hold on the accessibility connection.
+    number: u64,
     port: u16,
     /// The boot in which it was started: no process survives a reboot.
     boot_id: String,
@@ -83,13 +106,17 @@ struct Server {
 struct Running<'a> {
     agent: &'a Agent,
     ended: CancellationToken,
-    _held: HeldUiAutomation,
+    held: HeldUiAutomation,
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.ended.cancel();
-        *self.agent.server() = None;
+        let mut server = self.agent.server();
+        // After a reboot and another start it is that one's.
+        if server.as_ref().is_some_and(|server| server.number == self.held.number) {
+            *server = None;
+        }
     }
 }
 
@@ -119,7 +146,8 @@ impl Agent {
                 ..Completion::default()
             };
         }
-        let Some(held) = self.register().await else {
+        let boot_id = self.handset.boot_id();
+        let Some(held) = self.register(&boot_id).await else {
             let words = "[server] INFO: [UiAutomator2Server] Starting Server\njava.lang.IllegalStateException: \
                          UiAutomationService android.accessibilityservice.IAccessibilityServiceClient$Stub$Proxy\
                          @5deffd5already registered!\n";
@@ -135,15 +163,20 @@ impl Agent {
             .and_then(|at| arguments.get(at + 1));
         let port = port.and_then(|port| port.parse().ok()).unwrap_or(DEFAULT_PORT);
         let ended = CancellationToken::new();
-        *self.server() = Some(Server {
+        let server = Server {
+            number: held.number,
             port,
-            boot_id: self.handset.boot_id(),
+            boot_id,
             ended: ended.clone(),
-        });
+        };
+        if let Some(former) = self.server().replace(server) {
+            // It died with the boot before; whoever still waits for its command may know.
+            former.ended.cancel();
+        }
         let running = Running {
             agent: self,
             ended: ended.clone(),
-            _held: held,
+            held,
         };
         ended.cancelled().await;
         drop(running);
@@ -154,13 +187,13 @@ impl Agent {
         }
     }
 
-    async fn register(&self) -> Option<HeldUiAutomation> {
-        if self.server().is_some() {
-            return self.ui_automation.take().ok();
+    async fn register(&self, boot_id: &str) -> Option<HeldUiAutomation> {
+        if self.server().as_ref().is_some_and(|server| server.boot_id == boot_id) {
+            return None;
         }
         let taken = async {
             loop {
-                if let Ok(held) = self.ui_automation.take() {
+                if let Ok(held) = self.ui_automation.take(boot_id) {
                     return held;
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -195,7 +228,10 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-    use crate::commands::testing::{Bench, stdout};
+    use crate::{
+        commands::testing::{Bench, stdout},
+        handset::Handset,
+    };
 
     const START: &str = "app_process / com.wetest.uia2.Main -p 9008";
 
@@ -259,6 +295,24 @@ mod tests {
 
         assert_eq!((dump.code, stdout(&dump)), (137, String::new()));
         assert!(stdout(&second).contains("already registered"));
+    }
+
+    #[tokio::test]
+    async fn no_agent_survives_a_reboot_and_another_one_can_start() {
+        let bench = Bench::new();
+
+        bench.files.write(JAR, "jar").expect("a place for the jar");
+
+        tokio::join!(bench.run(START), async {
+            tokio::task::yield_now().await;
+            assert!(bench.agent.connect(9008).is_some());
+            bench.handset.reboot();
+            assert!(bench.agent.connect(9008).is_none());
+            assert_eq!(bench.run("uiautomator dump").await.code, 0);
+            while_running(&bench, async { assert!(bench.agent.connect(9008).is_some()) }).await;
+        });
+
+        assert_eq!(bench.run("uiautomator dump").await.code, 0);
     }
 
     #[tokio::test]

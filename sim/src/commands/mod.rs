@@ -80,6 +80,8 @@ struct Memory {
     density: Option<u32>,
     /// `dumpsys battery set NAME VALUE`
     battery: BTreeMap<String, String>,
+    /// The boot that all of this belongs to.
+    boot_id: String,
     /// `setprop`
     properties: BTreeMap<String, String>,
     /// Names of settings that were put, by namespace, for `settings list`.
@@ -116,6 +118,7 @@ impl Programs {
     /// `None`: this phone has no such program.
     pub async fn run(&self, invocation: Invocation) -> Option<Completion> {
         let (program, arguments) = invocation.argv.split_first()?;
+        self.forget_former_boot();
         let name = ["/system/bin/", "/vendor/bin/", "/system/xbin/"]
             .iter()
             .find_map(|folder| program.strip_prefix(folder))
@@ -151,9 +154,21 @@ impl Programs {
     }
 
     fn reboot(&self) -> Answer {
-        self.memory().running.clear();
         self.handset.reboot();
         Ok(silent())
+    }
+
+    /// Processes, properties and pretended batteries end with their boot; `wm` and the settings' names do not.
+    fn forget_former_boot(&self) {
+        let boot_id = self.handset.boot_id();
+        let mut memory = self.memory();
+        if memory.boot_id != boot_id {
+            memory.running.clear();
+            memory.properties.clear();
+            memory.battery.clear();
+            memory.log_cleared_after = None;
+            memory.boot_id = boot_id;
+        }
     }
 
     /// Packages that have a process now.

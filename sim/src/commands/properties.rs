@@ -133,4 +133,17 @@ mod tests {
         bench.run("am force-stop com.example.app").await;
         assert_eq!(bench.run("pidof com.example.app").await.code, 1);
     }
+
+    #[tokio::test]
+    async fn a_reboot_ends_processes_and_forgets_what_was_set() {
+        let bench = Bench::new();
+        bench.run("setprop debug.mine on").await;
+        bench.run("am start -n com.example.app/.Main").await;
+
+        bench.run("reboot").await;
+        bench.handset.lose_focus();
+
+        assert_eq!(stdout(&bench.run("getprop debug.mine").await), "\n");
+        assert_eq!(bench.run("pidof com.example.app").await.code, 1);
+    }
 }

@@ -113,6 +113,7 @@ struct Fields {
     method: String,
     clipboard: String,
     log: Vec<String>,
+    boots: u32,
 }
 
 impl Default for FakeHandset {
@@ -173,6 +174,7 @@ impl Default for FakeHandset {
             method: LATIN.to_owned(),
             clipboard: String::new(),
             log: vec!["line 1".to_owned(), "line 2".to_owned(), "line 3".to_owned()],
+            boots: 1,
         }))
     }
 }
@@ -235,7 +237,7 @@ impl Handset for FakeHandset {
     }
 
     fn boot_id(&self) -> String {
-        "6f1ff0a6-6f5b-4b0e-9e8a-0d2d1c3b4a59".to_owned()
+        format!("6f1ff0a6-6f5b-4b0e-9e8a-{:012}", self.fields().boots)
     }
 
     fn screen_size(&self) -> (u32, u32) {
@@ -446,6 +448,7 @@ impl Handset for FakeHandset {
 
     fn reboot(&self) {
         self.note("reboot".to_owned());
+        self.fields().boots += 1;
     }
 
     fn link(&self) -> Link {

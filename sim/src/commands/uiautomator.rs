@@ -37,7 +37,7 @@ async fn dump(phone: &Programs, arguments: &[String]) -> Answer {
     let path = arguments.iter().find(|argument| !argument.starts_with('-'));
     let path = path.map_or(DEFAULT_PATH, String::as_str);
     // Only one process may hold UiAutomation; the other one throws and is killed without a word.
-    let _held = match phone.agent.ui_automation().take() {
+    let _held = match phone.agent.ui_automation().take(&phone.handset.boot_id()) {
         Ok(held) => held,
         Err(UiAutomationTaken) => return Ok(failed(KILLED, "")),
     };
