@@ -68,6 +68,30 @@ async fn the_python_clients_do_their_daily_work_at_the_server_port() {
     rig.stop().await;
 }
 
+#[tokio::test]
+async fn the_newer_adb_of_the_wheel_gets_along_with_the_phones() {
+    let Some(python) = python() else { return };
+    let output = Command::new(&python)
+        .args(["-c", "import adbutils; print(adbutils.adb_path())"])
+        .env("ADBUTILS_ADB_PATH", "")
+        .env("PATH", "")
+        .output()
+        .expect("python runs");
+    let adb = PathBuf::from(text(&output.stdout).trim());
+    let Some(rig) = Rig::start_with(adb, 1).await else {
+        return;
+    };
+
+    let refused = rig.phone(&["shell", "echo out; echo err >&2; exit 9"]);
+    assert_eq!(
+        (text(&refused.stdout), text(&refused.stderr)),
+        ("out\n".into(), "err\n".into())
+    );
+    assert_eq!(refused.status.code(), Some(9));
+    check(&python, &rig, rig.port(), &rig.serial);
+    rig.stop().await;
+}
+
 fn check(python: &Path, rig: &Rig, server_port: u16, serial: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/clients.py");
     let output = Command::new(python)

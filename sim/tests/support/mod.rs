@@ -7,7 +7,7 @@ pub mod apk;
 
 use std::{
     net::{TcpListener, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
@@ -32,6 +32,7 @@ pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
 
 /// Phones behind a real adb server of their own.
 pub struct Rig {
+    adb: PathBuf,
     pub simulator: Option<Simulator>,
     server: Child,
     port: u16,
@@ -43,8 +44,16 @@ pub struct Rig {
 impl Rig {
     /// Starts everything and connects the first phone; `None`, with the reason printed, when there is no adb.
     pub async fn start(phones: usize) -> Option<Self> {
-        if Command::new("adb").arg("--version").output().is_err() {
-            println!("skipped: there is no adb; install it with `apt-get install adb`");
+        Self::start_with("adb".into(), phones).await
+    }
+
+    /// The same with this adb.
+    pub async fn start_with(adb: PathBuf, phones: usize) -> Option<Self> {
+        if Command::new(&adb).arg("--version").output().is_err() {
+            println!(
+                "skipped: there is no {}; install it with `apt-get install adb`",
+                adb.display()
+            );
             return None;
         }
         // Back before the adb server looks for the phone again, 250 ms after it went; its next look is 10 s later.
@@ -60,7 +69,7 @@ impl Rig {
             .and_then(|free| free.local_addr())
             .expect("a free port")
             .port();
-        let server = command(port, &home)
+        let server = command(&adb, port, &home)
             .args(["nodaemon", "server"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -69,6 +78,7 @@ impl Rig {
         wait_for("the adb server", || TcpStream::connect(("127.0.0.1", port)).ok());
         let serial = simulator.phones().first().expect("a phone").1.to_string();
         let rig = Self {
+            adb,
             simulator: Some(simulator),
             server,
             port,
@@ -99,7 +109,7 @@ impl Rig {
 
     /// `adb …` against the private server.
     pub fn adb(&self, arguments: &[&str]) -> Output {
-        command(self.port, &self.home)
+        command(&self.adb, self.port, &self.home)
             .args(arguments)
             .output()
             .expect("adb runs")
@@ -107,7 +117,7 @@ impl Rig {
 
     /// `adb … ` against the first phone, left running.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
-        let mut command = command(self.port, &self.home);
+        let mut command = command(&self.adb, self.port, &self.home);
         command
             .args(["-s", &self.serial])
             .args(arguments)
@@ -141,8 +151,8 @@ impl Drop for Rig {
     }
 }
 
-fn command(port: u16, home: &tempfile::TempDir) -> Command {
-    let mut command = Command::new("adb");
+fn command(adb: &Path, port: u16, home: &tempfile::TempDir) -> Command {
+    let mut command = Command::new(adb);
     command.args(["-P", &port.to_string()]);
     command.env("HOME", home.path()).env("TMPDIR", home.path());
     command.env("ADB_EMU", "0").env("ADB_USB", "0").env("ADB_MDNS", "0");
