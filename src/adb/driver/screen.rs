@@ -93,7 +93,7 @@ impl AdbDriver {
         let limits = self.phones.settings.limits;
         let dumped = self.call("hierarchy", deadline, &transport.server, async {
             match transport.shell(DUMP, limits.hierarchy_bytes).await {
-                // Too much is an answer: the phone is well, so it must not count against it.
+                // The port has a typed error for it.
                 Err(crate::adb::error::AdbError::TooLong(_)) => Ok(None),
                 other => other.map(Some),
             }

@@ -292,14 +292,11 @@ impl ServerWatch {
 
     /// The server is away: nothing is known of its phones.
     fn went_away(&self, problem: String) {
-        let was_up = {
+        {
             let mut health = lock(&self.health);
             health.problem = Some(problem.clone());
             health.usable_devices = 0;
-            std::mem::replace(&mut health.up, false)
-        };
-        if was_up || lock(&self.view).reported.is_none() {
-            warn!(adb.server = self.client.address(), "adb server is away: {problem}");
+            health.up = false;
         }
         metrics::server_up(self.client.address(), false);
         lock(&self.view).listed.clear();
@@ -320,6 +317,9 @@ impl ServerWatch {
                 return;
             }
             view.reported = Some(report.clone());
+        }
+        if let Some(problem) = &report.problem {
+            warn!(adb.server = report.server, "adb server is away: {problem}");
         }
         (self.report)(report);
     }
