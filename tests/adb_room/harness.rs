@@ -135,6 +135,19 @@ impl Room {
         .await
     }
 
+    /// Until one report shows this many usable phones.
+    pub async fn usable(&mut self, count: usize) -> PresenceReport {
+        let usable = |report: &PresenceReport| {
+            report
+                .devices
+                .iter()
+                .filter(|presence| presence.state == AdbState::Device)
+                .count()
+        };
+        self.report(&format!("{count} phones are usable"), |report| usable(report) == count)
+            .await
+    }
+
     pub async fn server_up(&mut self) {
         self.report("the server is there", |report| report.problem.is_none())
             .await;
