@@ -22,7 +22,7 @@ impl ServerClient {
     pub(super) fn new(address: &str, limits: &AdbLimits) -> Self {
         Self {
             address: address.into(),
-            slots: Arc::new(Semaphore::new(limits.calls_per_server)),
+            slots: Arc::new(Semaphore::new(limits.calls_per_server.max(1))),
         }
     }
 

@@ -53,7 +53,7 @@ impl Phone {
         };
         Self {
             serial,
-            slots: Semaphore::new(limits.calls_per_phone),
+            slots: Semaphore::new(limits.calls_per_phone.max(1)),
             dump: tokio::sync::Mutex::default(),
             typing: tokio::sync::Mutex::default(),
             breaker: Mutex::new(Breaker::new(policy)),
