@@ -118,7 +118,8 @@ impl Device for FakePhone {
         tokio::spawn(async move {
             let mut buffer = [0; 64];
             while let Ok(length @ 1..) = ours.read(&mut buffer).await {
-                ours.write_all(&buffer[..length].repeat(2)).await.unwrap();
+                let heard = buffer.get(..length).unwrap();
+                ours.write_all(&heard.repeat(2)).await.unwrap();
             }
         });
         Some(theirs)

@@ -95,9 +95,8 @@ async fn converse<F: Future<Output = Option<u8>>>(
         } else {
             read_raw(reader, input, protocol).await;
         }
-        match protocol {
-            Protocol::Raw => tokio::time::sleep(EXEC_GRACE).await,
-            _ => {}
+        if protocol == Protocol::Raw {
+            tokio::time::sleep(EXEC_GRACE).await;
         }
     };
     let work = async {
