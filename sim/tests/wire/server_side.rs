@@ -246,6 +246,18 @@ async fn a_terminal_that_is_hung_up_ends_its_command() {
 }
 
 #[tokio::test]
+async fn a_command_without_a_terminal_goes_on_when_its_client_has_gone() {
+    let phone = FakePhone::new("PH0NE");
+    let served = served(&[&phone]).await;
+    phone.set_link(|link| link.hang = true);
+
+    drop(open(served.addr, "PH0NE", "shell,v2,raw:sleep 0.1; touch /sdcard/late").await);
+    phone.set_link(|link| link.hang = false);
+
+    checks::wait_until(|| phone.files().exists("/sdcard/late")).await;
+}
+
+#[tokio::test]
 async fn nonsense_is_refused_and_nobody_else_notices() {
     let phone = FakePhone::new("PH0NE");
     let served = served(&[&phone]).await;
