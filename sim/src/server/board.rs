@@ -77,6 +77,17 @@ struct Memory {
     away: BTreeSet<String>,
 }
 
+impl Memory {
+    /// Numbers phones that have no number yet, in the order of the list, whichever is asked for first.
+    fn number(&mut self, devices: &[Arc<dyn Device>], wanted: &str) -> u64 {
+        for serial in devices.iter().map(|device| device.serial()).chain([wanted]) {
+            let next = self.transport_ids.len() as u64 + 1;
+            self.transport_ids.entry(serial.to_owned()).or_insert(next);
+        }
+        self.transport_ids.get(wanted).copied().unwrap_or_default()
+    }
+}
+
 impl Board {
     pub fn new(list: Arc<dyn DeviceList>) -> Self {
         Self {
@@ -148,46 +159,50 @@ impl Board {
         self.changes.send_modify(|count| *count += 1);
     }
 
-    /// All phones.
-    pub fn entries(&self) -> Vec<Entry> {
-        let devices = self.list.devices();
+    /// The phones themselves.
+    pub fn devices(&self) -> Vec<Arc<dyn Device>> {
+        self.list.devices()
+    }
+
+    /// All phones and their states.
+    fn entries(&self) -> Vec<Entry> {
+        self.devices().into_iter().map(|device| self.entry(device)).collect()
+    }
+
+    fn entry(&self, device: Arc<dyn Device>) -> Entry {
         let mut memory = self.memory();
-        devices
-            .into_iter()
-            .map(|device| {
-                let next = memory.transport_ids.len() as u64 + 1;
-                let transport_id = *memory.transport_ids.entry(device.serial().to_owned()).or_insert(next);
-                let state = State::of(&device.link().borrow());
-                let state = if memory.away.contains(device.serial()) {
-                    State::Offline
-                } else {
-                    state
-                };
-                Entry {
-                    device,
-                    state,
-                    transport_id,
-                }
-            })
-            .collect()
+        let transport_id = match memory.transport_ids.get(device.serial()) {
+            Some(&id) => id,
+            None => memory.number(&self.devices(), device.serial()),
+        };
+        let state = match State::of(&device.link().borrow()) {
+            _ if memory.away.contains(device.serial()) => State::Offline,
+            state => state,
+        };
+        Entry {
+            device,
+            state,
+            transport_id,
+        }
     }
 
     /// The phone that a client means, in whatever state; or what a server says.
     pub fn select(&self, selector: &Selector) -> Result<Entry, String> {
-        let mut entries = self.entries();
-        match selector {
-            Selector::Emulator => Err("no emulators found".to_owned()),
-            Selector::Any if entries.len() > 1 => Err("more than one device/emulator".to_owned()),
-            Selector::Any => entries.pop().ok_or_else(|| "no devices/emulators found".to_owned()),
-            Selector::Serial(serial) => entries
+        let mut devices = self.devices();
+        let found = match selector {
+            Selector::Emulator => return Err("no emulators found".to_owned()),
+            Selector::Any if devices.len() > 1 => return Err("more than one device/emulator".to_owned()),
+            Selector::Any => devices.pop().ok_or_else(|| "no devices/emulators found".to_owned()),
+            Selector::Serial(serial) => devices
                 .into_iter()
-                .find(|entry| entry.device.serial() == serial)
+                .find(|device| device.serial() == serial)
                 .ok_or_else(|| format!("device '{serial}' not found")),
-            Selector::TransportId(id) => entries
-                .into_iter()
-                .find(|entry| entry.transport_id == *id)
-                .ok_or_else(|| format!("no device with transport id '{id}'")),
-        }
+            Selector::TransportId(id) => {
+                let found = self.entries().into_iter().find(|entry| entry.transport_id == *id);
+                return found.ok_or_else(|| format!("no device with transport id '{id}'"));
+            }
+        };
+        found.map(|device| self.entry(device))
     }
 
     /// As [`Self::select`], if the phone can be used.

@@ -60,9 +60,9 @@ fn parse<'a>(board: &Board, text: &'a str) -> Option<(Selector, &'a str)> {
     }
     let rest = text.strip_prefix("host-serial:")?;
     // A serial may hold colons itself, as those of phones on the network do.
-    let known = board.entries().into_iter().find_map(|entry| {
-        let service = rest.strip_prefix(entry.device.serial())?.strip_prefix(':')?;
-        Some((Selector::Serial(entry.device.serial().to_owned()), service))
+    let known = board.devices().into_iter().find_map(|device| {
+        let service = rest.strip_prefix(device.serial())?.strip_prefix(':')?;
+        Some((Selector::Serial(device.serial().to_owned()), service))
     });
     known.or_else(|| {
         rest.split_once(':')

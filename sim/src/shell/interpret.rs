@@ -10,27 +10,17 @@ use futures_util::{FutureExt, future::BoxFuture};
 
 use super::{
     MAX_DEPTH, MAX_SHELLS, MAX_STEPS,
-    ast::{Command, CommandKind, Connector, Pipeline, Redirect, Statement, Target, Word},
-    glob,
+    ast::{Command, CommandKind, Connector, Pipeline, Redirect, Statement, Word},
     io::{Input, Output, Streams, WriteError, take_buffer},
     parse,
-    programs::{self, Process},
     variables::Variables,
 };
-use crate::{
-    device::{Device, Invocation},
-    fs::Filesystem,
-};
+use crate::{device::Device, fs::Filesystem};
 
 /// Commands in the background at a time, of one session.
 const MAX_BACKGROUND: u32 = 16;
 /// Turns between two pauses for the other tasks of the thread.
 const STEPS_PER_TURN: u32 = 32;
-/// A package that is streamed into an install command, bytes.
-const MAX_PACKAGE_BYTES: usize = 512 << 20;
-/// Exit code of a program that died of SIGPIPE.
-const BROKEN_PIPE: u8 = 141;
-
 /// Why a list of commands ends early.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unwind {
@@ -265,97 +255,13 @@ impl Interpreter {
         }
     }
 
-    async fn count_step(&mut self, streams: &Streams) -> Result<(), Unwind> {
+    pub(super) async fn count_step(&mut self, streams: &Streams) -> Result<(), Unwind> {
         let steps = self.steps.fetch_add(1, Ordering::Relaxed);
         if steps >= MAX_STEPS {
             return self.fail(streams, "too many commands", 137).await;
         }
         if steps % STEPS_PER_TURN == STEPS_PER_TURN - 1 {
             tokio::task::yield_now().await;
-        }
-        Ok(())
-    }
-
-    async fn run_if(
-        &mut self,
-        branches: &[(Vec<Statement>, Vec<Statement>)],
-        otherwise: &[Statement],
-        streams: &Streams,
-    ) -> Result<(), Unwind> {
-        for (condition, body) in branches {
-            self.run_list(condition, streams).await?;
-            if self.status == 0 {
-                return self.run_list(body, streams).await;
-            }
-        }
-        self.status = 0;
-        self.run_list(otherwise, streams).await
-    }
-
-    async fn run_loop(
-        &mut self,
-        until: bool,
-        condition: &[Statement],
-        body: &[Statement],
-        streams: &Streams,
-    ) -> Result<(), Unwind> {
-        let mut status = 0;
-        loop {
-            self.count_step(streams).await?;
-            self.run_list(condition, streams).await?;
-            if (self.status == 0) == until {
-                break;
-            }
-            let turn = self.run_list(body, streams).await;
-            status = self.status;
-            if end_of_turn(turn)? {
-                status = 0;
-                break;
-            }
-        }
-        self.status = status;
-        Ok(())
-    }
-
-    async fn run_for(
-        &mut self,
-        name: &str,
-        list: Option<&[Word]>,
-        body: &[Statement],
-        streams: &Streams,
-    ) -> Result<(), Unwind> {
-        let values = match list {
-            Some(words) => self.expand_words(words, streams).await?,
-            None => self.variables.positional.clone(),
-        };
-        self.status = 0;
-        for value in values {
-            self.count_step(streams).await?;
-            self.variables.set(name, &value);
-            let turn = self.run_list(body, streams).await;
-            if end_of_turn(turn)? {
-                self.status = 0;
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    async fn run_case(
-        &mut self,
-        subject: &Word,
-        arms: &[(Vec<Word>, Vec<Statement>)],
-        streams: &Streams,
-    ) -> Result<(), Unwind> {
-        let subject = self.expand_text(subject, streams).await?;
-        self.status = 0;
-        for (patterns, body) in arms {
-            for pattern in patterns {
-                let pattern = self.expand_pattern(pattern, streams).await?;
-                if glob::matches(&pattern, &subject) {
-                    return self.run_list(body, streams).await;
-                }
-            }
         }
         Ok(())
     }
@@ -399,160 +305,6 @@ impl Interpreter {
         Ok(())
     }
 
-    /// Runs a program by its arguments; its exit code.
-    pub fn run_program<'a>(
-        &'a mut self,
-        arguments: &'a [String],
-        streams: &'a Streams,
-    ) -> BoxFuture<'a, Result<u8, Unwind>> {
-        async move {
-            let Some((path, rest)) = arguments.split_first() else {
-                return Ok(0);
-            };
-            let name = programs::plain_name(path);
-            if let Some(outcome) = self.run_builtin(name, rest, streams).await {
-                return outcome;
-            }
-            let process = Process {
-                shell: self,
-                name,
-                arguments: rest,
-                streams,
-            };
-            let outcome = match programs::run(process).await {
-                Some(outcome) => outcome,
-                None => self.run_on_device(name, rest, streams).await?,
-            };
-            match outcome {
-                Ok(code) => Ok(code),
-                Err(WriteError::HungUp) => Err(Unwind::HungUp),
-                Err(WriteError::Overflow) => Ok(BROKEN_PIPE),
-                Err(WriteError::File(errno)) => {
-                    // The error's own stream may be the one that fails.
-                    streams.stderr.write(format!("{name}: write: {errno}\n")).await.ok();
-                    Ok(1)
-                }
-            }
-        }
-        .boxed()
-    }
-
-    async fn run_on_device(
-        &mut self,
-        name: &str,
-        arguments: &[String],
-        streams: &Streams,
-    ) -> Result<Result<u8, WriteError>, Unwind> {
-        let argv: Vec<String> = std::iter::once(name.to_owned())
-            .chain(arguments.iter().cloned())
-            .collect();
-        let stdin = match package_size(&argv) {
-            Some(size) if size <= MAX_PACKAGE_BYTES => streams.stdin.read_exactly(size).await,
-            _ if streams.stdin.is_live() => Bytes::new(),
-            _ => match streams.stdin.read_to_end().await {
-                Ok(stdin) => stdin,
-                Err(error) => return Ok(Err(error)),
-            },
-        };
-        let terminal = self.terminal && streams.stdout.is_host();
-        let invocation = Invocation {
-            argv,
-            stdin: stdin.into(),
-            terminal,
-        };
-        let Some(completion) = self.device.run(invocation).await else {
-            return self.run_script_file(name, arguments, streams).await.map(Ok);
-        };
-        let written = match streams.stdout.write(completion.stdout).await {
-            Ok(()) => streams.stderr.write(completion.stderr).await,
-            error => error,
-        };
-        Ok(written.map(|()| completion.code))
-    }
-
-    async fn run_script_file(&mut self, name: &str, arguments: &[String], streams: &Streams) -> Result<u8, Unwind> {
-        let path = self.absolute(name);
-        let metadata = self
-            .files()
-            .stat(&path)
-            .ok()
-            .filter(|metadata| name.contains('/') && !metadata.is_dir());
-        let Some(metadata) = metadata else {
-            self.complain(streams, &format!("{name}: inaccessible or not found"))
-                .await?;
-            return Ok(127);
-        };
-        if metadata.mode & 0o111 == 0 {
-            self.complain(streams, &format!("{name}: can't execute: Permission denied"))
-                .await?;
-            return Ok(126);
-        }
-        let content = self.files().read(&path).unwrap_or_default();
-        self.run_shell(&String::from_utf8_lossy(&content), arguments, streams)
-            .await
-    }
-
-    /// Streams after redirection; `None` when a file could not be opened, which has been said then.
-    async fn redirect(&mut self, redirects: &[Redirect], streams: &Streams) -> Result<Option<Streams>, Unwind> {
-        let mut streams = streams.clone();
-        for redirect in redirects {
-            let opened = self.open(&redirect.target, &mut streams, redirect.descriptor).await?;
-            if let Err(message) = opened {
-                self.complain(&streams, &message).await?;
-                self.status = 1;
-                return Ok(None);
-            }
-        }
-        Ok(Some(streams))
-    }
-
-    async fn open(
-        &mut self,
-        target: &Target,
-        streams: &mut Streams,
-        descriptor: u8,
-    ) -> Result<Result<(), String>, Unwind> {
-        let output = match target {
-            Target::Read(word) => {
-                let name = self.expand_text(word, streams).await?;
-                return Ok(match self.files().read(&self.absolute(&name)) {
-                    Ok(content) => {
-                        streams.stdin = Input::from_bytes(content);
-                        Ok(())
-                    }
-                    Err(error) => Err(format!("can't open {name}: {}", error.errno)),
-                });
-            }
-            Target::Write(word) | Target::Append(word) => {
-                let name = self.expand_text(word, streams).await?;
-                let path = self.absolute(&name);
-                let opened = match target {
-                    Target::Append(_) => self.files().create(&path),
-                    _ => self.files().write(&path, Bytes::new()),
-                };
-                if let Err(error) = opened {
-                    return Ok(Err(format!("can't create {name}: {}", error.errno)));
-                }
-                Output::File(self.files(), path)
-            }
-            Target::Duplicate(1) => streams.stdout.clone(),
-            Target::Duplicate(2) => streams.stderr.clone(),
-            Target::Duplicate(0) => return Ok(Ok(())),
-            Target::Duplicate(number) => return Ok(Err(format!("{number}: bad file descriptor"))),
-            Target::Close if descriptor == 0 => {
-                streams.stdin = Input::empty();
-                return Ok(Ok(()));
-            }
-            Target::Close => Output::Closed,
-        };
-        match descriptor {
-            1 => streams.stdout = output,
-            2 => streams.stderr = output,
-            _ => {}
-        }
-        Ok(Ok(()))
-    }
-
     /// A path from the working directory.
     pub fn absolute(&self, path: &str) -> String {
         if path.starts_with('/') {
@@ -561,23 +313,4 @@ impl Interpreter {
             format!("{}/{path}", self.folder)
         }
     }
-}
-
-/// Whether a loop ends after a turn that ended this way.
-fn end_of_turn(turn: Result<(), Unwind>) -> Result<bool, Unwind> {
-    match turn {
-        Ok(()) | Err(Unwind::Continue(1)) => Ok(false),
-        Err(Unwind::Break(1)) => Ok(true),
-        Err(Unwind::Break(levels)) => Err(Unwind::Break(levels.saturating_sub(1))),
-        Err(Unwind::Continue(levels)) => Err(Unwind::Continue(levels.saturating_sub(1))),
-        Err(unwind) => Err(unwind),
-    }
-}
-
-/// The bytes that an install command reads from its input: `cmd package install … -S N`.
-pub(crate) fn package_size(argv: &[String]) -> Option<usize> {
-    let installs = matches!(argv.first()?.as_str(), "cmd" | "pm")
-        && argv.iter().take(3).any(|argument| argument.starts_with("install"));
-    let flag = argv.iter().position(|argument| argument == "-S").filter(|_| installs)?;
-    argv.get(flag + 1)?.parse().ok()
 }

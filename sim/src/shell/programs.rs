@@ -4,6 +4,7 @@ mod builtin;
 mod chosen;
 mod digest;
 mod file;
+mod filter;
 mod list;
 mod metadata;
 mod pattern;
@@ -72,10 +73,10 @@ pub(super) async fn run(mut process: Process<'_>) -> Option<Ending> {
         "head" => text::head(p).await,
         "tail" => text::tail(p).await,
         "wc" => text::wc(p).await,
-        "grep" | "egrep" | "fgrep" => text::grep(p).await,
-        "tr" => text::tr(p).await,
-        "sed" => text::sed(p).await,
-        "cut" => text::cut(p).await,
+        "grep" | "egrep" | "fgrep" => filter::grep(p).await,
+        "tr" => filter::tr(p).await,
+        "sed" => filter::sed(p).await,
+        "cut" => filter::cut(p).await,
         "sort" => text::sort(p).await,
         "uniq" => text::uniq(p).await,
         "tee" => text::tee(p).await,

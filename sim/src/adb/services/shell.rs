@@ -19,8 +19,9 @@ const INPUT_QUEUE: usize = 64;
 const OUTPUT_QUEUE: usize = 16;
 /// The longest packet of the shell protocol, bytes.
 const MAX_PACKET_BYTES: usize = 1 << 20;
-/// How long a command may still run on after its input has ended, when nothing tells whether the host is there.
-const EXEC_GRACE: Duration = Duration::from_secs(60);
+/// How long a command without a terminal may still run on after the host has gone. On a phone it would run on until
+/// it writes; one that never does must not stay for ever here.
+const GRACE: Duration = Duration::from_secs(60);
 
 /// How input and output travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub(crate) enum Protocol {
     Terminal,
     /// `exec:`: pipes; outputs merged, no exit code; the end of the stream is the end of the input.
     Raw,
-    /// `shell,v2:`: packets for each stream and the exit code.
+    /// `shell,v2:`: pipes, as packets for each stream and the exit code.
     Packets,
     /// `shell,v2,…,pty:`: the same, on a terminal.
     TerminalPackets,
@@ -95,9 +96,8 @@ async fn converse<F: Future<Output = Option<u8>>>(
         } else {
             read_raw(reader, input, protocol).await;
         }
-        match protocol {
-            Protocol::Raw => tokio::time::sleep(EXEC_GRACE).await,
-            _ => {}
+        if !protocol.has_terminal() {
+            tokio::time::sleep(GRACE).await;
         }
     };
     let work = async {
@@ -130,6 +130,8 @@ async fn converse<F: Future<Output = Option<u8>>>(
         writer.shutdown().await
     };
     tokio::select! {
+        // A command that was sent is begun, even if the host has gone meanwhile: phones do so too.
+        biased;
         // An error means that the host reads no more.
         _ = work => {}
         () = host => {}
@@ -163,7 +165,7 @@ async fn write(writer: &mut WriteHalf<DuplexStream>, protocol: Protocol, id: u8,
     Ok(())
 }
 
-/// Passes packets on; returns when the host has hung up.
+/// Passes packets on; returns when the host has gone.
 async fn read_packets(mut reader: ReadHalf<DuplexStream>, input: mpsc::Sender<Bytes>) {
     let mut input = Some(input);
     loop {

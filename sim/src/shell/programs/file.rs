@@ -239,7 +239,7 @@ pub(super) async fn dd(p: &mut Process<'_>) -> Ending {
     let (Some(block), Some(skip), Some(count)) = (block, number("skip", 0), number("count", usize::MAX)) else {
         return p.complain("bad number").await;
     };
-    let wanted = count.saturating_mul(block).min(MAX_DD_BYTES);
+    let wanted = count.saturating_add(skip).saturating_mul(block).min(MAX_DD_BYTES);
     let content = match operand("if").as_deref() {
         None if count == usize::MAX => p.streams.stdin.read_to_end().await?,
         None => p.streams.stdin.read_exactly(wanted).await,
