@@ -80,10 +80,11 @@ fn display(phone: &Programs) -> String {
 
 fn input_method(phone: &Programs) -> String {
     let current = phone.handset.input_method();
+    let shown = phone.handset.keyboard_shown();
     format!(
         "Current Input Method Manager state:\n  mCurMethodId={current}\n  mCurId={current} mHaveConnection=true \
-         mBoundToMethod=true mVisibleBound=false\n  mShowRequested=false mShowExplicitlyRequested=false \
-         mShowForced=false mInputShown=false\n  mSystemReady=true mInteractive={}\n",
+         mBoundToMethod=true mVisibleBound=false\n  mShowRequested={shown} mShowExplicitlyRequested=false \
+         mShowForced=false mInputShown={shown}\n  mSystemReady=true mInteractive={}\n",
         phone.handset.power().awake
     )
 }
