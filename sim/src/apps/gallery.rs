@@ -7,13 +7,15 @@ use super::{
     kit::{self, BLACK, GREY, PALE, WHITE, WIDTH},
     node::{Color, Icon, Node, Picture, Rect, ScrollId, class},
 };
-use crate::world::{
-    PhoneState,
-    state::{Desk, Dialog},
+use crate::{
+    handset::MediaRow,
+    world::{
+        PhoneState,
+        state::{Desk, Dialog},
+    },
 };
 
 const GRID: ScrollId = ScrollId("gallery");
-const CELL: i32 = 270;
 
 /// A running gallery.
 #[derive(Debug, Default)]
@@ -164,51 +166,9 @@ fn grid(app: &GalleryApp, phone: &PhoneState) -> Node {
             ),
         );
     }
-    let mut content = Vec::new();
-    let (mut x, mut y) = (0, rect.top);
-    for row in phone.library.rows().iter().rev() {
-        let place = app
-            .chosen
-            .as_ref()
-            .and_then(|chosen| chosen.iter().position(|id| *id == row.id));
-        let action = if app.chosen.is_some() {
-            GalleryAction::Choose(row.id)
-        } else {
-            GalleryAction::Open(row.id)
-        };
-        let cell = Rect::at(x, y, CELL, CELL);
-        let mut node = Node::new(class::FRAME, cell)
-            .id("gallery_item")
-            .desc(row.name.as_str())
-            .selected(place.is_some())
-            .tap(action)
-            .with(kit::drawing(
-                cell.inset(4),
-                Picture::Tile {
-                    name: row.name.clone(),
-                    video: row.video,
-                },
-            ));
-        node.long_action = Some(GalleryAction::Choose(row.id).into());
-        if let Some(place) = place {
-            let badge = Rect::at(x + CELL - 80, y + 16, 64, 64);
-            let number = (place + 1).to_string();
-            node = node.with(
-                kit::label(badge, number)
-                    .id("gallery_counter")
-                    .fill(Color(0xff1a_73e8))
-                    .radius(32)
-                    .ink(WHITE)
-                    .centred(),
-            );
-        }
-        content.push(node);
-        x += CELL;
-        if x == CELL * 4 {
-            (x, y) = (0, y + CELL);
-        }
-    }
-    let height = i32::try_from(count.div_ceil(4)).unwrap_or(0) * CELL;
+    let (places, height) = kit::cells(rect, 4, count);
+    let rows = phone.library.rows().iter().rev().zip(places);
+    let content = rows.map(|(row, place)| cell(app, row, place)).collect();
     let offset = app.scroll.get(&GRID).copied().unwrap_or(0);
     root = root.with(list.scrolling(GRID, height, offset, content));
     if app.chosen.is_some() {
@@ -216,4 +176,31 @@ fn grid(app: &GalleryApp, phone: &PhoneState) -> Node {
     } else {
         root
     }
+}
+
+fn cell(app: &GalleryApp, row: &MediaRow, rect: Rect) -> Node {
+    let chosen = app.chosen.as_ref();
+    let place = chosen.and_then(|chosen| chosen.iter().position(|id| *id == row.id));
+    let action = if chosen.is_some() {
+        GalleryAction::Choose(row.id)
+    } else {
+        GalleryAction::Open(row.id)
+    };
+    let picture = Picture::Tile {
+        name: row.name.clone(),
+        video: row.video,
+    };
+    let mut node = Node::new(class::FRAME, rect)
+        .id("gallery_item")
+        .desc(row.name.as_str())
+        .selected(place.is_some())
+        .tap(action)
+        .with(kit::drawing(rect.inset(4), picture));
+    node.long_action = Some(GalleryAction::Choose(row.id).into());
+    if let Some(place) = place {
+        let badge = Rect::at(rect.right - 80, rect.top + 16, 64, 64);
+        let number = kit::label(badge, (place + 1).to_string()).id("gallery_counter");
+        node = node.with(number.fill(Color(0xff1a_73e8)).radius(32).ink(WHITE).centred());
+    }
+    node
 }

@@ -160,3 +160,18 @@ impl Column {
         rect
     }
 }
+
+/// The places of a grid's square cells, row by row, `columns` beside each other, and the height of `count` of them.
+pub fn cells(rect: Rect, columns: i32, count: usize) -> (impl Iterator<Item = Rect>, i32) {
+    let side = rect.width() / columns;
+    let places = (0..).map(move |place: i32| {
+        Rect::at(
+            rect.left + place % columns * side,
+            rect.top + place / columns * side,
+            side,
+            side,
+        )
+    });
+    let rows = i32::try_from(count).unwrap_or(0).saturating_add(columns - 1) / columns;
+    (places, rows * side)
+}

@@ -12,8 +12,8 @@ use crate::world::PhoneState;
 pub fn window(phone: &PhoneState) -> Window {
     let mut page = Node::new(class::GROUP, Rect::new(0, kit::STATUS, kit::WIDTH, kit::NAVIGATION)).id("workspace");
     page = page.with(
-        kit::label(Rect::at(90, 260, 900, 110), "Thursday")
-            .id("clock_day")
+        kit::label(Rect::at(90, 260, 900, 110), phone.system.model.model)
+            .id("model")
             .size(70)
             .ink(WHITE),
     );

@@ -41,7 +41,7 @@ pub fn windows(phone: &PhoneState, app: &Window, now: Millis) -> Vec<Window> {
         windows.push(toast_window(&toast.text, &app.package));
     }
     if phone.system.locked {
-        windows.push(keyguard());
+        windows.push(keyguard(phone));
     }
     windows
 }
@@ -168,7 +168,7 @@ fn toast_window(text: &str, package: &str) -> Window {
     }
 }
 
-fn keyguard() -> Window {
+fn keyguard(phone: &PhoneState) -> Window {
     let root = Node::new(class::FRAME, kit::SCREEN)
         .id("keyguard_root_view")
         .fill(Color(0xff1d_2733))
@@ -176,8 +176,8 @@ fn keyguard() -> Window {
             Node::new(class::LINEAR, Rect::at(90, 500, 900, 300))
                 .id("keyguard_status_view")
                 .with(
-                    kit::label(Rect::at(90, 520, 900, 120), "Thursday")
-                        .id("keyguard_clock")
+                    kit::label(Rect::at(90, 520, 900, 120), phone.system.model.model)
+                        .id("keyguard_model")
                         .size(100)
                         .ink(WHITE)
                         .centred(),

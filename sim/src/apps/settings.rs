@@ -10,6 +10,7 @@ use super::{
 use crate::world::{PhoneState, state::Desk};
 
 const LIST: ScrollId = ScrollId("settings");
+const RESULTS: ScrollId = ScrollId("settings results");
 const ROW: i32 = 180;
 
 /// The main list: title, summary.
@@ -204,22 +205,24 @@ fn search(app: &SettingsApp, phone: &PhoneState) -> Node {
         .filter(|(title, _)| !wanted.is_empty() && title.to_lowercase().contains(&wanted));
     let rows = found.map(|(title, summary)| row(column.next(ROW), title, summary, Some(SettingsAction::Open(title))));
     let rows: Vec<Node> = rows.collect();
-    let mut root = ground()
-        .with(kit::icon(
-            Rect::at(24, 110, 90, 90),
-            Icon::Back,
-            "Navigate up",
-            SettingsAction::Back,
-        ))
-        .with(field.id("open_search_view_edit_text"));
+    let back = kit::icon(
+        Rect::at(24, 110, 90, 90),
+        Icon::Back,
+        "Navigate up",
+        SettingsAction::Back,
+    );
+    let root = ground().with(back).with(field.id("open_search_view_edit_text"));
     if rows.is_empty() && !wanted.is_empty() {
-        root = root.with(
+        return root.with(
             kit::label(Rect::at(60, 500, 960, 80), "No results")
                 .id("empty_text")
                 .centred(),
         );
     }
-    root.all(rows)
+    let rect = Rect::new(0, 240, WIDTH, kit::NAVIGATION);
+    let offset = app.scroll.get(&RESULTS).copied().unwrap_or(0);
+    let list = Node::new(class::LIST, rect).id("search_results");
+    root.with(list.scrolling(RESULTS, column.y - rect.top, offset, rows))
 }
 
 fn switches(title: &'static str, phone: &PhoneState) -> Node {

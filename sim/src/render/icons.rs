@@ -8,20 +8,33 @@ use crate::apps::node::{Color, Icon, Rect};
 /// Draws an icon into the middle of a place.
 pub(super) fn draw(canvas: &mut Canvas, place: &Rect, icon: Icon, ink: Color) {
     let side = px(place.width().min(place.height())) * 0.62;
-    let left = px(place.left + place.right) / 2.0 - side / 2.0;
-    let top = px(place.top + place.bottom) / 2.0 - side / 2.0;
-    let pen = Pencil {
-        left,
-        top,
+    let pencil = Pencil {
+        left: px(place.left + place.right) / 2.0 - side / 2.0,
+        top: px(place.top + place.bottom) / 2.0 - side / 2.0,
         unit: side / 100.0,
     };
     let width = (side / 11.0).max(2.0);
-    for (path, filled) in shapes(&pen, icon) {
+    for shape in strokes(icon) {
+        let (path, filled) = pencil.shape(*shape);
         canvas.path(path, ink, (!filled).then_some(width));
     }
 }
 
-/// Draws in a square of 100 by 100.
+/// One stroke of the pencil in a square of 100 by 100.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    /// From point to point.
+    Line(&'static [(f32, f32)]),
+    /// The same and back to the first.
+    Outline(&'static [(f32, f32)]),
+    /// A filled outline.
+    Solid(&'static [(f32, f32)]),
+    /// Centre and radius.
+    Circle(f32, f32, f32),
+    /// A filled circle.
+    Dot(f32, f32, f32),
+}
+
 struct Pencil {
     left: f32,
     top: f32,
@@ -29,6 +42,17 @@ struct Pencil {
 }
 
 impl Pencil {
+    /// The path of a shape, and whether it is filled.
+    fn shape(&self, shape: Shape) -> (Option<Path>, bool) {
+        match shape {
+            Shape::Line(points) => (self.line(points, false), false),
+            Shape::Outline(points) => (self.line(points, true), false),
+            Shape::Solid(points) => (self.line(points, true), true),
+            Shape::Circle(x, y, radius) => (self.circle(x, y, radius), false),
+            Shape::Dot(x, y, radius) => (self.circle(x, y, radius), true),
+        }
+    }
+
     fn line(&self, points: &[(f32, f32)], closed: bool) -> Option<Path> {
         let mut path = PathBuilder::new();
         for (place, (x, y)) in points.iter().enumerate() {
@@ -50,143 +74,49 @@ impl Pencil {
     }
 }
 
-fn shapes(pen: &Pencil, icon: Icon) -> Vec<(Option<Path>, bool)> {
+#[rustfmt::skip]
+fn strokes(icon: Icon) -> &'static [Shape] {
+    use Shape::{Circle, Dot, Line, Outline, Solid};
     match icon {
-        Icon::Back => vec![(pen.line(&[(60.0, 10.0), (20.0, 50.0), (60.0, 90.0)], false), false)],
-        Icon::Close => vec![
-            (pen.line(&[(15.0, 15.0), (85.0, 85.0)], false), false),
-            (pen.line(&[(85.0, 15.0), (15.0, 85.0)], false), false),
+        Icon::Back => &[Line(&[(60., 10.), (20., 50.), (60., 90.)])],
+        Icon::Close => &[Line(&[(15., 15.), (85., 85.)]), Line(&[(85., 15.), (15., 85.)])],
+        Icon::Home => &[Outline(&[
+            (10., 50.), (50., 10.), (90., 50.), (78., 50.), (78., 92.), (22., 92.), (22., 50.),
+        ])],
+        Icon::Search => &[Circle(42., 42., 32.), Line(&[(66., 66.), (95., 95.)])],
+        Icon::Plus => &[Line(&[(50., 10.), (50., 90.)]), Line(&[(10., 50.), (90., 50.)])],
+        Icon::Inbox => &[
+            Outline(&[(8., 20.), (92., 20.), (92., 82.), (8., 82.)]),
+            Line(&[(8., 22.), (50., 56.), (92., 22.)]),
         ],
-        Icon::Home => vec![(
-            pen.line(
-                &[
-                    (10.0, 50.0),
-                    (50.0, 10.0),
-                    (90.0, 50.0),
-                    (78.0, 50.0),
-                    (78.0, 92.0),
-                    (22.0, 92.0),
-                    (22.0, 50.0),
-                ],
-                true,
-            ),
-            false,
-        )],
-        Icon::Search => vec![
-            (pen.circle(42.0, 42.0, 32.0), false),
-            (pen.line(&[(66.0, 66.0), (95.0, 95.0)], false), false),
+        Icon::Person => &[
+            Circle(50., 28., 22.),
+            Outline(&[(12., 94.), (18., 68.), (40., 58.), (60., 58.), (82., 68.), (88., 94.)]),
         ],
-        Icon::Plus => vec![
-            (pen.line(&[(50.0, 10.0), (50.0, 90.0)], false), false),
-            (pen.line(&[(10.0, 50.0), (90.0, 50.0)], false), false),
+        Icon::Heart => &[Solid(&[
+            (50., 90.), (8., 46.), (10., 22.), (30., 12.), (50., 30.), (70., 12.), (90., 22.), (92., 46.),
+        ])],
+        Icon::Comment => &[Solid(&[
+            (8., 14.), (92., 14.), (92., 72.), (46., 72.), (24., 94.), (24., 72.), (8., 72.),
+        ])],
+        Icon::Share => &[Solid(&[
+            (8., 88.), (20., 44.), (56., 36.), (56., 12.), (94., 50.), (56., 84.), (56., 62.),
+        ])],
+        Icon::Note => &[
+            Dot(28., 80., 16.),
+            Line(&[(42., 80.), (42., 14.), (84., 8.), (84., 66.)]),
+            Dot(70., 70., 16.),
         ],
-        Icon::Inbox => vec![
-            (
-                pen.line(&[(8.0, 20.0), (92.0, 20.0), (92.0, 82.0), (8.0, 82.0)], true),
-                false,
-            ),
-            (pen.line(&[(8.0, 22.0), (50.0, 56.0), (92.0, 22.0)], false), false),
+        Icon::Volume => &[
+            Solid(&[(8., 36.), (28., 36.), (54., 12.), (54., 88.), (28., 64.), (8., 64.)]),
+            Line(&[(68., 30.), (80., 50.), (68., 70.)]),
         ],
-        Icon::Person => vec![
-            (pen.circle(50.0, 28.0, 22.0), false),
-            (
-                pen.line(
-                    &[
-                        (12.0, 94.0),
-                        (18.0, 68.0),
-                        (40.0, 58.0),
-                        (60.0, 58.0),
-                        (82.0, 68.0),
-                        (88.0, 94.0),
-                    ],
-                    true,
-                ),
-                false,
-            ),
-        ],
-        Icon::Heart => vec![(
-            pen.line(
-                &[
-                    (50.0, 90.0),
-                    (8.0, 46.0),
-                    (10.0, 22.0),
-                    (30.0, 12.0),
-                    (50.0, 30.0),
-                    (70.0, 12.0),
-                    (90.0, 22.0),
-                    (92.0, 46.0),
-                ],
-                true,
-            ),
-            true,
-        )],
-        Icon::Comment => vec![(
-            pen.line(
-                &[
-                    (8.0, 14.0),
-                    (92.0, 14.0),
-                    (92.0, 72.0),
-                    (46.0, 72.0),
-                    (24.0, 94.0),
-                    (24.0, 72.0),
-                    (8.0, 72.0),
-                ],
-                true,
-            ),
-            true,
-        )],
-        Icon::Share => vec![(
-            pen.line(
-                &[
-                    (8.0, 88.0),
-                    (20.0, 44.0),
-                    (56.0, 36.0),
-                    (56.0, 12.0),
-                    (94.0, 50.0),
-                    (56.0, 84.0),
-                    (56.0, 62.0),
-                ],
-                true,
-            ),
-            true,
-        )],
-        Icon::Note => vec![
-            (pen.circle(28.0, 80.0, 16.0), true),
-            (
-                pen.line(&[(42.0, 80.0), (42.0, 14.0), (84.0, 8.0), (84.0, 66.0)], false),
-                false,
-            ),
-            (pen.circle(70.0, 70.0, 16.0), true),
-        ],
-        Icon::Volume => vec![
-            (
-                pen.line(
-                    &[
-                        (8.0, 36.0),
-                        (28.0, 36.0),
-                        (54.0, 12.0),
-                        (54.0, 88.0),
-                        (28.0, 64.0),
-                        (8.0, 64.0),
-                    ],
-                    true,
-                ),
-                true,
-            ),
-            (pen.line(&[(68.0, 30.0), (80.0, 50.0), (68.0, 70.0)], false), false),
-        ],
-        Icon::Check => vec![(pen.line(&[(10.0, 54.0), (38.0, 82.0), (92.0, 20.0)], false), false)],
-        Icon::ChevronRight => vec![(pen.line(&[(34.0, 14.0), (70.0, 50.0), (34.0, 86.0)], false), false)],
-        Icon::ChevronDown => vec![(pen.line(&[(14.0, 34.0), (50.0, 70.0), (86.0, 34.0)], false), false)],
-        Icon::Lock => vec![
-            (
-                pen.line(&[(16.0, 46.0), (84.0, 46.0), (84.0, 94.0), (16.0, 94.0)], true),
-                true,
-            ),
-            (
-                pen.line(&[(30.0, 46.0), (30.0, 16.0), (70.0, 16.0), (70.0, 46.0)], false),
-                false,
-            ),
+        Icon::Check => &[Line(&[(10., 54.), (38., 82.), (92., 20.)])],
+        Icon::ChevronRight => &[Line(&[(34., 14.), (70., 50.), (34., 86.)])],
+        Icon::ChevronDown => &[Line(&[(14., 34.), (50., 70.), (86., 34.)])],
+        Icon::Lock => &[
+            Solid(&[(16., 46.), (84., 46.), (84., 94.), (16., 94.)]),
+            Outline(&[(30., 46.), (30., 16.), (70., 16.), (70., 46.)]),
         ],
     }
 }

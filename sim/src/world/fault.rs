@@ -1,8 +1,8 @@
-//! Faults that a phone can be given: the eighteen kinds of the control API, what they need and how long they last.
+//! Faults that a phone can be given: the kinds of the control API, what they need and how long they last.
 
 use serde_json::{Value, json};
 
-use super::{WorldError, clock::Millis};
+use super::{Network, WorldError, clock::Millis, social::canonical_name};
 use crate::device::Link;
 
 /// All kinds.
@@ -26,9 +26,10 @@ pub enum FaultKind {
     NoIdle,
     /// A dialog with `text` lies over every app; once dismissed it comes again when an app is started.
     Popup,
-    /// The social apps (or `app`) ask for a verification that only a person can give.
+    /// The social apps (or `app`) ask for a verification that only a person can give; with `account` only that one,
+    /// and only where it does something.
     Challenge,
-    /// The social apps (or `app`) show their login form.
+    /// The social apps (or `app`) show their login form; `account` as above.
     LoggedOut,
     /// Uploads fail at their end; the draft is kept.
     UploadFails,
@@ -44,9 +45,12 @@ pub enum FaultKind {
     StorageFull,
     /// The social apps (or `app`) are not there.
     AppNotInstalled,
+    /// With probability `rate` (0..=1) something goes wrong at each tap, start, link or dump; the same again for the
+    /// same `seed` and the same acts.
+    Random,
 }
 
-const KINDS: [(FaultKind, &str); 18] = [
+const KINDS: [(FaultKind, &str); 19] = [
     (FaultKind::Offline, "offline"),
     (FaultKind::Unauthorized, "unauthorized"),
     (FaultKind::Hang, "hang"),
@@ -65,6 +69,7 @@ const KINDS: [(FaultKind, &str); 18] = [
     (FaultKind::Reboot, "reboot"),
     (FaultKind::StorageFull, "storage_full"),
     (FaultKind::AppNotInstalled, "app_not_installed"),
+    (FaultKind::Random, "random"),
 ];
 
 impl FaultKind {
@@ -109,6 +114,15 @@ pub enum CrashMoment {
     After,
 }
 
+const MILLISECONDS: &str = "a number of milliseconds, 0 or more";
+
+/// A share as millionths: whole numbers compare and repeat exactly.
+fn millionths(share: &Value) -> Option<u32> {
+    let share = share.as_f64().filter(|share| (0.0..=1.0).contains(share))?;
+    // Digits after the point, read as a number: no cast from floating point.
+    format!("{:.0}", share * 1_000_000.0).parse().ok()
+}
+
 /// A fault that waits or lasts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -120,57 +134,82 @@ pub struct Fault {
     pub text: String,
     /// `app` if it concerns only one: a package.
     pub package: Option<String>,
+    /// `account` if it concerns only one.
+    pub account: Option<String>,
     /// `when` of a crash.
     pub moment: CrashMoment,
     /// `now` of a crash.
     pub at_once: bool,
+    /// `seed` of `random`.
+    pub seed: u64,
+    /// `rate` of `random`, in millionths.
+    pub rate_ppm: u32,
+    /// It came by itself and is over with its first effect.
+    pub fleeting: bool,
 }
 
 impl Fault {
+    /// A fault without parameters.
+    pub fn new(kind: FaultKind) -> Self {
+        Self {
+            kind,
+            ms: 0,
+            text: "How do you like this app so far?".to_owned(),
+            package: None,
+            account: None,
+            moment: CrashMoment::Before,
+            at_once: false,
+            seed: 1,
+            rate_ppm: 50_000,
+            fleeting: false,
+        }
+    }
+
     /// Checks a fault's parameters.
     pub fn parse(kind: &str, params: &Value) -> Result<Self, WorldError> {
-        let kind = FaultKind::parse(kind)?;
+        let mut fault = Self::new(FaultKind::parse(kind)?);
         let bad = |field, wanted| WorldError::BadParameter {
-            kind: kind.name(),
+            kind: fault.kind.name(),
             field,
             wanted,
         };
-        let ms = match params.get("ms") {
-            Some(ms) => ms
-                .as_u64()
-                .ok_or_else(|| bad("ms", "a number of milliseconds, 0 or more"))?,
-            None if matches!(kind, FaultKind::Slow | FaultKind::UploadSlow) => {
-                return Err(bad("ms", "a number of milliseconds, 0 or more"));
-            }
-            None => 0,
+        let words = |field| match params.get(field) {
+            Some(value) => value.as_str().map(Some).ok_or_else(|| bad(field, "a string")),
+            None => Ok(None),
         };
-        let text = match params.get("text") {
-            Some(text) => text.as_str().ok_or_else(|| bad("text", "a string"))?.to_owned(),
-            None => "How do you like this app so far?".to_owned(),
+        let number = |field, wanted| match params.get(field) {
+            Some(value) => value.as_u64().map(Some).ok_or_else(|| bad(field, wanted)),
+            None => Ok(None),
         };
-        let package = match params.get("app").and_then(Value::as_str) {
-            Some(app) => Some(
-                super::Network::parse(app)
-                    .ok_or_else(|| WorldError::UnknownApp { app: app.to_owned() })?
-                    .package()
-                    .to_owned(),
-            ),
-            None => None,
-        };
-        let moment = match params.get("when").map(Value::as_str) {
-            None | Some(Some("before")) => CrashMoment::Before,
-            Some(Some("after")) => CrashMoment::After,
+        let ms = number("ms", MILLISECONDS)?;
+        if ms.is_none() && matches!(fault.kind, FaultKind::Slow | FaultKind::UploadSlow) {
+            return Err(bad("ms", MILLISECONDS));
+        }
+        let seed = number("seed", "a whole number, 0 or more")?;
+        let (text, app, account) = (words("text")?, words("app")?, words("account")?);
+        let moment = match words("when")? {
+            None | Some("before") => CrashMoment::Before,
+            Some("after") => CrashMoment::After,
             Some(_) => return Err(bad("when", "`before` or `after`")),
         };
-        let at_once = params.get("now").and_then(Value::as_bool).unwrap_or(false);
-        Ok(Self {
-            kind,
-            ms,
-            text,
-            package,
-            moment,
-            at_once,
-        })
+        let rate = match params.get("rate") {
+            None => None,
+            Some(rate) => Some(millionths(rate).ok_or_else(|| bad("rate", "a number from 0 to 1"))?),
+        };
+        let at_once = match params.get("now") {
+            None => false,
+            Some(now) => now.as_bool().ok_or_else(|| bad("now", "true or false"))?,
+        };
+        let network = app.map(|app| Network::parse(app).ok_or_else(|| WorldError::UnknownApp { app: app.to_owned() }));
+        fault.package = network.transpose()?.map(|network| network.package().to_owned());
+        fault.ms = ms.unwrap_or(fault.ms);
+        fault.seed = seed.unwrap_or(fault.seed);
+        fault.rate_ppm = rate.unwrap_or(fault.rate_ppm);
+        fault.account = account.map(canonical_name);
+        fault.text = text.map_or(fault.text, str::to_owned);
+        fault.moment = moment;
+        fault.at_once = at_once;
+        Ok(fault)
     }
 
     /// For `GET /phone/{serial}`.
@@ -191,8 +230,15 @@ impl Fault {
                 };
                 fields.insert("when".into(), json!(when));
             }
+            if self.kind == FaultKind::Random {
+                fields.insert("seed".into(), json!(self.seed));
+                fields.insert("rate".into(), json!(f64::from(self.rate_ppm) / 1_000_000.0));
+            }
             if let Some(package) = &self.package {
                 fields.insert("app".into(), json!(package));
+            }
+            if let Some(account) = &self.account {
+                fields.insert("account".into(), json!(account));
             }
         }
         fault
@@ -228,7 +274,7 @@ impl Faults {
 
     /// Whether a fault of that kind concerns a package.
     pub fn concerns(&self, kind: FaultKind, package: &str) -> bool {
-        let is_social = super::Network::ALL.iter().any(|network| network.package() == package);
+        let is_social = Network::ALL.iter().any(|network| network.package() == package);
         self.get(kind)
             .is_some_and(|fault| fault.package.as_deref().map_or(is_social, |only| only == package))
     }

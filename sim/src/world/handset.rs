@@ -1,19 +1,8 @@
 //! The phone as Android's own programs see it.
 
-use super::{
-    Phone,
-    fault::FaultKind,
-    state::{Desk, Dialog},
-    system::installed,
-};
+use super::{Phone, fault::FaultKind, system::installed};
 use crate::{
-    apps::{
-        Front, Layer, Window,
-        gallery::GalleryApp,
-        kit,
-        settings::SettingsApp,
-        social::{SocialApp, SocialData, Target},
-    },
+    apps::{Layer, Window, kit},
     device::{Frame, Link},
     handset::{Dump, Handset, InstalledApp, Launched, MediaRow, Power, View},
 };
@@ -99,6 +88,10 @@ impl Handset for Phone {
 
     fn dump(&self) -> Dump {
         let fault = self.with(|desk| {
+            desk.tempt_fate();
+            if let Some(kind) = desk.state.next_dump.take() {
+                return Some(kind);
+            }
             let kinds = [FaultKind::NoIdle, FaultKind::GarbageHierarchy, FaultKind::HugeHierarchy];
             kinds.into_iter().find(|kind| desk.state.faults.get(*kind).is_some())
         });
@@ -130,11 +123,17 @@ impl Handset for Phone {
     }
 
     fn launch(&self, package: &str, component: Option<&str>, stop_first: bool) -> Launched {
-        self.with(|desk| desk.launch(package, component, stop_first))
+        self.with(|desk| {
+            desk.tempt_fate();
+            desk.launch(package, component, stop_first)
+        })
     }
 
     fn open_link(&self, link: &str, package: Option<&str>) -> Launched {
-        self.with(|desk| desk.open_link(link, package))
+        self.with(|desk| {
+            desk.tempt_fate();
+            desk.open_link(link, package)
+        })
     }
 
     fn stop(&self, package: &str) {
@@ -233,188 +232,20 @@ impl Handset for Phone {
         self.with(|desk| desk.state.system.current_ime.clone())
     }
 
+    fn keyboard_shown(&self) -> bool {
+        self.with(|desk| desk.state.keyboard_open && desk.state.focus.is_some())
+    }
+
     fn log(&self, lines: usize) -> Vec<String> {
         self.with(|desk| desk.state.system.log_lines(lines))
     }
 
     fn reboot(&self) {
-        self.begin_reboot();
+        self.with(|desk| desk.begin_reboot(None));
     }
 
     fn link(&self) -> Link {
         self.watch_link().borrow().clone()
-    }
-}
-
-impl Desk<'_> {
-    /// Brings an app to the front, starting it if it does not run; `false` when it is not installed.
-    pub(crate) fn start(&mut self, front: &Front) -> bool {
-        if *front != Front::Launcher && !self.state.is_installed(front.package()) {
-            return false;
-        }
-        if self.state.front != *front {
-            self.state.blur();
-            if self.state.front != Front::Launcher {
-                self.state.previous = Some(self.state.front.clone());
-            }
-        }
-        let cold = match front {
-            Front::Launcher => false,
-            Front::Settings => self.state.settings.is_none(),
-            Front::Gallery => self.state.gallery.is_none(),
-            Front::Social(network) => !self.state.social.contains_key(network),
-            Front::Other(package) => !self.state.others.contains(package),
-        };
-        if cold {
-            self.boot_app(front);
-        }
-        self.state.dialogs.retain(|dialog| match dialog {
-            Dialog::Crash { package, .. } => package != front.package(),
-            Dialog::Share(_) => false,
-            Dialog::Permission { .. } => true,
-        });
-        self.state.front = front.clone();
-        self.state
-            .log("I", "ActivityTaskManager", &format!("START u0 {}", front.package()));
-        true
-    }
-
-    fn boot_app(&mut self, front: &Front) {
-        match front {
-            Front::Launcher => {}
-            Front::Settings => self.state.settings = Some(SettingsApp::default()),
-            Front::Gallery => self.state.gallery = Some(GalleryApp::default()),
-            Front::Social(network) => {
-                self.state.social.insert(*network, SocialApp::new(*network));
-            }
-            Front::Other(package) => {
-                self.state.others.insert(package.clone());
-            }
-        }
-        self.state.popup_open = self.state.faults.get(FaultKind::Popup).is_some();
-    }
-
-    fn runs(&self, front: &Front) -> bool {
-        match front {
-            Front::Launcher => true,
-            Front::Settings => self.state.settings.is_some(),
-            Front::Gallery => self.state.gallery.is_some(),
-            Front::Social(network) => self.state.social.contains_key(network),
-            Front::Other(package) => self.state.others.contains(package),
-        }
-    }
-
-    fn launch(&mut self, package: &str, component: Option<&str>, stop_first: bool) -> Launched {
-        let launcher = self.state.system.apps.get(package).and_then(|app| app.launcher.clone());
-        let Some(activity) = launcher.filter(|_| self.state.is_installed(package) && !self.state.booting) else {
-            return Launched::Unresolved;
-        };
-        if component.is_some_and(|component| expanded(component) != expanded(&activity)) {
-            return Launched::Unresolved;
-        }
-        if stop_first {
-            self.stop(package);
-        }
-        let front = Front::of(package);
-        let in_front = self.state.front == front;
-        let cold = !self.runs(&front);
-        self.start(&front);
-        if in_front && !cold {
-            Launched::AlreadyInFront { activity }
-        } else {
-            Launched::Started { activity, cold }
-        }
-    }
-
-    fn open_link(&mut self, link: &str, package: Option<&str>) -> Launched {
-        let Some((network, target)) = Target::parse(link) else {
-            return Launched::Unresolved;
-        };
-        let fits = package.is_none_or(|package| package == network.package());
-        if !fits || self.state.booting || !self.state.is_installed(network.package()) {
-            return Launched::Unresolved;
-        }
-        let front = Front::Social(network);
-        let cold = !self.runs(&front);
-        self.start(&front);
-        self.in_social(network, |app, desk| app.open(&target, desk));
-        let activity = format!(
-            "{}/{}",
-            network.package(),
-            crate::apps::social::Skin::of(network).activity
-        );
-        Launched::Started { activity, cold }
-    }
-
-    fn stop(&mut self, package: &str) {
-        let front = Front::of(package);
-        match &front {
-            Front::Launcher => return,
-            Front::Settings => self.state.settings = None,
-            Front::Gallery => self.state.gallery = None,
-            Front::Social(network) => self.kill(*network),
-            Front::Other(package) => drop(self.state.others.remove(package)),
-        }
-        self.state.dialogs.retain(|dialog| {
-            !matches!(dialog, Dialog::Crash { package: of, .. } | Dialog::Permission { package: of, .. } if of == package)
-        });
-        if self.state.front == front {
-            self.state.front = Front::Launcher;
-            self.state.blur();
-        }
-    }
-
-    fn clear(&mut self, package: &str) -> bool {
-        if !self.state.is_installed(package) {
-            return false;
-        }
-        self.stop(package);
-        if let Some(app) = self.state.system.apps.get_mut(package) {
-            app.granted_permissions.clear();
-        }
-        if let Front::Social(network) = Front::of(package) {
-            let account = self.account(network);
-            self.record(
-                network,
-                &account,
-                "app_data_cleared",
-                serde_json::json!({ "package": package }),
-            );
-            *self.data(network) = SocialData::fresh(network, true);
-        }
-        true
-    }
-
-    fn set_permission(&mut self, package: &str, permission: &str, granted: bool) -> bool {
-        let Some(app) = self.state.system.apps.get_mut(package) else {
-            return false;
-        };
-        if !app.requested_permissions.iter().any(|name| name == permission) {
-            return false;
-        }
-        app.granted_permissions.retain(|name| name != permission);
-        if granted {
-            app.granted_permissions.push(permission.to_owned());
-        }
-        true
-    }
-
-    /// "Allow" in the permission's dialog.
-    pub(crate) fn grant_media(&mut self, package: &str) {
-        for permission in [
-            "android.permission.READ_MEDIA_IMAGES",
-            "android.permission.READ_MEDIA_VIDEO",
-        ] {
-            self.set_permission(package, permission, true);
-        }
-    }
-}
-
-/// `com.x/.Main` is short for `com.x/com.x.Main`.
-fn expanded(component: &str) -> String {
-    match component.split_once("/.") {
-        Some((package, class)) => format!("{package}/{package}.{class}"),
-        None => component.to_owned(),
     }
 }
 

@@ -27,6 +27,7 @@ impl Phone {
     /// A finger at a point.
     pub(crate) fn touch(&self, x: i32, y: i32) {
         self.with(|desk| {
+            desk.tempt_fate();
             let Some(node) = desk.node_at(x, y, &|node| node.action.is_some() || node.field.is_some()) else {
                 return;
             };
@@ -193,7 +194,7 @@ impl Desk<'_> {
             SystemAction::Launch(package) => {
                 self.start(&Front::of(package));
             }
-            SystemAction::DismissPopup => self.state.popup_open = false,
+            SystemAction::DismissPopup => self.dismiss_popup(),
             SystemAction::CloseCrash => drop(self.state.dialogs.pop()),
             SystemAction::Permission(allowed) => {
                 if let Some(Dialog::Permission { package, .. }) = self.state.dialogs.pop()
@@ -293,7 +294,7 @@ impl Desk<'_> {
             return;
         }
         if self.state.popup_open && self.state.faults.get(super::fault::FaultKind::Popup).is_some() {
-            self.state.popup_open = false;
+            self.dismiss_popup();
         } else if self.state.dialogs.pop().is_some() {
         } else if self.state.keyboard_open {
             self.state.keyboard_open = false;
@@ -312,12 +313,13 @@ impl Desk<'_> {
             }
             Front::Gallery => self.state.gallery.as_mut().is_some_and(GalleryApp::back),
             Front::Social(network) => {
-                let gated = self
+                let (faults, data) = (&self.state.faults, self.state.data.get(network));
+                if self
                     .state
                     .social
                     .get(&network)
-                    .and_then(|app| app.gate(&self.state.faults, self.state.data.get(network)));
-                if gated.is_some() {
+                    .is_some_and(|app| app.is_shut(faults, data))
+                {
                     return false;
                 }
                 if !self.state.data.get(network).first_run.is_empty() {

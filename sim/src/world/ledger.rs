@@ -43,8 +43,10 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Adds an entry with the next number.
+    /// Adds an entry with the next number. Two phones may report in the other order than that of their clocks by a
+    /// hair's breadth; the times still never go back.
     pub fn record(&mut self, at: String, serial: &str, deed: Deed) {
+        let at = self.entries.last().map_or(at.clone(), |last| at.max(last.at.clone()));
         let seq = u64::try_from(self.entries.len()).unwrap_or(u64::MAX).saturating_add(1);
         self.entries.push(LedgerEntry {
             seq,

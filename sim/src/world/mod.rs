@@ -4,6 +4,7 @@
 
 pub mod clock;
 mod describe;
+mod dice;
 mod error;
 pub mod fault;
 mod handset;
@@ -14,6 +15,7 @@ mod phone;
 mod schedule;
 pub mod social;
 mod spec;
+mod start;
 pub(crate) mod state;
 mod system;
 #[cfg(test)]

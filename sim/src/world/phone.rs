@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::{
     Network, PhoneSpec, PhoneState, World, WorldError,
     clock::Millis,
+    dice::Dice,
     fault::{Fault, FaultKind},
     ledger::Deed,
     lock,
@@ -97,8 +98,8 @@ impl Phone {
     pub fn set_fault(&self, kind: &str, params: &Value) -> Result<(), WorldError> {
         let fault = Fault::parse(kind, params)?;
         match fault.kind {
-            FaultKind::Reboot => self.begin_reboot(),
             FaultKind::DropConnection => self.with(|desk| desk.state.drops += 1),
+            FaultKind::Reboot => self.with(|desk| desk.begin_reboot(params.get("ms").map(|_| fault.ms))),
             _ => self.with(|desk| desk.begin_fault(fault)),
         }
         Ok(())
@@ -156,36 +157,6 @@ impl Phone {
             Event::UploadEnds(number) => desk.finish_upload(number),
             Event::BootEnds(number) if number == desk.state.boots => desk.finish_boot(),
             Event::BootEnds(_) => {}
-        });
-    }
-
-    /// The link drops, everything that runs ends, unfinished uploads are lost; back after the boot time.
-    pub(crate) fn begin_reboot(&self) {
-        self.with(|desk| {
-            let deed = Deed {
-                app: String::new(),
-                account: String::new(),
-                kind: "reboot",
-                detail: json!({}),
-            };
-            desk.world.record(desk.now, &self.serial, deed);
-            for network in Network::ALL {
-                desk.kill(network);
-            }
-            let state = &mut *desk.state;
-            state.settings = None;
-            state.gallery = None;
-            state.others.clear();
-            state.dialogs.clear();
-            state.toast = None;
-            state.blur();
-            state.front = Front::Launcher;
-            state.previous = None;
-            state.booting = true;
-            state.boots += 1;
-            state.drops += 1;
-            let back = desk.now + state.spec.boot_ms.max(BOOT_MS_MIN);
-            self.world.plan(back, self.me.clone(), Event::BootEnds(state.boots));
         });
     }
 
@@ -267,6 +238,37 @@ fn plain(package: &str) -> Window {
 }
 
 impl Desk<'_> {
+    /// The link drops, everything that runs ends, unfinished uploads are lost; back after the phone's boot time or
+    /// `ms`.
+    pub(crate) fn begin_reboot(&mut self, ms: Option<Millis>) {
+        let (app, account) = (String::new(), String::new());
+        let deed = Deed {
+            app,
+            account,
+            kind: "reboot",
+            detail: json!({}),
+        };
+        self.world.record(self.now, &self.state.spec.serial, deed);
+        for network in Network::ALL {
+            self.kill(network);
+        }
+        let state = &mut *self.state;
+        state.settings = None;
+        state.gallery = None;
+        state.others.clear();
+        state.dialogs.clear();
+        state.toast = None;
+        state.blur();
+        state.front = Front::Launcher;
+        state.previous = None;
+        state.booting = true;
+        state.boots += 1;
+        state.drops += 1;
+        let back = self.now + ms.unwrap_or(state.spec.boot_ms).max(BOOT_MS_MIN);
+        let event = Event::BootEnds(state.boots);
+        Arc::clone(self.world).plan(back, self.me.clone(), event);
+    }
+
     fn begin_fault(&mut self, fault: Fault) {
         match fault.kind {
             FaultKind::AppCrash if fault.at_once => {
@@ -280,6 +282,7 @@ impl Desk<'_> {
             }
             FaultKind::Popup => self.state.popup_open = true,
             FaultKind::StorageFull => self.files.set_full(true),
+            FaultKind::Random => self.state.dice = Dice::new(fault.seed),
             _ => {}
         }
         let kind = fault.kind;

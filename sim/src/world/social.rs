@@ -1,6 +1,9 @@
 //! What the two social services know, shared by all phones: people, who follows whom, posts, sounds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -130,13 +133,20 @@ const RESIDENTS: [(&str, &str); 5] = [
     ("tiny_workshop", "A drawer that closes softly #woodwork"),
 ];
 
+/// How many posts a page shows at most; more would only make dumps slow.
+const SHOWN: usize = 60;
+
 /// One service's people and posts.
 #[derive(Debug, Default)]
 struct Service {
     people: BTreeMap<String, Person>,
-    follows: BTreeSet<(String, String)>,
+    following: BTreeMap<String, BTreeSet<String>>,
+    followers: BTreeMap<String, BTreeSet<String>>,
     requests: BTreeSet<(String, String)>,
-    posts: Vec<Post>,
+    /// All but stories, oldest first.
+    feed: Vec<Arc<Post>>,
+    posts: BTreeMap<String, Vec<Arc<Post>>>,
+    stories: BTreeMap<String, Vec<Arc<Post>>>,
 }
 
 /// Both services.
@@ -160,13 +170,19 @@ pub fn canonical_name(name: &str) -> String {
     name.trim().trim_start_matches('@').to_lowercase()
 }
 
+/// Some people accept their followers by hand.
+fn is_private(name: &str) -> bool {
+    name.starts_with("private_")
+}
+
 impl Social {
     /// Makes sure that a person is known.
     pub fn join(&mut self, network: Network, name: &str) {
-        self.service_mut(network)
-            .people
-            .entry(canonical_name(name))
-            .or_default();
+        let name = canonical_name(name);
+        let person = Person {
+            private: is_private(&name),
+        };
+        self.service_mut(network).people.entry(name).or_insert(person);
     }
 
     /// The person of that name, if there is one.
@@ -179,7 +195,7 @@ impl Social {
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '_')
             && !ABSENT.iter().any(|part| name.contains(part));
         well_formed.then(|| Person {
-            private: name.starts_with("private_"),
+            private: is_private(&name),
         })
     }
 
@@ -201,13 +217,12 @@ impl Social {
     /// How `from` stands to `to`.
     pub fn relation(&self, network: Network, from: &str, to: &str) -> Relation {
         let service = self.service(network);
-        let pair = (canonical_name(from), canonical_name(to));
-        let back = (pair.1.clone(), pair.0.clone());
-        if service.follows.contains(&pair) {
+        let (from, to) = (canonical_name(from), canonical_name(to));
+        if service.follows(&from, &to) {
             Relation::Following
-        } else if service.requests.contains(&pair) {
+        } else if service.requests.contains(&(from.clone(), to.clone())) {
             Relation::Requested
-        } else if service.follows.contains(&back) {
+        } else if service.follows(&to, &from) {
             Relation::FollowedBy
         } else {
             Relation::None
@@ -217,70 +232,61 @@ impl Social {
     /// Follows or asks to; answers the new relation, `None` when nothing changed.
     pub fn follow(&mut self, network: Network, from: &str, to: &str) -> Option<Relation> {
         let private = self.person(network, to)?.private;
-        let pair = (canonical_name(from), canonical_name(to));
-        self.join(network, to);
+        let (from, to) = (canonical_name(from), canonical_name(to));
         let service = self.service_mut(network);
-        if service.follows.contains(&pair) || pair.0 == pair.1 {
+        if service.follows(&from, &to) || from == to {
             return None;
         }
+        service.people.entry(to.clone()).or_insert(Person { private });
         if private {
-            service.requests.insert(pair).then_some(Relation::Requested)
-        } else {
-            service.follows.insert(pair).then_some(Relation::Following)
+            return service.requests.insert((from, to)).then_some(Relation::Requested);
         }
+        service.followers.entry(to.clone()).or_default().insert(from.clone());
+        service.following.entry(from).or_default().insert(to);
+        Some(Relation::Following)
     }
 
     /// Ends a follow or a request; `false` when there was none.
     pub fn unfollow(&mut self, network: Network, from: &str, to: &str) -> bool {
-        let pair = (canonical_name(from), canonical_name(to));
+        let (from, to) = (canonical_name(from), canonical_name(to));
         let service = self.service_mut(network);
-        let asked = service.requests.remove(&pair);
-        service.follows.remove(&pair) || asked
+        service.followers.entry(to.clone()).or_default().remove(&from);
+        let followed = service.following.entry(from.clone()).or_default().remove(&to);
+        service.requests.remove(&(from, to)) || followed
     }
 
     /// Adds a post.
     pub fn publish(&mut self, post: Post) {
-        self.service_mut(post.network).posts.push(post);
+        self.service_mut(post.network).publish(post);
     }
 
-    /// A person's posts in the profile's grid, newest first.
-    pub fn posts_of(&self, network: Network, name: &str) -> Vec<Post> {
-        let name = canonical_name(name);
-        let posts = self.service(network).posts.iter().rev();
-        posts
-            .filter(|post| post.account == name && post.placement != Placement::Story)
-            .cloned()
-            .collect()
+    /// A person's posts in the profile's grid, newest first, as far as the grid shows them.
+    pub fn posts_of(&self, network: Network, name: &str) -> Vec<Arc<Post>> {
+        let posts = self.service(network).posts.get(&canonical_name(name));
+        posts.into_iter().flatten().rev().take(SHOWN).cloned().collect()
     }
 
     /// A person's stories, newest first.
-    pub fn stories_of(&self, network: Network, name: &str) -> Vec<Post> {
-        let name = canonical_name(name);
-        let posts = self.service(network).posts.iter().rev();
-        posts
-            .filter(|post| post.account == name && post.placement == Placement::Story)
-            .cloned()
-            .collect()
+    pub fn stories_of(&self, network: Network, name: &str) -> Vec<Arc<Post>> {
+        let stories = self.service(network).stories.get(&canonical_name(name));
+        stories.into_iter().flatten().rev().cloned().collect()
     }
 
     /// What the feed shows: others' newest posts first; at most 20.
-    pub fn feed(&self, network: Network, viewer: &str) -> Vec<Post> {
+    pub fn feed(&self, network: Network, viewer: &str) -> Vec<Arc<Post>> {
         let viewer = canonical_name(viewer);
-        let posts = self.service(network).posts.iter().rev();
-        posts
-            .filter(|post| post.account != viewer && post.placement != Placement::Story)
-            .take(20)
-            .cloned()
-            .collect()
+        let posts = self.service(network).feed.iter().rev();
+        posts.filter(|post| post.account != viewer).take(20).cloned().collect()
     }
 
-    /// Followers and followed people of a person.
-    pub fn counts(&self, network: Network, name: &str) -> (usize, usize) {
+    /// Posts in the grid, followers and followed people of a person.
+    pub fn counts(&self, network: Network, name: &str) -> (usize, usize, usize) {
         let name = canonical_name(name);
-        let follows = &self.service(network).follows;
-        let followers = follows.iter().filter(|(_, to)| *to == name).count();
-        let following = follows.iter().filter(|(from, _)| *from == name).count();
-        (followers, following)
+        let service = self.service(network);
+        let posts = service.posts.get(&name).map_or(0, Vec::len);
+        let followers = service.followers.get(&name).map_or(0, BTreeSet::len);
+        let following = service.following.get(&name).map_or(0, BTreeSet::len);
+        (posts, followers, following)
     }
 
     fn service(&self, network: Network) -> &Service {
@@ -299,11 +305,28 @@ impl Social {
 }
 
 impl Service {
+    fn follows(&self, from: &str, to: &str) -> bool {
+        self.following.get(from).is_some_and(|followed| followed.contains(to))
+    }
+
+    fn publish(&mut self, post: Post) {
+        let post = Arc::new(post);
+        if post.placement == Placement::Story {
+            self.stories.entry(post.account.clone()).or_default().push(post);
+        } else {
+            self.posts
+                .entry(post.account.clone())
+                .or_default()
+                .push(Arc::clone(&post));
+            self.feed.push(post);
+        }
+    }
+
     fn inhabited(network: Network) -> Self {
         let mut service = Self::default();
         for (name, caption) in RESIDENTS {
             service.people.insert(name.to_owned(), Person::default());
-            service.posts.push(Post {
+            service.publish(Post {
                 network,
                 account: name.to_owned(),
                 caption: caption.to_owned(),

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{
     Network, Phone, PhoneSpec, Upload, World,
     clock::Millis,
+    dice::Dice,
     fault::{FaultKind, Faults},
     ledger::Deed,
     library::Library,
@@ -103,6 +104,10 @@ pub(crate) struct PhoneState {
     /// Counts reboots, so that the end of an earlier one is not taken for that of a later one.
     pub(crate) boots: u64,
     pub(crate) booting: bool,
+    /// Of the fault `random`.
+    pub(crate) dice: Dice,
+    /// What the next dump finds instead of the screen.
+    pub(crate) next_dump: Option<FaultKind>,
 }
 
 impl PhoneState {
@@ -131,6 +136,8 @@ impl PhoneState {
             drops: 0,
             boots: 0,
             booting: false,
+            dice: Dice::new(0),
+            next_dump: None,
         }
     }
 

@@ -5,7 +5,12 @@ use serde_json::json;
 use super::{Banner, Screen, SearchTab, Sheet, SocialAction, SocialApp, SocialData, Tab};
 use crate::{
     apps::Field,
-    world::{clock::Millis, fault::FaultKind, social::canonical_name, state::Desk},
+    world::{
+        clock::Millis,
+        fault::{FaultKind, Faults},
+        social::canonical_name,
+        state::Desk,
+    },
 };
 
 /// What keeps a person from using the app.
@@ -16,15 +21,33 @@ pub enum Gate {
 }
 
 impl SocialApp {
-    /// What stands in front of the app's pages, if anything does.
-    pub(crate) fn gate(&self, desk_faults: &crate::world::fault::Faults, data: &SocialData) -> Option<Gate> {
+    /// What stands in front of the app's pages, if anything does. A fault of one account stands only before the pages
+    /// on which that account does something, so that people can go to another account.
+    pub(crate) fn gate(&self, faults: &Faults, data: &SocialData) -> Option<Gate> {
         let package = self.network.package();
-        if desk_faults.concerns(FaultKind::Challenge, package) {
+        let stands = |kind| {
+            let fault = faults.get(kind).filter(|_| faults.concerns(kind, package));
+            fault.is_some_and(|fault| match &fault.account {
+                None => true,
+                Some(account) => data.current.as_ref() == Some(account) && !matches!(self.screen(), Screen::Tab(_)),
+            })
+        };
+        if stands(FaultKind::Challenge) {
             Some(Gate::Challenge)
-        } else if desk_faults.concerns(FaultKind::LoggedOut, package) || data.current.is_none() {
+        } else if data.current.is_none() || stands(FaultKind::LoggedOut) {
             Some(Gate::LoggedOut)
         } else {
             None
+        }
+    }
+
+    /// Whether Back leads away from what stands in front: only when other accounts are not concerned.
+    pub(crate) fn is_shut(&self, faults: &Faults, data: &SocialData) -> bool {
+        let open = |kind| faults.get(kind).is_some_and(|fault| fault.account.is_some());
+        match self.gate(faults, data) {
+            None => false,
+            Some(Gate::Challenge) => !open(FaultKind::Challenge),
+            Some(Gate::LoggedOut) => !open(FaultKind::LoggedOut) || data.current.is_none(),
         }
     }
 
@@ -46,6 +69,7 @@ impl SocialApp {
             A::ShowSearchTab(tab) => self.search_tab = *tab,
             A::OpenPerson(name) => self.open_person(name, desk),
             A::OpenSound(sound) => self.push(Screen::Sound(sound.clone()), desk),
+            A::OpenStory(name, index) => self.open_story(name, *index),
             A::OpenDetail(name, index) => self.push(Screen::Detail(name.clone(), *index), desk),
             A::OpenAccounts => self.sheet = Some(Sheet::Accounts),
             A::CloseSheet | A::CloseVolumes => {
@@ -125,6 +149,12 @@ impl SocialApp {
         }
         let known = desk.world.social().person(self.network, &name).is_some();
         self.push(if known { Screen::Person(name) } else { Screen::Absent }, desk);
+    }
+
+    /// A person's story of that place; stories follow one another without lying on each other.
+    fn open_story(&mut self, name: &str, index: usize) {
+        self.stack.pop_if(|screen| matches!(screen, Screen::Story(..)));
+        self.stack.push(Screen::Story(name.to_owned(), index));
     }
 
     fn leave(&mut self, desk: &mut Desk<'_>) {

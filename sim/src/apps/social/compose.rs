@@ -72,6 +72,13 @@ impl SocialApp {
     /// Media come from another app: straight to the editor.
     pub(crate) fn receive(&mut self, picks: Vec<u64>, placement: Placement, desk: &mut Desk<'_>) {
         self.open_tab(Tab::Home, desk);
+        let videos = picks
+            .iter()
+            .filter(|pick| desk.state.library.row(**pick).is_some_and(|row| row.video))
+            .count();
+        if videos > 0 && picks.len() > 1 {
+            return desk.toast("Choose one video, or photos only");
+        }
         self.draft = Draft {
             placement,
             picks,

@@ -44,6 +44,8 @@ pub enum Screen {
     Sound(String),
     /// A post of somebody's grid, by its place.
     Detail(String, usize),
+    /// Somebody's story, by its place; the newest is 0.
+    Story(String, usize),
     /// TikTok's camera, before the picker.
     Camera,
     Picker,
@@ -196,6 +198,7 @@ pub enum SocialAction {
     OpenPerson(String),
     OpenSound(String),
     OpenDetail(String, usize),
+    OpenStory(String, usize),
     Follow(String),
     AskUnfollow(String),
     Unfollow(String),
@@ -283,6 +286,7 @@ impl SocialApp {
             Screen::Absent => "absent",
             Screen::Sound(_) => "sound",
             Screen::Detail(..) => "post_detail",
+            Screen::Story(..) => "story",
             Screen::Camera => "camera",
             Screen::Picker => "picker",
             Screen::Editor => "editor",

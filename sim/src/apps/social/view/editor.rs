@@ -115,72 +115,52 @@ pub(super) fn post(scene: &Scene<'_>) -> Node {
     let skin = scene.skin;
     let rows = draft.picks.iter().filter_map(|pick| scene.phone.library.row(*pick));
     let names: Vec<String> = rows.map(|row| row.name.clone()).collect();
-    let first = names.first().cloned().unwrap_or_default();
-    let mut caption = kit::field(
-        Rect::at(40, 260, 720, 380),
-        Field::Caption,
-        scene.app.value(Field::Caption),
-        skin.caption_hint,
-        scene.phone.focus,
-    )
-    .id(skin.caption_id);
-    caption.look.fill = Some(WHITE);
-    let mut root = ground()
+    let cover = Picture::Tile {
+        name: names.first().cloned().unwrap_or_default(),
+        video: draft.video,
+    };
+    let text = scene.app.value(Field::Caption);
+    let place = Rect::at(40, 260, 720, 380);
+    let caption = kit::field(place, Field::Caption, text, skin.caption_hint, scene.phone.focus).fill(WHITE);
+    let sound = draft
+        .sound
+        .as_deref()
+        .map_or_else(|| "No sound".to_owned(), |sound| format!("♫ {sound}"));
+    let root = ground()
         .with(title_bar(skin.post_screen, "post_title"))
-        .with(caption)
-        .with(
-            kit::drawing(
-                Rect::at(790, 260, 250, 380),
-                Picture::Tile {
-                    name: first,
-                    video: draft.video,
-                },
-            )
-            .id("post_cover"),
-        )
+        .with(caption.id(skin.caption_id))
+        .with(kit::drawing(Rect::at(790, 260, 250, 380), cover).id("post_cover"))
         .with(
             kit::label(Rect::at(40, 650, 1_000, 60), names.join(", "))
                 .id("post_files")
                 .size(34)
                 .ink(GREY),
-        );
-    let sound = draft
-        .sound
-        .as_deref()
-        .map_or_else(|| "No sound".to_owned(), |sound| format!("♫ {sound}"));
-    root = root.with(
-        kit::label(Rect::at(40, 730, 1_000, 70), sound)
-            .id("post_sound")
-            .ink(GREY),
-    );
-    if scene.app.network == Network::TikTok {
-        root = root.with(product_row(draft.product_link.as_deref()));
-        root = root.with(
-            kit::button(
-                Rect::at(40, 2_170, 480, 130),
-                "Drafts",
-                PALE,
-                BLACK,
-                SocialAction::SaveDraft,
-            )
-            .id("draft_button"),
-        );
-    }
-    let (x, width) = if scene.app.network == Network::TikTok {
-        (560, 480)
-    } else {
-        (40, 1_000)
-    };
-    root.with(
-        kit::button(
-            Rect::at(x, 2_170, width, 130),
-            skin.post,
-            skin.accent,
-            WHITE,
-            SocialAction::Publish,
         )
-        .id(skin.post_id),
-    )
+        .with(
+            kit::label(Rect::at(40, 730, 1_000, 70), sound)
+                .id("post_sound")
+                .ink(GREY),
+        );
+    let send = |x: i32, width: i32| {
+        let place = Rect::at(x, 2_170, width, 130);
+        kit::button(place, skin.post, skin.accent, WHITE, SocialAction::Publish).id(skin.post_id)
+    };
+    match scene.app.network {
+        Network::TikTok => root
+            .with(product_row(draft.product_link.as_deref()))
+            .with(
+                kit::button(
+                    Rect::at(40, 2_170, 480, 130),
+                    "Drafts",
+                    PALE,
+                    BLACK,
+                    SocialAction::SaveDraft,
+                )
+                .id("draft_button"),
+            )
+            .with(send(560, 480)),
+        Network::Instagram => root.with(send(40, 1_000)),
+    }
 }
 
 fn product_row(product: Option<&str>) -> Node {

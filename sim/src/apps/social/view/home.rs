@@ -3,7 +3,7 @@
 use super::{Scene, ground, tab_bar, title_bar, upload_banner};
 use crate::{
     apps::{
-        kit::{self, GREY, WIDTH},
+        kit::{self, GREY, WHITE, WIDTH},
         node::{Icon, Node, Picture, Rect, Scroll, ScrollId, class},
         social::{SocialAction, Tab},
     },
@@ -68,6 +68,7 @@ fn card(post: &Post, rect: Rect) -> Node {
         Node::new(class::IMAGE, Rect::at(950, y - 420 + place * 150, 90, 90))
             .desc(desc)
             .picture(Picture::Icon(icon))
+            .ink(WHITE)
     };
     Node::new(class::FRAME, rect)
         .id("feed_item")
@@ -85,16 +86,21 @@ fn card(post: &Post, rect: Rect) -> Node {
             kit::label(Rect::at(40, y, 800, 70), format!("@{}", post.account))
                 .id("feed_author")
                 .size(46)
+                .ink(WHITE)
                 .tap(SocialAction::OpenPerson(post.account.clone())),
         )
-        .with(kit::label(Rect::at(40, y + 80, 860, 140), post.caption.as_str()).id("feed_caption"))
+        .with(
+            kit::label(Rect::at(40, y + 80, 860, 140), post.caption.as_str())
+                .id("feed_caption")
+                .ink(WHITE),
+        )
         .with(side(0, Icon::Heart, "Like video"))
         .with(side(1, Icon::Comment, "Read or add comments"))
         .with(side(2, Icon::Share, "Share video"))
 }
 
 pub(super) fn inbox(scene: &Scene<'_>) -> Node {
-    let (followers, _) = scene.social.counts(scene.app.network, scene.me());
+    let (_, followers, _) = scene.social.counts(scene.app.network, scene.me());
     ground()
         .with(
             kit::label(Rect::at(40, kit::STATUS + 25, 1_000, 80), "Inbox")
@@ -134,4 +140,38 @@ pub(super) fn detail(scene: &Scene<'_>, name: &str, index: usize) -> Node {
             )
         }
     }
+}
+
+/// One story; a tap goes on to the next older one.
+pub(super) fn story(scene: &Scene<'_>, name: &str, index: usize) -> Node {
+    let stories = scene.social.stories_of(scene.app.network, name);
+    let root = ground().with(title_bar(&format!("@{name}"), "story_author"));
+    let Some(post) = stories.get(index) else {
+        let place = Rect::at(90, 900, 900, 80);
+        return root.with(
+            kit::label(place, "This story is unavailable")
+                .id("empty_text")
+                .centred(),
+        );
+    };
+    let file = post.files.first().map_or_else(String::new, |file| file.name.clone());
+    let next = SocialAction::OpenStory(name.to_owned(), (index + 1) % stories.len());
+    let rect = Rect::new(0, FEED_TOP, WIDTH, kit::NAVIGATION);
+    let picture = Picture::Tile {
+        name: file.clone(),
+        video: post.video,
+    };
+    let count = format!("{} of {}", index + 1, stories.len());
+    root.with(kit::drawing(rect, picture).id("story_media").desc(file).tap(next))
+        .with(
+            kit::label(Rect::at(40, FEED_TOP + 20, 400, 60), count)
+                .id("story_count")
+                .ink(WHITE),
+        )
+        .with(
+            kit::label(Rect::at(90, 1_000, 900, 300), post.caption.as_str())
+                .id("story_caption")
+                .ink(WHITE)
+                .centred(),
+        )
 }

@@ -93,6 +93,7 @@ fn page(scene: &Scene<'_>) -> Node {
         Screen::Absent => profile::absent(scene),
         Screen::Sound(sound) => profile::sound(scene, sound),
         Screen::Detail(name, index) => home::detail(scene, name, *index),
+        Screen::Story(name, index) => home::story(scene, name, *index),
         Screen::Camera => picker::camera(scene),
         Screen::Picker => picker::picker(scene),
         Screen::Editor => editor::editor(scene),
@@ -165,13 +166,13 @@ pub(super) fn tab_bar(scene: &Scene<'_>, current: Tab) -> Node {
 
 /// Running uploads and the latest confirmation, at the top of the main pages; its height, 0 when there is nothing.
 pub(super) fn upload_banner(scene: &Scene<'_>, top: i32) -> Option<Node> {
-    let mine = scene
+    let mut mine = scene
         .phone
         .uploads
         .iter()
         .filter(|upload| upload.post.network == scene.app.network);
     let rect = Rect::at(24, top, WIDTH - 48, 110);
-    if let Some(upload) = mine.last() {
+    if let Some(upload) = mine.next_back() {
         let percent = upload.percent(scene.now);
         let text = format!("Uploading… {percent}%");
         let bar = Rect::at(60, top + 84, i32::try_from(percent).unwrap_or(0) * 960 / 100 + 1, 10);

@@ -12,7 +12,6 @@ use crate::{
 };
 
 const MEDIA: ScrollId = ScrollId("media");
-const CELL: i32 = 360;
 
 pub(super) fn camera(scene: &Scene<'_>) -> Node {
     let sound = scene.app.draft.sound.as_deref().unwrap_or(scene.skin.add_sound);
@@ -166,17 +165,12 @@ fn media_grid(scene: &Scene<'_>, rect: Rect) -> Node {
                 .centred(),
         );
     }
-    let count = rows.len();
-    let mut content = Vec::new();
-    let (mut x, mut y) = (0, rect.top);
-    for row in rows {
-        content.push(cell(scene, row, Rect::at(x, y, CELL, CELL)));
-        x += CELL;
-        if x == CELL * 3 {
-            (x, y) = (0, y + CELL);
-        }
-    }
-    let height = i32::try_from(count.div_ceil(3)).unwrap_or(0) * CELL;
+    let (places, height) = kit::cells(rect, 3, rows.len());
+    let content = rows
+        .into_iter()
+        .zip(places)
+        .map(|(row, place)| cell(scene, row, place))
+        .collect();
     list.scrolling(MEDIA, height, scene.app.offset(MEDIA), content)
 }
 

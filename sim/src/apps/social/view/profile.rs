@@ -1,5 +1,7 @@
 //! Pages of persons and sounds.
 
+use std::sync::Arc;
+
 use super::{Scene, ground, tab_bar, title_bar, upload_banner};
 use crate::{
     apps::{
@@ -15,7 +17,6 @@ use crate::{
 
 /// The grid of posts.
 const GRID: ScrollId = ScrollId("profile");
-const CELL: i32 = 360;
 
 pub(super) fn own(scene: &Scene<'_>) -> Node {
     let me = scene.me();
@@ -126,8 +127,7 @@ pub(super) fn person(scene: &Scene<'_>, name: &str) -> Node {
 
 /// Portrait, name and counts.
 fn head(scene: &Scene<'_>, name: &str, y: i32) -> Node {
-    let (followers, following) = scene.social.counts(scene.app.network, name);
-    let posts = scene.social.posts_of(scene.app.network, name).len();
+    let (posts, followers, following) = scene.social.counts(scene.app.network, name);
     let count = |x: i32, id: &str, number: usize, word: &str| {
         Node::new(class::LINEAR, Rect::at(x, y + 220, 330, 140))
             .id(format!("{id}_group"))
@@ -145,9 +145,23 @@ fn head(scene: &Scene<'_>, name: &str, y: i32) -> Node {
                     .centred(),
             )
     };
-    Node::new(class::GROUP, Rect::at(0, y, WIDTH, 370))
-        .id("profile_header")
-        .with(kit::drawing(Rect::at(60, y + 10, 190, 190), Picture::Avatar(name.to_owned())).id("profile_avatar"))
+    let stories = scene.social.stories_of(scene.app.network, name).len();
+    let mut avatar = kit::drawing(Rect::at(60, y + 10, 190, 190), Picture::Avatar(name.to_owned()));
+    let mut header = Node::new(class::GROUP, Rect::at(0, y, WIDTH, 370)).id("profile_header");
+    if stories > 0 {
+        let place = Rect::at(290, y + 135, 500, 60);
+        avatar = avatar
+            .desc(format!("{name}'s story"))
+            .tap(SocialAction::OpenStory(name.to_owned(), 0));
+        header = header.with(
+            kit::label(place, format!("Stories: {stories}"))
+                .id("stories_count")
+                .size(36)
+                .ink(GREY),
+        );
+    }
+    header
+        .with(avatar.id("profile_avatar"))
         .with(
             kit::label(Rect::at(290, y + 60, 730, 80), format!("@{name}"))
                 .id("profile_handle")
@@ -158,7 +172,7 @@ fn head(scene: &Scene<'_>, name: &str, y: i32) -> Node {
         .with(count(705, "following_count", following, "Following"))
 }
 
-fn grid(scene: &Scene<'_>, name: &str, posts: &[Post], drafts: usize, rect: Rect) -> Node {
+fn grid(scene: &Scene<'_>, name: &str, posts: &[Arc<Post>], drafts: usize, rect: Rect) -> Node {
     let mut cells = Vec::new();
     if drafts > 0 {
         let index = scene.data.own_drafts().last().map_or(0, |(index, _)| index);
@@ -178,39 +192,34 @@ fn grid(scene: &Scene<'_>, name: &str, posts: &[Post], drafts: usize, rect: Rect
         let place = Rect::at(90, rect.top + 200, 900, 80);
         return list.with(kit::label(place, "No posts yet").id("empty_text").ink(GREY).centred());
     }
-    let mut content = Vec::new();
-    let (mut x, mut y) = (0, rect.top);
-    for (id, description, post, action) in cells {
-        let place = Rect::at(x, y, CELL, CELL);
-        let mut cell = Node::new(class::FRAME, place)
-            .id(id)
-            .desc(description.as_str())
-            .tap(action);
-        cell = match post {
-            Some(post) => {
-                let file = post.files.first().map_or_else(String::new, |file| file.name.clone());
-                cell.with(kit::drawing(
-                    place.inset(4),
-                    Picture::Tile {
-                        name: file,
-                        video: post.video,
-                    },
-                ))
+    let (places, height) = kit::cells(rect, 3, cells.len());
+    let content = cells
+        .into_iter()
+        .zip(places)
+        .map(|((id, description, post, action), place)| {
+            let cell = Node::new(class::FRAME, place)
+                .id(id)
+                .desc(description.as_str())
+                .tap(action);
+            match post {
+                Some(post) => {
+                    let name = post.files.first().map_or_else(String::new, |file| file.name.clone());
+                    cell.with(kit::drawing(
+                        place.inset(4),
+                        Picture::Tile {
+                            name,
+                            video: post.video,
+                        },
+                    ))
+                }
+                None => {
+                    let words = Rect::at(place.left + 20, place.top + 140, 320, 80);
+                    cell.fill(PALE)
+                        .with(kit::label(words, description).id("drafts_text").centred())
+                }
             }
-            None => cell.fill(PALE).with(
-                kit::label(Rect::at(x + 20, y + 140, 320, 80), description)
-                    .id("drafts_text")
-                    .centred(),
-            ),
-        };
-        content.push(cell);
-        x += CELL;
-        if x == CELL * 3 {
-            (x, y) = (0, y + CELL);
-        }
-    }
-    let rows = (content.len() + 2) / 3;
-    let height = i32::try_from(rows).unwrap_or(0) * CELL;
+        });
+    let content = content.collect();
     list.scrolling(GRID, height, scene.app.offset(GRID), content)
 }
 

@@ -125,7 +125,7 @@ fn results(scene: &Scene<'_>, query: &str) -> Node {
 }
 
 fn user_row(scene: &Scene<'_>, name: &str, rect: Rect) -> Node {
-    let (followers, _) = scene.social.counts(scene.app.network, name);
+    let (_, followers, _) = scene.social.counts(scene.app.network, name);
     Node::new(class::GROUP, rect)
         .id("search_user")
         .tap(SocialAction::OpenPerson(name.to_owned()))
