@@ -23,6 +23,8 @@ pub mod runner;
 pub mod select;
 pub mod settings;
 mod step;
+#[cfg(test)]
+mod testing;
 pub mod vision;
 
 pub use catalog::FlowCatalog;
