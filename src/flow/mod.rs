@@ -22,6 +22,8 @@ pub mod problem;
 pub mod runner;
 pub mod select;
 pub mod settings;
+#[cfg(test)]
+mod conformance;
 mod step;
 #[cfg(test)]
 mod testing;
