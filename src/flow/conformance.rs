@@ -10,7 +10,7 @@ use std::{
 
 use farmhand_actors::{
     domain::{Outcome, Purpose, UiNode, UiTree},
-    ports::ScriptCatalog,
+    ports::{ScriptCatalog, ScriptRunner},
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -36,8 +36,7 @@ async fn upstream_cases_end_as_upstream_says() {
         println!("skipped: there are no upstream cases (FARMHAND_MAESTRO_CASES names their folder)");
         return;
     };
-    let cases: Vec<Value> =
-        serde_json::from_str(&std::fs::read_to_string(folder.join("cases.json")).unwrap()).unwrap();
+    let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(folder.join("cases.json")).unwrap()).unwrap();
     let mut wrong = Vec::new();
     for case in &cases {
         let name = case["name"].as_str().unwrap();
@@ -45,7 +44,13 @@ async fn upstream_cases_end_as_upstream_says() {
             wrong.push(format!("{name}: {problem}"));
         }
     }
-    assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} cases:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
     assert!(cases.len() >= 50, "only {} cases were found", cases.len());
 }
 
@@ -53,7 +58,10 @@ async fn run_case(folder: &Path, case: &Value) -> Result<(), String> {
     let name = case["name"].as_str().unwrap();
     let work = tempfile::tempdir().unwrap();
     let catalog = prepare(folder, case, work.path());
-    let errors = catalog.get(&spec("case", json!({}), Purpose::Execute).script).unwrap().errors;
+    let errors = catalog
+        .get(&spec("case", json!({}), Purpose::Execute).script)
+        .unwrap()
+        .errors;
     if let Some((_, word)) = DECLARED.iter().find(|(declared, _)| name.starts_with(declared)) {
         let refused = errors.iter().any(|error| error.contains(word));
         return refused.then_some(()).ok_or(format!("was not refused: {errors:?}"));
@@ -62,7 +70,11 @@ async fn run_case(folder: &Path, case: &Value) -> Result<(), String> {
         return Err(errors.join("\n"));
     }
     let apps: Vec<String> = serde_json::from_value(case["installed"].clone()).unwrap();
-    let phone = Arc::new(FakePhone::new(tree(&case["layout"])).with_apps(&apps).reacting(scrolling));
+    let phone = Arc::new(
+        FakePhone::new(tree(&case["layout"]))
+            .with_apps(&apps)
+            .reacting(scrolling),
+    );
     let journal: Arc<FakeJournal> = Arc::default();
     let runner = FlowRunner::new(FlowRunnerParts {
         catalog,
@@ -168,7 +180,11 @@ fn judge(expect: &Value, outcome: &Outcome, phone: &FakePhone) -> Result<(), Str
     match (expect["throws"].as_str(), outcome) {
         (None, Outcome::Completed { .. }) => {}
         (Some(kind), Outcome::Failed { failure, .. }) => {
-            let word = if kind.ends_with("ElementNotFound") { "element not found" } else { "assertion failed" };
+            let word = if kind.ends_with("ElementNotFound") {
+                "element not found"
+            } else {
+                "assertion failed"
+            };
             if !failure.message.starts_with(word) {
                 return told(format!("{kind} was expected"));
             }
@@ -219,7 +235,10 @@ fn strings(value: &Value) -> Vec<String> {
 /// Case 052, whose expectations are code.
 fn random_texts(events: &[String]) -> Result<(), String> {
     let texts: Vec<&str> = events.iter().map(|event| &event[5..event.len() - 1]).collect();
-    let five_digits = |text: &&str| text.parse::<u32>().is_ok_and(|number| (10_000..=99_999).contains(&number));
+    let five_digits = |text: &&str| {
+        text.parse::<u32>()
+            .is_ok_and(|number| (10_000..=99_999).contains(&number))
+    };
     let holds = texts.iter().all(|text| text.len() >= 5)
         && texts.iter().any(five_digits)
         && texts.iter().any(|text| text.contains('@'))
@@ -232,8 +251,9 @@ fn permissions_hold(expected: &str, events: &[String]) -> bool {
         return false;
     }
     let last = |name: &str| {
-        let all = events.iter().filter(|event| event.contains(name));
-        all.last().map(|event| event.ends_with("true)"))
+        let mut all = events.iter().rev();
+        all.find(|event| event.contains(name))
+            .map(|event| event.ends_with("true)"))
     };
     let (camera, notifications) = (last("CAMERA"), last("POST_NOTIFICATIONS"));
     let all = expected.contains(r#""all" to "allow""#);
@@ -271,7 +291,11 @@ fn is(expected: &str, real: &str) -> bool {
         "SwipeWithDirection" => real == format!("Swipe(54,480 486,480 {})", numbers()[0]),
         "SwipeElementWithDirection" => {
             let (x, y, ms) = (numbers()[0], numbers()[1], numbers()[2]);
-            let to = if rest.contains("UP") { format!("{x},96") } else { format!("486,{y}") };
+            let to = if rest.contains("UP") {
+                format!("{x},96")
+            } else {
+                format!("486,{y}")
+            };
             real == format!("Swipe({x},{y} {to} {ms})")
         }
         "BackPress" => real == "Key(4)",
@@ -303,9 +327,13 @@ fn kotlin_text(code: &str) -> String {
 
 /// All whole numbers of an event, the screen's measures put in.
 fn numbers(code: &str) -> Vec<i32> {
-    let code = code.replace("deviceInfo.widthGrid", "540").replace("deviceInfo.heightGrid", "960");
+    let code = code
+        .replace("deviceInfo.widthGrid", "540")
+        .replace("deviceInfo.heightGrid", "960");
     let code = code.replace("Point(", "").replace(')', "");
-    let words = code.split(',').map(|word| word.rsplit('=').next().unwrap().trim().to_owned());
+    let words = code
+        .split(',')
+        .map(|word| word.rsplit('=').next().unwrap().trim().to_owned());
     words
         .filter_map(|word| match word.split_once(" / ") {
             Some((number, part)) => Some(number.parse::<i32>().unwrap() / part.parse::<i32>().unwrap()),

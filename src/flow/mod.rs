@@ -13,6 +13,8 @@
 //! | [`vision`] | pictures of screens |
 
 pub mod catalog;
+#[cfg(test)]
+mod conformance;
 pub mod expr;
 pub mod model;
 pub mod params;
@@ -22,8 +24,6 @@ pub mod problem;
 pub mod runner;
 pub mod select;
 pub mod settings;
-#[cfg(test)]
-mod conformance;
 mod step;
 #[cfg(test)]
 mod testing;

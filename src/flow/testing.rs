@@ -115,7 +115,9 @@ impl FakePhone {
     async fn trouble(&self, event: &str) -> Result<Option<DriverError>, DriverError> {
         let found = {
             let mut trouble = lock(&self.trouble);
-            let at = trouble.iter().position(|(prefix, _)| event.starts_with(prefix.as_str()));
+            let at = trouble
+                .iter()
+                .position(|(prefix, _)| event.starts_with(prefix.as_str()));
             at.and_then(|at| trouble.remove(at))
         };
         match found.map(|(_, how)| how) {
@@ -275,7 +277,8 @@ impl DeviceDriver for FakePhone {
     }
 
     async fn set_permission(&self, package: &Package, permission: &str, granted: bool) -> Result<(), DriverError> {
-        self.event(format!("Permission({package} {permission} {granted})")).await
+        self.event(format!("Permission({package} {permission} {granted})"))
+            .await
     }
 
     async fn push(&self, local: &Path, remote: &str) -> Result<(), DriverError> {
@@ -311,7 +314,10 @@ pub fn screen(nodes: &[UiNode]) -> UiTree {
         parent: Some(0),
         ..node
     }));
-    UiTree { nodes: all, rotation: 0 }
+    UiTree {
+        nodes: all,
+        rotation: 0,
+    }
 }
 
 /// A node with a text, on the line that `row` counts from the top (100 pixels each).
@@ -475,9 +481,7 @@ impl MediaPicker for FakeMedia {
 
     async fn pick(&self, request: &MediaRequest) -> Result<PickedMedia, MediaError> {
         lock(&self.requests).push(request.clone());
-        lock(&self.picked)
-            .clone()
-            .unwrap_or_else(|| Ok(PickedMedia::default()))
+        lock(&self.picked).clone().unwrap_or_else(|| Ok(PickedMedia::default()))
     }
 
     async fn mark_used(&self, sha256: &[String], _username: &Username) -> Result<(), MediaError> {

@@ -64,7 +64,9 @@ impl Bench {
         let catalog = FlowCatalog::new(Some(self.folder.path().join("flows")), self.media.clone());
         let mut spec = spec("flow", config, purpose);
         spec.time_limit = self.time_limit;
-        let errors = farmhand_actors::ports::ScriptCatalog::get(&*catalog, &spec.script).unwrap().errors;
+        let errors = farmhand_actors::ports::ScriptCatalog::get(&*catalog, &spec.script)
+            .unwrap()
+            .errors;
         assert!(errors.is_empty(), "{errors:#?}");
         let runner = FlowRunner::new(FlowRunnerParts {
             catalog,
@@ -83,7 +85,9 @@ impl Bench {
         let Ok(files) = std::fs::read_dir(self.folder.path().join("evidence")) else {
             return Vec::new();
         };
-        let mut names: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = files
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
@@ -134,7 +138,10 @@ async fn a_flow_taps_types_and_asserts() {
     assert_eq!(completed(&outcome), "");
     assert_eq!(phone.events(), ["Tap(50,50)", "Type(hello 2)"]);
     let steps = bench.journal.steps();
-    let told: Vec<_> = steps.iter().map(|step| (step.index, step.command.as_str(), step.state)).collect();
+    let told: Vec<_> = steps
+        .iter()
+        .map(|step| (step.index, step.command.as_str(), step.state))
+        .collect();
     assert_eq!(
         told,
         [
@@ -180,7 +187,10 @@ async fn optional_steps_only_warn_but_scripts_and_phones_do_not() {
     let gone = phone(&["Search"]).misbehaving("Tap", Misbehaviour::Fails(lost()));
     let outcome = bench.run(&Arc::new(gone)).await;
     assert_eq!(failed(&outcome), (FailureReason::DeviceOffline, Blame::Device, true));
-    assert!(bench.evidence().is_empty(), "nothing can be had of a phone that is gone");
+    assert!(
+        bench.evidence().is_empty(),
+        "nothing can be had of a phone that is gone"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,7 +274,12 @@ async fn conditions_choose_between_commands_and_else() {
     completed(&bench.run(&phone).await);
 
     assert_eq!(phone.events(), ["Type(yes1)", "Type(no2)", "Type(2)"]);
-    let skipped = bench.journal.steps().iter().filter(|step| step.state == StepState::Skipped).count();
+    let skipped = bench
+        .journal
+        .steps()
+        .iter()
+        .filter(|step| step.state == StepState::Skipped)
+        .count();
     assert_eq!(skipped, 2);
 }
 
@@ -301,7 +316,10 @@ async fn hooks_run_around_the_steps_and_after_a_failure() {
     let bad = Bench::new(&format!("{config}- assertTrue: false\n"));
     let broken = Arc::new(phone(&[]));
     failed(&bad.run(&broken).await);
-    assert_eq!(broken.events(), ["Type(start)", "Screenshot", "Type(failure)", "Type(complete)"]);
+    assert_eq!(
+        broken.events(),
+        ["Type(start)", "Screenshot", "Type(failure)", "Type(complete)"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -315,13 +333,20 @@ async fn sub_flows_have_their_own_variables_and_app() {
 
     assert_eq!(
         phone.events(),
-        ["Type(main-sub main-b)", "Stop(a.sub)", "Stop(a.deep)", "Type(mainundefined)", "Stop(a.main)"]
+        [
+            "Type(main-sub main-b)",
+            "Stop(a.sub)",
+            "Stop(a.deep)",
+            "Type(mainundefined)",
+            "Stop(a.main)"
+        ]
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn popups_are_tapped_away_and_challenges_stop_everything() {
-    let watch = "appId: a.b\nfarmhand:\n  popups: [ { visible: Rate us.*, tap: Later } ]\n  challenges: [ Verify it.* ]\n---\n";
+    let watch =
+        "appId: a.b\nfarmhand:\n  popups: [ { visible: Rate us.*, tap: Later } ]\n  challenges: [ Verify it.* ]\n---\n";
     let bench = Bench::new(&format!("{watch}- tapOn: Search\n- tapOn: Search\n"));
     let popup = phone(&["Search", "Rate us!", "Later"]).reacting(|event, tree| {
         if event == "Tap(50,250)" {
@@ -377,7 +402,10 @@ async fn media_are_picked_before_the_first_step_and_the_first_becomes_the_newest
     let phone_one = Arc::new(phone(&[]));
     let config = json!({"files": ["x/a.png", "x/b.png"], "kind": 1, "count": 1});
     completed(&bench.run_as(&phone_one, Purpose::Execute, config).await);
-    assert_eq!(phone_one.events(), ["AddMedia(b.png)", "AddMedia(a.png)", "Type(one a.png)"]);
+    assert_eq!(
+        phone_one.events(),
+        ["AddMedia(b.png)", "AddMedia(a.png)", "Type(one a.png)"]
+    );
     assert_eq!(bench.media.requests.lock().unwrap()[0].count, 2);
 
     for (error, reason) in [
@@ -405,11 +433,17 @@ async fn links_with_expressions_are_checked_when_they_are_known() {
     let flow = "appId: a.b\nfarmhand: { policy: { link_schemes: [https] } }\n---\n- openLink: ${params.link}\n";
     let bench = Bench::new(flow);
     let good = Arc::new(phone(&[]));
-    completed(&bench.run_as(&good, Purpose::Execute, json!({"link": "https://x.y/"})).await);
+    completed(
+        &bench
+            .run_as(&good, Purpose::Execute, json!({"link": "https://x.y/"}))
+            .await,
+    );
     assert_eq!(good.count("Link"), 1);
 
     let bad = Arc::new(phone(&[]));
-    let outcome = bench.run_as(&bad, Purpose::Execute, json!({"link": "intent://x"})).await;
+    let outcome = bench
+        .run_as(&bad, Purpose::Execute, json!({"link": "intent://x"}))
+        .await;
     assert_eq!(failed(&outcome), (FailureReason::FlowError, Blame::Task, false));
     assert_eq!(bad.count("Link"), 0);
 }

@@ -131,7 +131,10 @@ async fn a_phone_that_goes_at_the_commit_step_leaves_the_effect_open() {
     for how in [Misbehaviour::Fails(lost()), Misbehaviour::FailsAfterwards(lost())] {
         let bench = Bench::new(FLOW);
         let phone = Arc::new(app(&["Posted"], &[]).misbehaving("Tap", how));
-        assert_eq!(unverified(&bench.run(&phone).await), (FailureReason::DeviceOffline, Blame::Device));
+        assert_eq!(
+            unverified(&bench.run(&phone).await),
+            (FailureReason::DeviceOffline, Blame::Device)
+        );
         assert_eq!(bench.journal.states(), [EffectState::Intended]);
         assert_eq!(phone.count("Type(checking)"), 0);
     }
@@ -200,7 +203,10 @@ async fn nothing_is_done_when_the_intent_cannot_be_written() {
     let bench = Bench::new(FLOW);
     *bench.journal.intend_fails.lock().unwrap() = true;
     let phone = Arc::new(app(&["Posted"], &[]));
-    assert_eq!(failed(&bench.run(&phone).await), (FailureReason::Internal, Blame::Host, true));
+    assert_eq!(
+        failed(&bench.run(&phone).await),
+        (FailureReason::Internal, Blame::Host, true)
+    );
     assert_eq!(phone.count("Tap"), 0);
 }
 
@@ -209,19 +215,20 @@ async fn a_confirmation_that_cannot_be_written_leaves_the_effect_open() {
     let bench = Bench::new(FLOW);
     *bench.journal.settle_fails.lock().unwrap() = true;
     let phone = Arc::new(app(&["Posted"], &[]));
-    assert_eq!(unverified(&bench.run(&phone).await), (FailureReason::Internal, Blame::Host));
+    assert_eq!(
+        unverified(&bench.run(&phone).await),
+        (FailureReason::Internal, Blame::Host)
+    );
     assert_eq!(bench.journal.states(), [EffectState::Intended]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn retry_never_acts_twice() {
-    let flow = FLOW
-        .replace("- tapOn: { text: Post, label: post }\n", "")
-        .replace(
-            "- assertVisible: { text: Posted, label: posted, timeout: 1000 }\n",
-            "- retry:\n    maxRetries: 3\n    commands:\n      - tapOn: { text: Post, label: post }\n      \
+    let flow = FLOW.replace("- tapOn: { text: Post, label: post }\n", "").replace(
+        "- assertVisible: { text: Posted, label: posted, timeout: 1000 }\n",
+        "- retry:\n    maxRetries: 3\n    commands:\n      - tapOn: { text: Post, label: post }\n      \
              - assertVisible: { text: Posted, label: posted, timeout: 1000 }\n",
-        );
+    );
     let bench = Bench::new(&flow);
     let phone = Arc::new(app(&["Post", "Still there"], &["???"]));
     unverified(&bench.run(&phone).await);
@@ -236,7 +243,12 @@ async fn a_loop_has_one_effect_per_round() {
     let phone = Arc::new(phone(&["Post"]));
     completed(&bench.run(&phone).await);
     assert_eq!(bench.journal.states(), [EffectState::Confirmed; 3]);
-    let ordinals: Vec<u32> = bench.journal.all_effects().iter().map(|effect| effect.key.ordinal).collect();
+    let ordinals: Vec<u32> = bench
+        .journal
+        .all_effects()
+        .iter()
+        .map(|effect| effect.key.ordinal)
+        .collect();
     assert_eq!(ordinals, [0, 1, 2]);
 }
 
@@ -308,6 +320,9 @@ async fn without_an_open_effect_a_verifying_attempt_runs_the_flow() {
     let bench = Bench::new(FLOW);
     bench.journal.plant(planted(EffectState::Refuted));
     let phone = Arc::new(app(&["Posted"], &[]));
-    assert_eq!(completed(&bench.run_as(&phone, Purpose::Verify, json!({})).await), "well done");
+    assert_eq!(
+        completed(&bench.run_as(&phone, Purpose::Verify, json!({})).await),
+        "well done"
+    );
     assert_eq!(phone.count("Tap"), 1);
 }
