@@ -43,6 +43,8 @@ pub struct DeviceParts {
     pub board: watch::Sender<Option<DeviceStatus>>,
     /// Its heartbeat.
     pub pulse: Arc<Pulse>,
+    /// Cancelled by the supervisor when it gives this incarnation up: ends its attempt even if the actor stands still.
+    pub leash: CancellationToken,
     /// Tells its end.
     pub watch: DeathWatch,
 }
@@ -181,9 +183,11 @@ impl DeviceActor {
             }),
             spec,
         };
+        let leash = self.parts.leash.clone();
         let task = actix_rt::spawn(async move {
-            let ending = run_attempt(run).await;
-            tell(&addr, AttemptEnded { attempt, ending });
+            if let Some(ending) = leash.run_until_cancelled(run_attempt(run)).await {
+                tell(&addr, AttemptEnded { attempt, ending });
+            }
         });
         self.attempt = Some(RunningAttempt {
             cancel,

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use actix::{Actor, ActorContext, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message};
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     AccountRecordChanged, ActorKind, ActorSnapshot, ActorState, QuarantineAsked, RebuildDevice,
@@ -70,6 +71,8 @@ pub(super) struct DeviceEntry {
     pub(super) record: DeviceRecord,
     pub(super) board: watch::Sender<Option<DeviceStatus>>,
     pub(super) living: Option<Living<DeviceActor>>,
+    /// Ends what the living incarnation runs.
+    pub(super) leash: CancellationToken,
 }
 
 /// An account as the supervisor holds it.
