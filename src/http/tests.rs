@@ -1,6 +1,6 @@
 //! The API as a whole: the table, the envelope, the door, keys and plans.
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, ops::RangeInclusive, time::Duration};
 
 use actix_web::test::TestRequest;
 use farmhand_actors::{
@@ -544,7 +544,7 @@ async fn a_real_server_survives_panics_and_refuses_endless_bodies() {
     let get = b"GET /api/v1/task/stats HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let panicked = exchange(address, &get.repeat(2), "\"code\":50001").await;
     *api.reads.panics.lock().unwrap() = false;
-    let next = exchange(address, get, "}}").await;
+    let next = exchange(address, get, "failed\":4").await;
     let head = "POST /api/v1/task HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     let announced = exchange(
         address,
@@ -603,13 +603,6 @@ async fn followers_get_every_event_in_order_and_are_told_of_what_is_gone() {
     let late = exchange(address, follow("2").as_bytes(), "id: 7").await;
     let ahead = exchange(address, follow("99").as_bytes(), "event: gap").await;
     let wrong = exchange(address, follow("x").as_bytes(), "40001").await;
-    let fresh = tokio::spawn(async move { exchange(address, follow("").as_bytes(), "id: 8").await });
-    // The follower has subscribed when the server has taken its place.
-    while api.reads.newest.receiver_count() == 0 {
-        tokio::task::yield_now().await;
-    }
-    tell(5..=8, 5);
-    let fresh = fresh.await.unwrap();
 
     assert!(resumed.contains("text/event-stream"), "{resumed}");
     assert!(
@@ -623,7 +616,38 @@ async fn followers_get_every_event_in_order_and_are_told_of_what_is_gone() {
     assert!(late.contains("id: 5\nevent: task\ndata: {"), "{late}");
     assert!(ahead.contains("event: gap"), "{ahead}");
     assert!(wrong.starts_with("HTTP/1.1 400"), "{wrong}");
-    assert!(!fresh.contains("id: 7\n"), "{fresh}");
+    handle.stop(false).await;
+    running.await.unwrap().unwrap();
+}
+
+#[actix_web::test]
+async fn a_new_follower_gets_what_happens_from_then_on() {
+    let api = Api::new();
+    tell(&api, 5..=7);
+    let (server, address) = serve(
+        api.app.state.clone(),
+        HttpSettings {
+            port: 0,
+            ..HttpSettings::default()
+        },
+    )
+    .unwrap();
+    let handle = server.handle();
+    let running = actix_web::rt::spawn(server);
+
+    let follow = "GET /api/v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let follower = tokio::spawn(async move { exchange(address, follow.as_bytes(), "id: 9\n").await });
+    while api.reads.newest.receiver_count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    tell(&api, 5..=8);
+    tell(&api, 5..=9);
+    let seen = follower.await.unwrap();
+
+    assert!(
+        !seen.contains("id: 7\n") && seen.find("id: 8\n") < seen.find("id: 9\n"),
+        "{seen}"
+    );
     handle.stop(false).await;
     running.await.unwrap().unwrap();
 }
@@ -653,6 +677,15 @@ async fn the_end_of_the_server_ends_the_streams_of_its_followers() {
     assert!(stopped.is_ok(), "the follower held the server up");
     assert!(follower.await.unwrap().ends_with("0\r\n\r\n"));
     running.await.unwrap().unwrap();
+}
+
+fn tell(api: &Api, seqs: RangeInclusive<i64>) {
+    let (oldest_retained, head) = (*seqs.start(), *seqs.end());
+    *api.reads.events.lock().unwrap() = EventPage {
+        events: seqs.map(event).collect(),
+        oldest_retained,
+    };
+    api.reads.newest.send_replace(head);
 }
 
 fn event(seq: i64) -> Event {

@@ -325,7 +325,7 @@ async fn materials_are_uploaded_listed_and_deleted() {
         ("username", "", "@User1"),
         ("caption", "", "{a|b}"),
         ("sort_order", "", "-3"),
-        ("file", "C:\\Videos\\v.mp4", "bytes"),
+        ("file", "C:/Videos/v.mp4", "bytes"),
     ];
     assert_eq!(api.send(form(uri, &parts)).await.data()["name"], "v.mp4");
     let (upload, bytes) = api.library.uploads.lock().unwrap()[0].clone();
