@@ -590,7 +590,7 @@ impl ScriptCatalog for FakeScripts {
             }]);
         }
         let targets = config.get("target_users").and_then(Value::as_array).map_or(1, Vec::len);
-        let configs = vec![Arc::new(config.clone()); targets];
+        let configs = (0..targets).map(|_| Arc::new(config.clone())).collect();
         Ok(ValidConfig {
             configs,
             warnings: vec!["a file is not there yet".to_owned()],
@@ -682,6 +682,7 @@ pub struct Api {
     pub health: Arc<Health>,
     pub app: web::Data<App>,
     pub folder: tempfile::TempDir,
+    document: Value,
 }
 
 impl Api {
@@ -728,6 +729,7 @@ impl Api {
             health,
             app,
             folder,
+            document: document(),
         }
     }
 
@@ -763,7 +765,7 @@ impl Api {
             !reply.header("x-request-id").is_empty(),
             "{method} {path}: no X-Request-Id"
         );
-        conforms(&method, &path, &reply);
+        conforms(&self.document, &method, &path, &reply);
         reply
     }
 
@@ -784,27 +786,31 @@ impl Api {
     }
 }
 
+/// The OpenAPI document.
+pub fn document() -> Value {
+    serde_json::from_str(OPENAPI).unwrap()
+}
+
 /// The operations of the OpenAPI document: path and method.
-pub fn operations() -> BTreeMap<(String, String), Value> {
-    let document: Value = serde_json::from_str(OPENAPI).unwrap();
+pub fn operations(document: &Value) -> BTreeMap<(String, String), &Value> {
     let mut operations = BTreeMap::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
-            operations.insert((path.clone(), method.to_uppercase()), operation.clone());
+            operations.insert((path.clone(), method.to_uppercase()), operation);
         }
     }
     operations
 }
 
 /// Fails when a documented operation answered what its document does not know.
-fn conforms(method: &Method, path: &str, reply: &Reply) {
+fn conforms(document: &Value, method: &Method, path: &str, reply: &Reply) {
     let matches = |pattern: &str| {
         let (pattern, path): (Vec<_>, Vec<_>) = (pattern.split('/').collect(), path.split('/').collect());
         let same = |(wanted, given): (&&str, &&str)| wanted.starts_with('{') || wanted == given;
         pattern.len() == path.len() && pattern.iter().zip(&path).all(same)
     };
     let words = |pattern: &str| pattern.split('/').filter(|part| !part.starts_with('{')).count();
-    let operations = operations();
+    let operations = operations(document);
     let found = operations
         .iter()
         .filter(|((pattern, verb), _)| verb == method.as_str() && matches(pattern));
@@ -815,7 +821,6 @@ fn conforms(method: &Method, path: &str, reply: &Reply) {
     if reply.status == StatusCode::METHOD_NOT_ALLOWED {
         return;
     }
-    let document: Value = serde_json::from_str(OPENAPI).unwrap();
     let mut response = &operation["responses"][reply.status.as_str()];
     assert!(
         response.is_object(),

@@ -61,8 +61,8 @@ pub fn parse_patch(body: &Value, apps: &[String]) -> Result<AccountPatch, ApiErr
     }
     let patch = AccountPatch {
         app: read_app(&mut fields, apps),
-        package: nullable(&mut fields, "package", |text| Package::parse(text)),
-        serial: nullable(&mut fields, "serial", |text| Serial::parse(text)),
+        package: nullable(&mut fields, "package", Package::parse),
+        serial: nullable(&mut fields, "serial", Serial::parse),
         status: read_status(&mut fields),
         limits: if fields.is_null("limits") {
             Some(Limits::new())

@@ -104,7 +104,7 @@ async fn screens_are_shown_in_the_format_that_is_asked_for() {
     for query in ["?width=0", "?width=x", "?width=99999", "?w=5"] {
         assert_eq!(api.send(ask(query, "*/*")).await.code(), 40001, "{query}");
     }
-    assert_eq!(*api.farm.acting.lock().unwrap().first().unwrap(), false);
+    assert_eq!(api.farm.acting.lock().unwrap().first(), Some(&false));
 }
 
 #[actix_web::test]

@@ -207,6 +207,7 @@ async fn whatever_is_no_id_of_a_task_is_not_found() {
         "1%20",
         "%F0%9F%98%80",
         "0x1",
+        "%FF",
         "%00",
     ] {
         for (request, path) in [
