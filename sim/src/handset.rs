@@ -193,6 +193,10 @@ pub trait Handset: Send + Sync {
     fn set_input_method(&self, id: &str) -> bool;
     /// The current input method.
     fn input_method(&self) -> String;
+    /// Whether its window is up.
+    fn keyboard_shown(&self) -> bool {
+        false
+    }
 
     /// The last lines of the phone's log, oldest first.
     fn log(&self, lines: usize) -> Vec<String>;

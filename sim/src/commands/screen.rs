@@ -117,11 +117,12 @@ pub(super) fn wm(phone: &Programs, arguments: &[String]) -> Answer {
     match name.as_str() {
         "size" => size(phone, value),
         "density" => density(phone, value),
-        "user-rotation"
-        | "fixed-to-user-rotation"
-        | "dismiss-keyguard"
-        | "overscan"
-        | "set-ignore-orientation-request" => Ok(silent()),
+        "dismiss-keyguard" => {
+            // The menu key opens a keyguard without a secret.
+            phone.handset.key(82);
+            Ok(silent())
+        }
+        "user-rotation" | "fixed-to-user-rotation" | "overscan" | "set-ignore-orientation-request" => Ok(silent()),
         _ => Ok(unknown_command(name)),
     }
 }

@@ -232,6 +232,10 @@ impl Handset for Phone {
         self.with(|desk| desk.state.system.current_ime.clone())
     }
 
+    fn keyboard_shown(&self) -> bool {
+        self.with(|desk| desk.state.keyboard_open && desk.state.focus.is_some())
+    }
+
     fn log(&self, lines: usize) -> Vec<String> {
         self.with(|desk| desk.state.system.log_lines(lines))
     }

@@ -5,6 +5,7 @@ mod follow;
 mod phone;
 mod picture;
 mod post;
+mod random;
 
 use std::sync::Arc;
 

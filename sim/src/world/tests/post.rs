@@ -233,6 +233,7 @@ fn the_keyboard_lies_over_the_post_button_until_back_hides_it() {
     rig.to_tiktok_post_page();
     rig.tap("caption_field");
     assert!(rig.views().iter().any(|view| view.package == crate::apps::KEYBOARD));
+    assert!(rig.phone.keyboard_shown());
 
     rig.tap("Post");
     rig.wait(1_300);
@@ -240,6 +241,7 @@ fn the_keyboard_lies_over_the_post_button_until_back_hides_it() {
 
     rig.back();
     assert!(!rig.views().iter().any(|view| view.package == crate::apps::KEYBOARD));
+    assert!(!rig.phone.keyboard_shown());
     rig.tap("Post");
     rig.wait(1_300);
     assert_eq!(rig.deeds("publish").len(), 1);
