@@ -34,7 +34,7 @@ const MAX_SHELLS: usize = 6;
 /// Nested lists of commands, through all shells within one another: what the interpreter's stack must bear.
 const MAX_DEPTH: usize = 32;
 /// Commands and loop turns of one session: ends `while true; do :; done`.
-const MAX_STEPS: u32 = 200_000;
+const MAX_STEPS: u32 = 100_000;
 /// A text to run, bytes: a whole packet of adb.
 const MAX_SCRIPT_BYTES: usize = 1 << 20;
 /// What one word may expand to, bytes (Linux' limit of an argument list is of that order).

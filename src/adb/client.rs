@@ -22,7 +22,7 @@ impl ServerClient {
     pub(super) fn new(address: &str, limits: &AdbLimits) -> Self {
         Self {
             address: address.into(),
-            slots: Arc::new(Semaphore::new(limits.calls_per_server)),
+            slots: Arc::new(Semaphore::new(limits.calls_per_server.max(1))),
         }
     }
 
@@ -50,8 +50,9 @@ impl ServerClient {
         let mut stream = self.dial().await?;
         wire::request(&mut stream, &format!("host:transport:{adb_serial}")).await?;
         wire::request(&mut stream, service).await.map_err(|error| match error {
-            // The server had accepted the phone and then hung up: it is the phone that went away.
+            // The server had accepted the phone: now it is the phone that went away.
             AdbError::Unreachable(_) => AdbError::Lost,
+            AdbError::Refused(text) if text == "closed" => AdbError::Lost,
             other => other,
         })?;
         Ok(stream)
@@ -203,12 +204,14 @@ mod tests {
         let server = FakeServer::start(|service| match service {
             "shell,v2,raw:ls" => Answer::raw(b"\x01\x10\x00\x00\x00half"),
             "shell,v2,raw:id" => Answer::HangUp,
+            "shell,v2,raw:true" => Answer::fail("closed"),
             other => Answer::unexpected(other),
         })
         .await;
 
         assert_eq!(transport(&server).shell("ls", 1_000).await, Err(AdbError::Lost));
         assert_eq!(transport(&server).shell("id", 1_000).await, Err(AdbError::Lost));
+        assert_eq!(transport(&server).shell("true", 1_000).await, Err(AdbError::Lost));
     }
 
     #[tokio::test]

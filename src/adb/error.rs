@@ -64,7 +64,7 @@ impl AdbError {
 
     /// Whether the phone (and not the server, nor the request) is to blame: these count for its breaker.
     pub(super) fn blames_phone(&self) -> bool {
-        matches!(self, Self::Lost | Self::TimedOut(_) | Self::TooLong(_))
+        matches!(self, Self::Lost | Self::TimedOut(_))
     }
 
     /// The label of metrics.

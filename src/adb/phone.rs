@@ -32,8 +32,7 @@ pub(super) struct Phone {
     holder: Mutex<Holder>,
     /// What the phone called itself at first, when its name at the adb server is only an address.
     pub(super) first_identity: Mutex<Option<String>>,
-    /// The input method to go back to when typing was cut off in between.
-    pub(super) own_input_method: Mutex<Option<String>>,
+    parts: AtomicU64,
     started: Instant,
 }
 
@@ -54,19 +53,27 @@ impl Phone {
         };
         Self {
             serial,
-            slots: Semaphore::new(limits.calls_per_phone),
+            slots: Semaphore::new(limits.calls_per_phone.max(1)),
             dump: tokio::sync::Mutex::default(),
             typing: tokio::sync::Mutex::default(),
             breaker: Mutex::new(Breaker::new(policy)),
             holder: Mutex::default(),
             first_identity: Mutex::default(),
-            own_input_method: Mutex::default(),
+            parts: AtomicU64::new(0),
             started: Instant::now(),
         }
     }
 
     pub(super) fn breaker(&self) -> MutexGuard<'_, Breaker> {
         lock(&self.breaker)
+    }
+
+    /// Tells files apart that are on their way to the phone at the same time. The numbers come again, so that what a
+    /// copy that was cut off has left behind is written over.
+    pub(super) fn next_part(&self) -> u64 {
+        /// More than the sockets of a phone.
+        const PARTS: u64 = 8;
+        self.parts.fetch_add(1, Ordering::Relaxed) % PARTS
     }
 
     /// Time for the breaker.
@@ -99,7 +106,6 @@ pub(super) struct Phones {
     pub(super) settings: AdbSettings,
     pub(super) transports: Transports,
     phones: Mutex<HashMap<Serial, Arc<Phone>>>,
-    parts: AtomicU64,
 }
 
 impl Phones {
@@ -108,13 +114,7 @@ impl Phones {
             settings,
             transports: Transports::default(),
             phones: Mutex::default(),
-            parts: AtomicU64::new(0),
         }
-    }
-
-    /// Tells files apart that are on their way at the same time.
-    pub(super) fn next_part(&self) -> u64 {
-        self.parts.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(super) fn get(&self, serial: &Serial) -> Arc<Phone> {

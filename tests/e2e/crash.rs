@@ -26,8 +26,6 @@ fn survives_a_kill_at_each_step(kind: &str, app: &str, body: fn(&str, &str) -> V
     let mut kills = 0;
     for step in 1.. {
         let target = format!("target{step}");
-        farm.sim.login(&serial, app, &target);
-        farm.sim.login(&serial, app, "alice");
         let before = farm.sim.ledger(kind).len();
         let id = farm.controller.create(&body(&serial, &target))[0];
         if kill_at_step(&mut farm, id, step).is_none() {

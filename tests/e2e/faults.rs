@@ -10,7 +10,6 @@ fn under(fault: Value, kind: &str, body: fn(&str, &str) -> Value) -> (Value, usi
     let farm = Farm::without_adb(1);
     let serial = farm.sim.serial(0).to_owned();
     farm.account(&serial, "tiktok", "alice");
-    farm.sim.login(&serial, "tiktok", "bob");
     farm.sim.fault(&serial, &fault);
     let ids = farm.controller.create(&body(&serial, "bob"));
     let task = wait_for("the task comes to rest", TASK, || {

@@ -365,7 +365,7 @@ pub fn settings(servers: &str, devices: &[(String, String)]) -> String {
     let media = media();
     let media = media.display();
     format!(
-        "devices = [{}]\n[adb]\nservers = [\"{servers}\"]\nstart_server = false\n[retry]\ndelay = [0, 1]\n\
+        "devices = [{}]\n[adb]\nservers = [\"{servers}\"]\nstart_server = false\n[retry]\nauto = true\ndelay = [0, 1]\n\
          [media]\nroots = [\"{media}\"]\n[media.path_map]\n\"C:/Videos\" = \"{media}\"\n\"C:/Images\" = \"{media}\"\n",
         devices.join(", ")
     )

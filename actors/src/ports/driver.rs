@@ -129,7 +129,7 @@ pub enum HierarchyProblem {
     TooLarge {
         /// The cap.
         limit: usize,
-        /// `bytes` or `nodes`.
+        /// `bytes`, `nodes` or `levels`.
         unit: &'static str,
     },
     /// The dump is not a hierarchy.

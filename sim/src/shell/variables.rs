@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
+/// All values together, bytes; what would be more is not set. Subshells copy them.
+const MAX_BYTES: usize = 4 << 20;
+
 /// What a shell knows by name. A subshell works on a clone.
 #[derive(Debug, Clone)]
 pub(super) struct Variables {
     values: BTreeMap<String, Value>,
+    /// Of all names and values.
+    bytes: usize,
     /// `$1`, `$2` …
     pub positional: Vec<String>,
 }
@@ -37,6 +42,7 @@ impl Variables {
         ];
         let mut variables = Self {
             values: BTreeMap::new(),
+            bytes: 0,
             positional: Vec::new(),
         };
         for (name, value) in environment {
@@ -51,6 +57,12 @@ impl Variables {
     }
 
     pub fn set(&mut self, name: &str, text: &str) {
+        let old = self.values.get(name).map_or(0, |value| name.len() + value.text.len());
+        let bytes = self.bytes.saturating_sub(old) + name.len() + text.len();
+        if bytes > MAX_BYTES {
+            return;
+        }
+        self.bytes = bytes;
         match self.values.get_mut(name) {
             Some(value) => text.clone_into(&mut value.text),
             None => {
@@ -64,17 +76,18 @@ impl Variables {
     }
 
     pub fn unset(&mut self, name: &str) {
-        self.values.remove(name);
+        if let Some(value) = self.values.remove(name) {
+            self.bytes = self.bytes.saturating_sub(name.len() + value.text.len());
+        }
     }
 
     pub fn export(&mut self, name: &str) {
-        let value = self.values.entry(name.to_owned());
-        value
-            .or_insert_with(|| Value {
-                text: String::new(),
-                exported: true,
-            })
-            .exported = true;
+        if self.get(name).is_none() {
+            self.set(name, "");
+        }
+        if let Some(value) = self.values.get_mut(name) {
+            value.exported = true;
+        }
     }
 
     /// What a program's environment would hold, by name.

@@ -30,7 +30,7 @@ const FENCED_TEXT: &str = "farmhand:fenced";
 const FENCED_CODE: u8 = 87;
 
 /// One phone through adb.
-pub struct AdbDriver {
+pub(super) struct AdbDriver {
     pub(super) phones: Arc<Phones>,
     pub(super) phone: Arc<Phone>,
     pub(super) lease: Option<Lease>,
@@ -39,7 +39,7 @@ pub struct AdbDriver {
 }
 
 impl AdbDriver {
-    pub(in crate::adb) fn new(phones: &Arc<Phones>, serial: &Serial, lease: Option<&Lease>) -> Self {
+    pub(super) fn new(phones: &Arc<Phones>, serial: &Serial, lease: Option<&Lease>) -> Self {
         let phone = phones.get(serial);
         let (generation, ended) = lease.map_or_else(Default::default, |lease| phone.hold(lease));
         Self {

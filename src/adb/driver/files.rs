@@ -38,7 +38,7 @@ impl AdbDriver {
         let name = local.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let remote = remote.trim_end_matches('/');
         let folder = remote.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let part = format!("{folder}/.farmhand-{}.part", self.phones.next_part());
+        let part = format!("{folder}/.farmhand-{}.part", self.phone.next_part());
         self.copy_to_phone(op, local, &part).await?;
         let line = CommandLine::script(MOVE)
             .with("part", &part)
@@ -68,7 +68,7 @@ impl AdbDriver {
         let bytes = self.size_on_phone(OP, remote).await?;
         let transport = self.transport()?;
         let (from, to) = (remote.to_owned(), local.to_owned());
-        let part = part_beside(local, self.phones.next_part());
+        let part = part_beside(local, self.phone.next_part());
         let copied = with_adb_client(&transport, move |device| {
             let copied = File::create(&part)
                 .map_err(Into::into)
@@ -155,7 +155,7 @@ impl AdbDriver {
     /// By a file on the phone and `pm install`, whose whole answer can be read; streaming it in tells one line only.
     pub(super) async fn install_apk(&self, apk: &Path) -> Result<(), DriverError> {
         const OP: &str = "install";
-        let remote = format!("/data/local/tmp/farmhand-{}.apk", self.phones.next_part());
+        let remote = format!("/data/local/tmp/farmhand-{}.apk", self.phone.next_part());
         self.copy_to_phone(OP, apk, &remote).await?;
         let line =
             CommandLine::script(r#"pm install -r -t "$apk"; code=$?; rm -f "$apk"; exit $code"#).with("apk", &remote);

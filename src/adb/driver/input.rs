@@ -6,10 +6,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use farmhand_actors::ports::{DriverError, Point};
 
 use super::call::{AdbDriver, problem_of};
-use crate::adb::{phone::lock, quote::CommandLine, settings::millis};
+use crate::adb::{quote::CommandLine, settings::millis};
 
 /// The input method (MIT, of the uiautomator2 project) that types what no key can, and says whether it did.
 const KEYBOARD: &str = "com.github.uiautomator/.AdbKeyboard";
+
+/// Prints the phone's own input method, or that ours is not there.
+const CHOOSE_KEYBOARD: &str = r#"ime list -s -a | grep -q -F -x "$ime" || { echo farmhand:missing; exit 0; }
+own=/data/local/tmp/.farmhand_input_method; now=$(settings get secure default_input_method)
+[ "$now" = "$ime" ] || echo "$now" > $own; cat $own; ime enable "$ime" >/dev/null && ime set "$ime" >/dev/null"#;
 
 /// A command line holds 64,000 bytes; this many characters fit, whatever they are (base64 of four bytes each).
 const TEXT_CHARS_MAX: usize = 10_000;
@@ -95,41 +100,29 @@ impl AdbDriver {
 
     /// Types by the input method, and puts back the one before.
     async fn type_by_keyboard(&self, text: &str, deadline: Duration) -> Result<(), DriverError> {
-        let current = self.choose_keyboard().await?;
-        if current != KEYBOARD {
-            *lock(&self.phone.own_input_method) = Some(current);
-        }
+        let own = self.choose_keyboard().await?;
         let typed = self.broadcast_text(text, deadline).await;
-        let own = lock(&self.phone.own_input_method).clone();
-        if let Some(own) = own {
-            let line = CommandLine::program("ime set").arg(&own);
-            let put_back = self.act_well("type_text", self.input_deadline(), line).await;
-            if put_back.is_ok() {
-                *lock(&self.phone.own_input_method) = None;
-            } else if typed.is_ok() {
-                // The text is typed: failing now would have it typed twice. The next text puts it back.
-                tracing::warn!(device.serial = %self.phone.serial, "the input method {own} was not put back");
-            }
+        let line = CommandLine::program("ime set").arg(&own);
+        if let Err(error) = self.act_well("type_text", self.input_deadline(), line).await {
+            // The text may be typed: failing for this would have it typed twice. The next text puts it back.
+            tracing::warn!(device.serial = %self.phone.serial, "the input method {own} was not put back: {error}");
         }
         typed
     }
 
-    /// Makes the input method the current one; answers the one before.
+    /// Makes the input method the current one; answers the phone's own one. The phone itself remembers that in a file,
+    /// for the case that typing is cut off before it is put back.
     async fn choose_keyboard(&self) -> Result<String, DriverError> {
-        let line = CommandLine::script(
-            r#"ime list -s -a | grep -q -F -x "$ime" || { echo farmhand:missing; exit 0; }
-settings get secure default_input_method; ime enable "$ime" >/dev/null && ime set "$ime" >&2"#,
-        )
-        .with("ime", KEYBOARD);
+        let line = CommandLine::script(CHOOSE_KEYBOARD).with("ime", KEYBOARD);
         let output = self.act_well("type_text", self.input_deadline(), line).await?;
-        let before = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        if before == "farmhand:missing" {
+        let own = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        if own == "farmhand:missing" {
             return Err(self.untypable(format!(
                 "it is not plain ASCII, and the input method {KEYBOARD} is not installed; install the uiautomator2 \
                  project's app-uiautomator.apk on the phone"
             )));
         }
-        Ok(before)
+        Ok(own)
     }
 
     /// The input method answers -1 when it has typed, and nobody answers (0) while it is not awake: only then is it

@@ -17,7 +17,7 @@ use farmhand_actors::{
     ports::{DeviceDriver, DriverError, DriverFactory, LaunchApp, Point, ShellCommand, ShellOutput},
 };
 
-pub use call::AdbDriver;
+use call::AdbDriver;
 pub(super) use take::is_phone;
 
 use super::{phone::Phones, quote::CommandLine, settings::millis};

@@ -13,6 +13,7 @@ use super::{
     take::{panel_size, parse_size},
 };
 use crate::adb::{
+    error::AdbError,
     quote::CommandLine,
     settings::millis,
     ui_tree::{self, TreeLimits},
@@ -84,6 +85,12 @@ impl AdbDriver {
                     problem,
                 });
             }
+            if problem == HierarchyProblem::NoRoot {
+                // The screen went off while a flow was waiting; waking does nothing when it is on.
+                let deadline = millis(self.phones.settings.deadlines.input_ms);
+                self.act("hierarchy", deadline, CommandLine::program("input keyevent 224"))
+                    .await?;
+            }
             tokio::time::sleep(DUMP_PAUSE).await;
         }
     }
@@ -93,8 +100,8 @@ impl AdbDriver {
         let limits = self.phones.settings.limits;
         let dumped = self.call("hierarchy", deadline, &transport.server, async {
             match transport.shell(DUMP, limits.hierarchy_bytes).await {
-                // Too much is an answer: the phone is well, so it must not count against it.
-                Err(crate::adb::error::AdbError::TooLong(_)) => Ok(None),
+                // The port has a typed error for it.
+                Err(AdbError::TooLong(_)) => Ok(None),
                 other => other.map(Some),
             }
         });

@@ -301,6 +301,24 @@ async fn a_dump_that_was_killed_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_screen_that_went_off_is_woken_for_a_dump() {
+    let woken = Arc::new(AtomicU32::new(0));
+    let farm = Farm::start(shell(move |line| {
+        if line.ends_with("input keyevent 224") {
+            woken.fetch_add(1, Ordering::SeqCst);
+            Answer::shell("", "", 0)
+        } else if woken.load(Ordering::SeqCst) == 0 {
+            Answer::shell("", "ERROR: null root node returned by UiTestAutomationBridge.\n", 0)
+        } else {
+            Answer::shell("<hierarchy><node/></hierarchy>", "", 0)
+        }
+    }))
+    .await;
+
+    assert_eq!(farm.driver().hierarchy().await.unwrap().nodes.len(), 1);
+}
+
+#[tokio::test]
 async fn a_screen_that_does_not_rest_is_told_at_once() {
     let farm = Farm::start(shell(|_| Answer::shell("", "ERROR: could not get idle state.\n", 0))).await;
 

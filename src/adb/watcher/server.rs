@@ -101,11 +101,16 @@ impl ServerWatch {
         let mut failures = 0;
         loop {
             let error = self.follow().await;
-            if lock(&self.health).up {
+            let was_up = lock(&self.health).up;
+            if was_up {
                 failures = 0;
             }
-            let problem = self.mend(&error).await;
-            self.went_away(problem);
+            if was_up || lock(&self.view).reported.is_none() {
+                // Told before the server is mended, which may take its time.
+                self.went_away(problem_of(&error));
+            }
+            let mended = self.mend(&error).await;
+            self.went_away(mended.err().unwrap_or_else(|| problem_of(&error)));
             sleep(back_off(RETRY_FIRST, RETRY_MAX, failures, rand::random())).await;
             failures = failures.saturating_add(1);
         }
@@ -287,14 +292,11 @@ impl ServerWatch {
 
     /// The server is away: nothing is known of its phones.
     fn went_away(&self, problem: String) {
-        let was_up = {
+        {
             let mut health = lock(&self.health);
             health.problem = Some(problem.clone());
             health.usable_devices = 0;
-            std::mem::replace(&mut health.up, false)
-        };
-        if was_up || lock(&self.view).reported.is_none() {
-            warn!(adb.server = self.client.address(), "adb server is away: {problem}");
+            health.up = false;
         }
         metrics::server_up(self.client.address(), false);
         lock(&self.view).listed.clear();
@@ -316,22 +318,26 @@ impl ServerWatch {
             }
             view.reported = Some(report.clone());
         }
+        if let Some(problem) = &report.problem {
+            warn!(adb.server = report.server, "adb server is away: {problem}");
+        }
         (self.report)(report);
     }
 
-    /// Starts a server of this computer that does not listen; says why there is none.
-    async fn mend(&self, error: &AdbError) -> String {
+    /// Starts a server of this computer that does not listen, where that is ours to do.
+    async fn mend(&self, error: &AdbError) -> Result<(), String> {
         let settings = &self.phones.settings;
         let may_start = settings.start_server && matches!(error, AdbError::Unreachable(_));
         match server_process::local_port(self.client.address()) {
-            Some(port) if may_start => {
-                let started = server_process::start(port, millis(settings.deadlines.start_server_ms)).await;
-                started.err().unwrap_or_else(|| error.to_string())
-            }
-            _ => match error {
-                AdbError::TimedOut(after) => format!("it does not answer within {after:?}; if it stays so, restart it"),
-                other => other.to_string(),
-            },
+            Some(port) if may_start => server_process::start(port, millis(settings.deadlines.start_server_ms)).await,
+            _ => Ok(()),
         }
+    }
+}
+
+fn problem_of(error: &AdbError) -> String {
+    match error {
+        AdbError::TimedOut(after) => format!("it does not answer within {after:?}; if it stays so, restart it"),
+        other => other.to_string(),
     }
 }

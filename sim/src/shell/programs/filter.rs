@@ -1,6 +1,13 @@
 //! Programs that choose and change lines.
 
-use super::{Ending, Options, Process, pattern::Pattern, printf, text::lines};
+use std::collections::HashMap;
+
+use super::{
+    Ending, Options, Process,
+    pattern::{BUDGET, Pattern},
+    printf,
+    text::lines,
+};
 
 pub(super) async fn grep(p: &mut Process<'_>) -> Ending {
     let options = match p.options("qcvFEGinowlshHrx", "em") {
@@ -20,6 +27,7 @@ pub(super) async fn grep(p: &mut Process<'_>) -> Ending {
         operands.push("-".to_owned());
     }
     let search = Search::new(p.name, &texts, &options);
+    let mut budget = BUDGET;
     let (mut found, mut failed) = (false, false);
     for path in &operands {
         let Some(content) = p.read(path).await? else {
@@ -27,7 +35,7 @@ pub(super) async fn grep(p: &mut Process<'_>) -> Ending {
             continue;
         };
         let head = if headed { format!("{path}:") } else { String::new() };
-        let (count, hits) = search.run(&content, &head, &options);
+        let (count, hits) = search.run(&content, &head, &options, &mut budget);
         found |= count > 0;
         let out = match () {
             () if options.has('q') => continue,
@@ -67,7 +75,7 @@ impl Search {
     }
 
     /// The number of lines that are chosen, and what is printed of them.
-    fn run(&self, content: &[u8], head: &str, options: &Options) -> (usize, String) {
+    fn run(&self, content: &[u8], head: &str, options: &Options, budget: &mut usize) -> (usize, String) {
         let (mut count, mut out) = (0, String::new());
         for (index, line) in lines(content).enumerate() {
             let text = String::from_utf8_lossy(line);
@@ -75,7 +83,7 @@ impl Search {
             let hit = self
                 .patterns
                 .iter()
-                .find_map(|pattern| pattern.find(text, options.has('x')));
+                .find_map(|pattern| pattern.find(text, options.has('x'), budget));
             if hit.is_some() == options.has('v') || count >= self.most {
                 continue;
             }
@@ -102,17 +110,23 @@ pub(super) async fn tr(p: &mut Process<'_>) -> Ending {
     let Some((from, to)) = options.operands.split_first() else {
         return p.complain("Needs 1 argument").await;
     };
-    let set = characters(from);
+    // Of a character that stands there twice the first place counts.
+    let set: HashMap<char, usize> = characters(from)
+        .into_iter()
+        .enumerate()
+        .rev()
+        .map(|(at, c)| (c, at))
+        .collect();
     let replacements = to.first().map(|to| characters(to)).unwrap_or_default();
     let input = p.streams.stdin.read_to_end().await?;
     let mut out = String::new();
     for c in String::from_utf8_lossy(&input).chars() {
-        let place = set.iter().position(|&member| member == c);
+        let place = set.get(&c);
         let is_member = place.is_some() != options.has('c');
         if is_member && options.has('d') {
             continue;
         }
-        let replacement = place.and_then(|place| replacements.get(place)).or(replacements.last());
+        let replacement = place.and_then(|&place| replacements.get(place)).or(replacements.last());
         let new = if is_member {
             replacement.copied().unwrap_or(c)
         } else {
@@ -171,7 +185,7 @@ pub(super) async fn sed(p: &mut Process<'_>) -> Ending {
     };
     let text = String::from_utf8_lossy(&content);
     let total = text.lines().count();
-    let mut out = String::new();
+    let (mut out, mut budget) = (String::new(), BUDGET);
     let substitution = script.strip_prefix('s').and_then(|rest| {
         let mark = rest.chars().next()?;
         let mut parts = rest.get(mark.len_utf8()..)?.split(mark);
@@ -183,7 +197,7 @@ pub(super) async fn sed(p: &mut Process<'_>) -> Ending {
     });
     for (index, line) in text.lines().enumerate() {
         if let Some((pattern, replacement, flags)) = &substitution {
-            out.push_str(&pattern.replace(line, replacement, flags.contains('g')));
+            out.push_str(&pattern.replace(line, replacement, flags.contains('g'), &mut budget));
         } else {
             let (range, command) = script.split_at(script.len().saturating_sub(1));
             let chosen = in_range(range, index + 1, total);

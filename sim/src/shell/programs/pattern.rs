@@ -1,8 +1,8 @@
 //! Regular expressions for `grep` and `sed`: `.`, `*`, `+`, `?`, `^`, `$`, `[…]`, `|`, and groups in so far as they
-//! stand for themselves. Matching backtracks within a budget, so that no expression can hang the phone.
+//! stand for themselves. Matching has a budget, so that no expression can hang the phone.
 
-/// Characters that one search may look at.
-const BUDGET: usize = 200_000;
+/// Steps that all searches of one program may take together; what is left then is not found.
+pub(super) const BUDGET: usize = 20_000_000;
 
 pub(super) struct Pattern {
     alternatives: Vec<Alternative>,
@@ -60,27 +60,26 @@ impl Pattern {
     }
 
     /// Where it is found first, as bytes; with `whole` only if that is the whole line.
-    pub fn find(&self, line: &str, whole: bool) -> Option<(usize, usize)> {
+    pub fn find(&self, line: &str, whole: bool, budget: &mut usize) -> Option<(usize, usize)> {
         let folded = if self.fold_case {
             line.to_lowercase()
         } else {
             line.to_owned()
         };
         let characters: Vec<char> = folded.chars().collect();
-        let mut budget = BUDGET;
         for start in 0..=characters.len() {
             for alternative in &self.alternatives {
                 if alternative.from_start && start > 0 {
                     continue;
                 }
                 let to_end = whole || alternative.to_end;
-                let found = run(&alternative.atoms, &characters, start, to_end, &mut budget);
+                let found = run(&alternative.atoms, &characters, start, to_end, budget);
                 if let Some(end) = found.filter(|_| !whole || start == 0) {
                     let bytes = |count: usize| line.chars().take(count).map(char::len_utf8).sum();
                     return Some((bytes(start), bytes(end)));
                 }
             }
-            if budget == 0 {
+            if *budget == 0 {
                 return None;
             }
         }
@@ -88,10 +87,10 @@ impl Pattern {
     }
 
     /// Replaces the first hit, or all; `&` stands for what was found.
-    pub fn replace(&self, line: &str, replacement: &str, all: bool) -> String {
+    pub fn replace(&self, line: &str, replacement: &str, all: bool, budget: &mut usize) -> String {
         let mut out = String::new();
         let mut rest = line;
-        while let Some((start, end)) = self.find(rest, false) {
+        while let Some((start, end)) = self.find(rest, false, budget) {
             let found = rest.get(start..end).unwrap_or_default();
             out.push_str(rest.get(..start).unwrap_or_default());
             out.push_str(&replacement.replace('&', found).replace("\\n", "\n").replace("\\/", "/"));
@@ -247,6 +246,7 @@ fn parse_set(characters: &[char]) -> Option<(Atom, &[char])> {
 
 /// Matches atoms from a place on; where they end. Runs over positions as a set, so time stays within the budget.
 fn run(atoms: &[(Atom, Repeat)], text: &[char], start: usize, to_end: bool, budget: &mut usize) -> Option<usize> {
+    *budget = budget.saturating_sub(1);
     let mut places = vec![start];
     for (atom, repeat) in atoms {
         let mut next: Vec<usize> = Vec::new();
@@ -256,7 +256,10 @@ fn run(atoms: &[(Atom, Repeat)], text: &[char], start: usize, to_end: bool, budg
             }
             let mut at = place;
             while text.get(at).is_some_and(|&c| atom.fits(c)) {
-                *budget = budget.checked_sub(1)?;
+                *budget = budget.saturating_sub(1);
+                if *budget == 0 {
+                    return None;
+                }
                 at += 1;
                 next.push(at);
                 if matches!(repeat, Repeat::Once | Repeat::Maybe) {
@@ -280,6 +283,51 @@ impl Atom {
             Self::Any => true,
             Self::Literal(literal) => *literal == c,
             Self::Set { negated, ranges } => ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn patterns_find_what_grep_finds() {
+        for (pattern, line, wanted) in [
+            ("b+", "abbc", Some((1, 3))),
+            ("^a.*c$", "abbc", Some((0, 4))),
+            ("^b", "abbc", None),
+            ("[^a-b]", "abbc", Some((3, 4))),
+            ("x|bc", "abbc", Some((2, 4))),
+            ("colou?r", "the color", Some((4, 9))),
+            ("\\.", "a.b", Some((1, 2))),
+            ("é", "caféé", Some((3, 5))),
+            ("[[:digit:]]+", "ab12", Some((2, 4))),
+        ] {
+            let found = Pattern::new(pattern, false, true, false).find(line, false, &mut BUDGET.clone());
+            assert_eq!(found, wanted, "{pattern} in {line}");
+        }
+    }
+
+    #[test]
+    fn a_spent_budget_ends_the_search() {
+        let mut budget = 1000;
+        let line = "a".repeat(100_000);
+
+        let found = Pattern::new("a*a*a*b", false, true, false).find(&line, false, &mut budget);
+
+        assert_eq!((found, budget), (None, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_pattern(pattern in "[a-c.*+?^$|()\\[\\]\\\\:-]{0,16}", line in "[a-cé]{0,16}", extended: bool) {
+            let pattern = Pattern::new(&pattern, false, extended, false);
+            if let Some((start, end)) = pattern.find(&line, false, &mut BUDGET.clone()) {
+                prop_assert!(line.get(start..end).is_some());
+            }
         }
     }
 }

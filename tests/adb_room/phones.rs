@@ -1,0 +1,585 @@
+//! Simulated phones, once behind a real adb server (connected by us) and once behind the simulator's own server.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use farmhand_actors::{
+    domain::{AdbState, Epoch, Lease, Package, UiNode, UiTree},
+    ports::{DeviceDriver, DriverError, HierarchyProblem, LaunchApp, Point, ShellCommand},
+};
+use farmhand_sim::simulator::{Simulator, SimulatorOptions};
+use serde_json::{Value, json};
+
+use crate::harness::{PATIENCE, Room, Server, serial};
+
+const SETTINGS: &str = "com.android.settings";
+const TIKTOK: &str = "com.zhiliaoapp.musically";
+const DELETE_KEY: u32 = 67;
+
+async fn simulator(phones: usize) -> Simulator {
+    let options = SimulatorOptions {
+        phones: SimulatorOptions::numbered_phones(phones),
+        base_port: None,
+        ..SimulatorOptions::default()
+    };
+    Simulator::start(options).await.unwrap()
+}
+
+/// Names and addresses for the room's list of TCP phones.
+fn addresses(simulator: &Simulator) -> Vec<(String, String)> {
+    simulator
+        .phones()
+        .iter()
+        .map(|(name, address)| (name.clone(), address.to_string()))
+        .collect()
+}
+
+fn fault(simulator: &Simulator, name: &str, kind: &str, params: Value) {
+    simulator.world().phone(name).unwrap().set_fault(kind, &params).unwrap();
+}
+
+fn end_faults(simulator: &Simulator, name: &str) {
+    simulator.world().phone(name).unwrap().clear_all_faults();
+}
+
+fn lease(token: &str) -> Lease {
+    Lease {
+        epoch: Epoch(1),
+        token: token.into(),
+    }
+}
+
+fn package(name: &str) -> Package {
+    Package::parse(name).unwrap()
+}
+
+fn words(words: &[&str]) -> ShellCommand {
+    ShellCommand {
+        words: words.iter().map(|word| (*word).to_owned()).collect(),
+        timeout: None,
+    }
+}
+
+/// A room whose phones stand behind a real adb server.
+async fn behind_adb(phones: usize) -> Option<(Server, Simulator, Room)> {
+    let server = Server::start()?;
+    let simulator = simulator(phones).await;
+    let addresses = addresses(&simulator);
+    let listed: Vec<(&str, &str)> = addresses
+        .iter()
+        .map(|(name, address)| (name.as_str(), address.as_str()))
+        .collect();
+    let mut room = Room::start(&server.address(), &listed);
+    room.usable(phones).await;
+    Some((server, simulator, room))
+}
+
+/// A room whose phones stand behind the simulator's own server.
+async fn behind_simulator() -> (Simulator, Room) {
+    let simulator = simulator(1).await;
+    let mut room = Room::start(&simulator.server().to_string(), &[]);
+    room.state("sim-1", &AdbState::Device).await;
+    (simulator, room)
+}
+
+/// What every way to a phone has to do.
+async fn drives_a_phone(room: &Room) {
+    let driver = room.handle.factory().open(&serial("sim-1"), Some(&lease("token-1")));
+    driver.take().await.unwrap();
+    let info = driver.info().await.unwrap();
+    assert!(
+        info.model.is_some() && info.boot_id.is_some() && info.battery_level.is_some(),
+        "{info:?}"
+    );
+    runs_commands(&*driver).await;
+    shows_its_screen(&*driver, (info.screen_width.unwrap(), info.screen_height.unwrap())).await;
+    types_text(&*driver).await;
+    starts_apps(&*driver).await;
+    copies_files(&*driver).await;
+    assert!(!driver.log(5).await.unwrap().is_empty());
+}
+
+async fn runs_commands(driver: &dyn DeviceDriver) {
+    let output = driver
+        .shell(words(&["sh", "-c", "echo out; echo err >&2; exit 9"]))
+        .await
+        .unwrap();
+    assert_eq!(
+        (output.stdout.as_slice(), output.stderr.as_slice(), output.code),
+        (&b"out\n"[..], &b"err\n"[..], 9)
+    );
+    let hostile = [
+        "it's",
+        "$(reboot)",
+        "`id`",
+        "; rm -rf /",
+        "a\nb",
+        "-n",
+        "😀 \u{202e}",
+        "\\",
+        "\"",
+        "*",
+        "",
+    ];
+    let output = driver
+        .shell(words(&[&["printf", "%s|"], hostile.as_slice()].concat()))
+        .await
+        .unwrap();
+    let expected: String = hostile.iter().map(|word| format!("{word}|")).collect();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
+}
+
+async fn shows_its_screen(driver: &dyn DeviceDriver, panel: (u32, u32)) {
+    let tree = driver.hierarchy().await.unwrap();
+    assert!(tree.nodes.len() > 3, "{tree:?}");
+    assert!(driver.hierarchy_text().await.unwrap().contains("<hierarchy"));
+    assert_eq!(driver.screen_size().await.unwrap(), panel);
+    let picture = driver.screenshot().await.unwrap();
+    assert_eq!((picture.width, picture.height), panel);
+}
+
+fn find<'a>(tree: &'a UiTree, holds: impl Fn(&UiNode) -> bool) -> Option<&'a UiNode> {
+    tree.nodes.iter().find(|node| holds(node))
+}
+
+/// Waits until a node is there.
+async fn node(driver: &dyn DeviceDriver, what: &str, holds: impl Fn(&UiNode) -> bool) -> UiNode {
+    let since = Instant::now();
+    loop {
+        let tree = driver.hierarchy().await.unwrap();
+        if let Some(node) = find(&tree, &holds) {
+            return node.clone();
+        }
+        assert!(
+            since.elapsed() < PATIENCE,
+            "no {what} in {:?}",
+            driver.hierarchy_text().await
+        );
+    }
+}
+
+async fn tap_on(driver: &dyn DeviceDriver, node: &UiNode) {
+    let (x, y) = node.bounds.unwrap().centre();
+    driver.tap(Point { x, y }).await.unwrap();
+}
+
+async fn types_text(driver: &dyn DeviceDriver) {
+    driver
+        .launch_app(LaunchApp {
+            package: package(SETTINGS),
+            stop_first: true,
+            extras: vec![],
+        })
+        .await
+        .unwrap();
+    let search = node(driver, "search", |node| node.id.ends_with("search_action_bar")).await;
+    tap_on(driver, &search).await;
+    let is_field = |node: &UiNode| node.class == "android.widget.EditText";
+    node(driver, "field", is_field).await;
+    for text in ["it's 100%s; $(reboot) & \"x\"", "zażółć gęślą 😀 你好"] {
+        driver.type_text(text).await.unwrap();
+        let field = node(driver, "typed field", |node| {
+            is_field(node) && node.text.ends_with(text)
+        })
+        .await;
+        assert_eq!(field.text, text);
+        driver.keys(&vec![DELETE_KEY; text.chars().count()]).await.unwrap();
+        node(driver, "empty field", |node| {
+            is_field(node) && !node.text.ends_with(text)
+        })
+        .await;
+    }
+    let own = driver
+        .shell(words(&["settings", "get", "secure", "default_input_method"]))
+        .await
+        .unwrap();
+    assert!(!String::from_utf8_lossy(&own.stdout).contains("AdbKeyboard"));
+}
+
+async fn starts_apps(driver: &dyn DeviceDriver) {
+    let app = package(TIKTOK);
+    driver
+        .launch_app(LaunchApp {
+            package: app.clone(),
+            stop_first: true,
+            extras: vec![],
+        })
+        .await
+        .unwrap();
+    assert_eq!(driver.foreground_app().await.unwrap(), Some(app.clone()));
+    assert!(driver.has_app(&app).await.unwrap());
+    driver.stop_app(&app).await.unwrap();
+    assert_ne!(driver.foreground_app().await.unwrap(), Some(app.clone()));
+    driver
+        .open_link("https://www.tiktok.com/@somebody", Some(&app))
+        .await
+        .unwrap();
+    assert_eq!(driver.foreground_app().await.unwrap(), Some(app.clone()));
+    driver.clear_app(&app).await.unwrap();
+
+    let none = package("com.none");
+    let missing = |error: DriverError| assert!(matches!(error, DriverError::AppMissing { .. }), "{error}");
+    missing(
+        driver
+            .launch_app(LaunchApp {
+                package: none.clone(),
+                stop_first: false,
+                extras: vec![],
+            })
+            .await
+            .unwrap_err(),
+    );
+    missing(
+        driver
+            .open_link("https://www.tiktok.com/@x", Some(&none))
+            .await
+            .unwrap_err(),
+    );
+    assert!(!driver.has_app(&none).await.unwrap());
+    let nobody = driver.open_link("nobody://here", None).await.unwrap_err();
+    assert!(matches!(nobody, DriverError::Refused { .. }), "{nobody}");
+}
+
+async fn copies_files(driver: &dyn DeviceDriver) {
+    let folder = tempfile::tempdir().unwrap();
+    let (local, back) = (folder.path().join("a b.bin"), folder.path().join("back"));
+    let bytes: Vec<u8> = (0..3_000_000u32)
+        .map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3])
+        .collect();
+    fs::write(&local, &bytes).unwrap();
+
+    driver.push(&local, "/sdcard/Download/it's new.bin").await.unwrap();
+    driver.pull("/sdcard/Download/it's new.bin", &back).await.unwrap();
+    assert!(fs::read(&back).unwrap() == bytes);
+    let refused = driver.push(&local, "/system/x").await.unwrap_err();
+    assert!(matches!(refused, DriverError::Refused { .. }), "{refused}");
+    assert!(driver.pull("/sdcard/none", &back).await.is_err());
+    let media = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/media/video1.mp4");
+    let path = driver.add_media(media.as_ref(), "my video.mp4").await.unwrap();
+    assert_eq!(path, "/sdcard/Movies/farmhand/my_video.mp4");
+    let left = driver
+        .shell(words(&["ls", "-a", "/sdcard/Movies/farmhand"]))
+        .await
+        .unwrap();
+    assert!(!String::from_utf8_lossy(&left.stdout).contains(".part"));
+}
+
+#[tokio::test]
+async fn a_phone_behind_a_real_adb_server_is_driven_in_every_way() {
+    let Some((_server, simulator, room)) = behind_adb(1).await else {
+        return;
+    };
+
+    drives_a_phone(&room).await;
+
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_phone_behind_the_simulators_own_server_is_driven_in_every_way() {
+    let (simulator, room) = behind_simulator().await;
+
+    drives_a_phone(&room).await;
+
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn any_words_reach_a_program_of_the_phone_as_they_are() {
+    use proptest::{prelude::Strategy as _, strategy::ValueTree as _};
+    let (simulator, room) = behind_simulator().await;
+    let driver = room.handle.factory().open(&serial("sim-1"), None);
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let any_words = proptest::collection::vec("[^\0]{0,30}|[ '\"\\\\$`\n;&|<>(){}*?~#!=-]{1,20}", 1..8);
+
+    for _ in 0..100 {
+        let sent = any_words.new_tree(&mut runner).unwrap().current();
+        let line: Vec<&str> = ["printf", "%s\\0"]
+            .into_iter()
+            .chain(sent.iter().map(String::as_str))
+            .collect();
+        let output = driver.shell(words(&line)).await.unwrap();
+        let expected: String = sent.iter().map(|word| format!("{word}\0")).collect();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{sent:?}");
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn a_sleeping_phone_is_woken_when_it_is_taken() {
+    const POWER_KEY: u32 = 26;
+    let (_simulator, room) = behind_simulator().await;
+    let driver = room.handle.factory().open(&serial("sim-1"), Some(&lease("one")));
+    driver.take().await.unwrap();
+    let is_awake = async || {
+        let power = driver.shell(words(&["dumpsys", "power"])).await.unwrap();
+        String::from_utf8_lossy(&power.stdout).contains("mWakefulness=Awake")
+    };
+    driver.key(POWER_KEY).await.unwrap();
+    assert!(!is_awake().await);
+
+    driver.take().await.unwrap();
+
+    assert!(is_awake().await);
+    assert!(driver.hierarchy().await.is_ok());
+}
+
+#[tokio::test]
+async fn an_acting_call_of_an_older_lease_does_nothing_on_the_phone() {
+    let (_simulator, room) = behind_simulator().await;
+    let factory = room.handle.factory();
+    let older = factory.open(&serial("sim-1"), Some(&lease("older")));
+    older.take().await.unwrap();
+    // Another controller, that this one knows nothing of, takes the phone.
+    let other = Room::start(&room.handle.servers()[0].server, &[]);
+    let mut other = other;
+    other.state("sim-1", &AdbState::Device).await;
+    other
+        .handle
+        .factory()
+        .open(&serial("sim-1"), Some(&lease("newer")))
+        .take()
+        .await
+        .unwrap();
+
+    let error = older.shell(words(&["touch", "/sdcard/fenced"])).await.unwrap_err();
+
+    assert_eq!(
+        error,
+        DriverError::Fenced {
+            serial: serial("sim-1")
+        }
+    );
+    let seen = factory
+        .open(&serial("sim-1"), None)
+        .shell(words(&["ls", "/sdcard/fenced"]))
+        .await
+        .unwrap();
+    assert_ne!(seen.code, 0);
+}
+
+#[tokio::test]
+async fn another_phone_at_the_address_is_never_driven() {
+    let Some(server) = Server::start() else { return };
+    let simulator = simulator(1).await;
+    let address = simulator.phones()[0].1.to_string();
+    let mut room = Room::start(&server.address(), &[("wanted", &address)]);
+
+    let named = |state: &AdbState| matches!(state, AdbState::Other(text) if text.contains("sim-1"));
+    room.report("the other phone is named", |report| {
+        report.devices.iter().any(|presence| named(&presence.state))
+    })
+    .await;
+
+    let error = room
+        .handle
+        .factory()
+        .open(&serial("wanted"), None)
+        .tap(Point { x: 1, y: 1 })
+        .await
+        .unwrap_err();
+    assert!(matches!(error, DriverError::NotReady { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_killed_adb_server_gives_all_phones_back_within_five_seconds() {
+    let Some((mut server, _simulator, mut room)) = behind_adb(3).await else {
+        return;
+    };
+    server.kill();
+    room.server_away().await;
+
+    let since = Instant::now();
+    server.start_again();
+    room.usable(3).await;
+
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    for name in ["sim-1", "sim-2", "sim-3"] {
+        room.handle.factory().open(&serial(name), None).info().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_phone_that_is_unplugged_comes_back_by_itself() {
+    let Some((_server, simulator, mut room)) = behind_adb(1).await else {
+        return;
+    };
+
+    fault(&simulator, "sim-1", "offline", json!({}));
+    room.state("sim-1", &AdbState::Offline).await;
+    end_faults(&simulator, "sim-1");
+
+    room.state("sim-1", &AdbState::Device).await;
+    room.handle.factory().open(&serial("sim-1"), None).info().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_phone_that_hangs_times_out_and_hurts_no_other() {
+    let Some((_server, simulator, room)) = behind_adb(2).await else {
+        return;
+    };
+    fault(&simulator, "sim-1", "hang", json!({}));
+    let factory = room.handle.factory();
+    let (sick, well) = (
+        factory.open(&serial("sim-1"), None),
+        factory.open(&serial("sim-2"), None),
+    );
+    let hanging = ShellCommand {
+        timeout: Some(Duration::from_millis(300)),
+        ..words(&["id"])
+    };
+
+    let (ended, served) = tokio::join!(sick.shell(hanging), async {
+        for _ in 0..20 {
+            well.info().await.unwrap();
+        }
+    });
+
+    let () = served;
+    assert!(
+        matches!(ended, Err(DriverError::TimedOut { command: "shell", .. })),
+        "{ended:?}"
+    );
+    end_faults(&simulator, "sim-1");
+}
+
+#[tokio::test]
+async fn a_phone_that_asks_for_trust_is_unauthorized_until_it_has_it() {
+    let Some(server) = Server::start() else { return };
+    let simulator = simulator(1).await;
+    fault(&simulator, "sim-1", "unauthorized", json!({}));
+    let address = simulator.phones()[0].1.to_string();
+    let mut room = Room::start(&server.address(), &[("sim-1", &address)]);
+
+    room.state("sim-1", &AdbState::Unauthorized).await;
+    let error = room
+        .handle
+        .factory()
+        .open(&serial("sim-1"), None)
+        .take()
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            DriverError::NotReady {
+                state: AdbState::Unauthorized,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    end_faults(&simulator, "sim-1");
+
+    room.state("sim-1", &AdbState::Device).await;
+}
+
+#[tokio::test]
+async fn a_phone_that_restarts_comes_back_with_another_boot() {
+    let Some((_server, simulator, mut room)) = behind_adb(1).await else {
+        return;
+    };
+    let driver = room.handle.factory().open(&serial("sim-1"), None);
+    let before = driver.info().await.unwrap().boot_id;
+
+    fault(&simulator, "sim-1", "reboot", json!({}));
+    room.report("the phone is away", |report| {
+        report.devices.iter().all(|presence| presence.state != AdbState::Device)
+    })
+    .await;
+    room.state("sim-1", &AdbState::Device).await;
+
+    assert_ne!(driver.info().await.unwrap().boot_id, before);
+}
+
+#[tokio::test]
+async fn a_full_phone_refuses_a_file_and_keeps_no_part_of_it() {
+    let (simulator, room) = behind_simulator().await;
+    let driver = room.handle.factory().open(&serial("sim-1"), None);
+    let folder = tempfile::tempdir().unwrap();
+    let local = folder.path().join("a.jpg");
+    fs::write(&local, vec![1; 300_000]).unwrap();
+    fault(&simulator, "sim-1", "storage_full", json!({}));
+
+    let error = driver.push(&local, "/sdcard/Download/a.jpg").await.unwrap_err();
+
+    assert!(error.to_string().contains("No space left on device"), "{error}");
+    end_faults(&simulator, "sim-1");
+    let left = driver.shell(words(&["ls", "-a", "/sdcard/Download"])).await.unwrap();
+    assert!(!String::from_utf8_lossy(&left.stdout).contains(".part"), "{left:?}");
+}
+
+#[tokio::test]
+async fn fifty_phones_are_found_at_once_and_asked_in_one_sweep() {
+    let Some((_server, _simulator, room)) = behind_adb(50).await else {
+        return;
+    };
+    let factory = room.handle.factory();
+    let drivers: Vec<_> = (1..=50)
+        .map(|number| factory.open(&serial(&format!("sim-{number}")), None))
+        .collect();
+
+    for sweep in 0..2 {
+        let since = Instant::now();
+        let asked = drivers
+            .iter()
+            .map(|driver| driver.shell(words(&["getprop", "ro.serialno"])));
+        let answers = futures_util::future::join_all(asked).await;
+        println!("sweep {sweep}: {:?}", since.elapsed());
+        for (driver, answer) in drivers.iter().zip(answers) {
+            assert_eq!(
+                String::from_utf8_lossy(&answer.unwrap().stdout).trim(),
+                driver.serial().as_str()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_drops_in_mid_command_is_lost() {
+    let Some((_server, simulator, room)) = behind_adb(1).await else {
+        return;
+    };
+    let driver = room.handle.factory().open(&serial("sim-1"), None);
+
+    let (ended, ()) = tokio::join!(driver.shell(words(&["sleep", "20"])), async {
+        let probe = room.handle.factory().open(&serial("sim-1"), None);
+        probe.info().await.unwrap();
+        fault(&simulator, "sim-1", "drop_connection", json!({}));
+    });
+
+    assert_eq!(
+        ended,
+        Err(DriverError::Lost {
+            serial: serial("sim-1"),
+            command: "shell"
+        })
+    );
+}
+
+#[tokio::test]
+async fn dumps_that_fail_are_typed() {
+    let (simulator, room) = behind_simulator().await;
+    let driver = room.handle.factory().open(&serial("sim-1"), None);
+    let problem = |error: DriverError| match error {
+        DriverError::Hierarchy { problem, .. } => problem,
+        other => panic!("{other}"),
+    };
+
+    fault(&simulator, "sim-1", "no_idle", json!({}));
+    assert_eq!(
+        problem(driver.hierarchy().await.unwrap_err()),
+        HierarchyProblem::NotIdle
+    );
+    end_faults(&simulator, "sim-1");
+    fault(&simulator, "sim-1", "garbage_hierarchy", json!({}));
+    assert!(matches!(
+        problem(driver.hierarchy().await.unwrap_err()),
+        HierarchyProblem::Malformed(_)
+    ));
+    end_faults(&simulator, "sim-1");
+    fault(&simulator, "sim-1", "huge_hierarchy", json!({}));
+    assert!(driver.hierarchy().await.unwrap().nodes.len() > 8_000);
+}
