@@ -7,8 +7,21 @@ CREATE TABLE controller (
     started_at INTEGER NOT NULL
 ) STRICT;
 
+-- The queues: tasks of one device for one account (or for none). A number in the task's index instead of two names makes
+-- its entries a third as long, and each claim takes one out.
+CREATE TABLE lane (
+    id       INTEGER PRIMARY KEY,
+    serial   TEXT NOT NULL,
+    username TEXT
+) STRICT;
+
+-- NULLs are distinct to UNIQUE; an empty name is no account's.
+CREATE UNIQUE INDEX lane_by_name ON lane (serial, coalesce(username, ''));
+
 CREATE TABLE task (
     id                   INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- Of its serial and username; without a device there is none.
+    lane_id              INTEGER REFERENCES lane (id),
     batch_id             TEXT    NOT NULL,
     script_name          TEXT    NOT NULL,
     serial               TEXT,
@@ -54,13 +67,14 @@ CREATE TABLE task (
 
 -- The front of a lane: its pending tasks in order. `due_at` is in it so that tasks not due yet are passed over
 -- without reading their rows.
-CREATE INDEX task_lane ON task (serial, username, rank, id, due_at)
-    WHERE state IN ('scheduled', 'available', 'retryable') AND serial IS NOT NULL;
+CREATE INDEX task_lane ON task (lane_id, rank, id, due_at)
+    WHERE state IN ('scheduled', 'available', 'retryable');
 -- When the next task of a lane falls due; tasks without a time of their own are not in it.
-CREATE INDEX task_due ON task (serial, username, due_at)
-    WHERE state IN ('scheduled', 'available', 'retryable') AND serial IS NOT NULL AND due_at IS NOT NULL;
+CREATE INDEX task_due ON task (lane_id, due_at)
+    WHERE state IN ('scheduled', 'available', 'retryable') AND due_at IS NOT NULL;
 -- Lists, newest first: SQLite appends the id to each of these.
-CREATE INDEX task_by_status ON task (status);
+-- Running tasks are found by their live attempts: they are few, and each task would enter and leave.
+CREATE INDEX task_by_status ON task (status) WHERE status <> 1;
 CREATE INDEX task_by_serial ON task (serial) WHERE serial IS NOT NULL;
 CREATE INDEX task_by_username ON task (username) WHERE username IS NOT NULL;
 CREATE INDEX task_by_script ON task (script_name);

@@ -139,18 +139,22 @@ impl Farm {
     }
 
     /// Starts nothing any more, ends what runs at its next safe point (resumable), then ends all actors and their
-    /// threads. Answers how many attempts did not end within the grace: they are rescued at the next start.
-    pub async fn shutdown(self, grace: Duration) -> usize {
+    /// threads; once more does nothing. Answers how many attempts did not end within the grace: they are rescued at the next start.
+    pub async fn shutdown(&mut self, grace: Duration) -> usize {
         let left = self.router.shutdown(grace).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the router could not be asked to drain");
             0
         });
         self.supervisor_slot.tell(Terminate);
-        for arbiter in &self.arbiters {
+        let arbiters = std::mem::take(&mut self.arbiters);
+        if arbiters.is_empty() {
+            return left;
+        }
+        for arbiter in &arbiters {
             arbiter.stop();
         }
         let joined = tokio::task::spawn_blocking(move || {
-            for arbiter in self.arbiters {
+            for arbiter in arbiters {
                 // A thread that a stuck attempt holds would hold up the exit as well: the process ends without it.
                 if arbiter.join().is_err() {
                     tracing::warn!("a thread of the farm panicked");

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::{io::DuplexStream, sync::watch};
+use tokio::{
+    io::DuplexStream,
+    sync::{mpsc, watch},
+};
 
 /// What a phone says of itself when a host connects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +85,13 @@ pub trait Device: Send + Sync {
     /// Runs one of Android's own programs (`am`, `input`, `uiautomator`, `getprop` …). `None`: there is no such
     /// program, the shell says "inaccessible or not found" and 127.
     async fn run(&self, invocation: Invocation) -> Option<Completion>;
+
+    /// The same for programs that go on for long (`logcat`): what they print on their way goes to `output`, the rest
+    /// is in the completion. The program ends when this future is dropped.
+    async fn run_live(&self, invocation: Invocation, output: mpsc::Sender<Vec<u8>>) -> Option<Completion> {
+        drop(output);
+        self.run(invocation).await
+    }
 
     /// What the screen shows now.
     async fn frame(&self) -> Frame;

@@ -200,6 +200,8 @@ pub trait Handset: Send + Sync {
 
     /// The last lines of the phone's log, oldest first.
     fn log(&self, lines: usize) -> Vec<String>;
+    /// Adds a line to the phone's log; `level` like `I`.
+    fn write_log(&self, level: &str, tag: &str, message: &str);
     /// Begins a reboot: the link drops, all apps stop, a new boot id, back after the phone's boot time.
     fn reboot(&self);
     /// How the link does.

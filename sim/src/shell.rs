@@ -15,6 +15,7 @@ mod glob;
 mod interpret;
 mod io;
 mod launch;
+mod live;
 mod parse;
 mod programs;
 mod redirect;

@@ -1,6 +1,8 @@
 //! Other people's clients against the simulated phones: `adbutils` and `uiautomator2` from PyPI, each in the version
 //! that this test was written with.
 
+#![allow(clippy::expect_used, reason = "what cannot be set up is a failed test")]
+
 mod support;
 
 use std::{

@@ -134,6 +134,8 @@ async fn the_agent_answers_on_its_port_while_its_shell_lives() {
 
     let mut agent = rig.spawn(&[
         "shell",
+        // With a terminal, whose end is the program's end, as the agent's own client does it.
+        "-x",
         "CLASSPATH=/data/local/tmp/u2.jar app_process / com.wetest.uia2.Main -p 9008",
     ]);
     wait_for("the agent", || ping(port).ends_with("\r\n\r\npong").then_some(()));

@@ -13,6 +13,8 @@
 //! | [`vision`] | pictures of screens |
 
 pub mod catalog;
+#[cfg(test)]
+mod conformance;
 pub mod expr;
 pub mod model;
 pub mod params;
@@ -23,6 +25,8 @@ pub mod runner;
 pub mod select;
 pub mod settings;
 mod step;
+#[cfg(test)]
+mod testing;
 pub mod vision;
 
 pub use catalog::FlowCatalog;

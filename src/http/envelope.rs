@@ -5,7 +5,16 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use farmhand_actors::domain::{FieldError, Timestamp};
+use serde::Serialize;
 use serde_json::{Value, json};
+
+/// Every answer, its parts in this order.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    code: u16,
+    message: &'a str,
+    data: &'a Value,
+}
 
 /// What a handler answers.
 pub type Answer = Result<HttpResponse, ApiError>;
@@ -234,11 +243,11 @@ impl ApiError {
             }
             _ => {}
         }
-        response.json(json!({
-            "code": self.code().number(),
-            "message": self.to_string(),
-            "data": self.data(request_id),
-        }))
+        response.json(Envelope {
+            code: self.code().number(),
+            message: &self.to_string(),
+            data: &self.data(request_id),
+        })
     }
 
     fn data(&self, request_id: Option<&str>) -> Value {
@@ -266,7 +275,11 @@ impl ResponseError for ApiError {
 /// A success.
 #[must_use]
 pub fn success(data: &Value) -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "code": 0, "message": "success", "data": data }))
+    HttpResponse::Ok().json(Envelope {
+        code: 0,
+        message: "success",
+        data,
+    })
 }
 
 /// A list that is shown whole.

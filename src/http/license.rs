@@ -167,14 +167,17 @@ impl License {
     /// # Errors
     /// 40301, with the answer of the license check.
     pub fn check(&self, now: Timestamp) -> Result<(), ApiError> {
-        let data = self.view(now);
-        if data.get("api_enabled") == Some(&Value::Bool(true)) {
+        if self.has_api(now) {
             return Ok(());
         }
         Err(ApiError::PlanWithoutApi {
             message: self.message(now),
-            data,
+            data: self.view(now),
         })
+    }
+
+    fn has_api(&self, now: Timestamp) -> bool {
+        self.plan != Plan::Starter && !self.has_ended(now)
     }
 
     fn has_ended(&self, now: Timestamp) -> bool {
@@ -194,7 +197,7 @@ impl License {
     fn view(&self, now: Timestamp) -> Value {
         json!({
             "plan_name": self.plan.as_str(),
-            "api_enabled": self.plan != Plan::Starter && !self.has_ended(now),
+            "api_enabled": self.has_api(now),
             "device_limit": self.device_limit,
             "message": self.message(now),
         })

@@ -52,7 +52,12 @@ pub fn serve(state: AppState, settings: HttpSettings) -> Result<(Server, SocketA
     if settings.auth == AuthMode::Off && !is_loopback(&host) {
         return Err(ServeError::Open { host });
     }
-    let workers = settings.workers.max(1);
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = if settings.workers == 0 {
+        cores()
+    } else {
+        settings.workers
+    };
     let app = web::Data::new(App::new(state, settings));
     let bind = |source| ServeError::Bind {
         host: host.clone(),

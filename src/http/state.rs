@@ -57,7 +57,7 @@ pub struct HttpSettings {
     pub port: u16,
     /// Longest JSON or CSV body, bytes (`http.max_body`).
     pub max_body: usize,
-    /// Longest uploaded file, bytes (`http.max_upload`).
+    /// Longest uploaded file, bytes (`media.max_upload`).
     pub max_upload: u64,
     /// Further names under which clients reach the API (`http.allowed_hosts`), without port.
     pub allowed_hosts: Vec<String>,
@@ -71,7 +71,7 @@ pub struct HttpSettings {
     pub evidence_dir: PathBuf,
     /// Where uploads lie until they are taken, on the disk of `<data_dir>`.
     pub upload_dir: PathBuf,
-    /// Threads that serve connections.
+    /// Threads that serve connections; 0: one per core (`http.workers`).
     pub workers: usize,
     /// Requests worked on at the same time; more wait.
     pub max_in_flight: usize,

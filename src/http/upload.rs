@@ -1,4 +1,4 @@
-//! Multipart bodies: one file, streamed to disk within `http.max_upload`, and a few short texts.
+//! Multipart bodies: one file, streamed to disk within `media.max_upload`, and a few short texts.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -90,7 +90,7 @@ async fn save(app: &App, mut part: Field) -> Result<(TempPath, String), ApiError
         if length > app.settings.max_upload {
             return Err(ApiError::TooLarge {
                 limit: app.settings.max_upload,
-                setting: "http.max_upload",
+                setting: "media.max_upload",
             });
         }
         file.write_all(&piece).await.map_err(host)?;

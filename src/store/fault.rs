@@ -53,6 +53,11 @@ impl Fault {
         }
     }
 
+    /// Whether the file itself is broken.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self, Self::Sql(error) if matches!(primary(error), Some(code::CORRUPT | code::NOT_A_DATABASE)))
+    }
+
     /// What the caller is told.
     pub(super) fn told(&self) -> StoreError {
         match self {

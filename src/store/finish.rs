@@ -8,6 +8,7 @@ use farmhand_actors::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use sqlx::sqlite::SqliteRow;
 
 use super::{
     account::insert_uses,
@@ -210,13 +211,21 @@ pub(super) fn stopped_failure() -> Failure {
 
 /// Writes what becomes of running tasks, counts them and tells of them.
 pub(super) async fn end_tasks(tx: &mut Transaction, ends: &[TaskEnd]) -> Result<(), Fault> {
-    let rows = ends.iter().map(TaskEnd::row).collect::<Vec<_>>();
-    let rows = sqlx::query(include_str!("queries/end_tasks.sql"))
-        .bind(to_json(&rows)?)
-        .fetch_all(&mut tx.conn)
-        .await?;
-    let mut kinds: HashMap<TaskId, (ScriptName, Source)> = HashMap::with_capacity(rows.len());
-    for row in &rows {
+    let mut written = complete_tasks(tx, ends).await?;
+    let others = ends
+        .iter()
+        .filter(|end| !matches!(end.next, TaskNext::Completed { .. }))
+        .map(TaskEnd::row)
+        .collect::<Vec<_>>();
+    if !others.is_empty() {
+        let rows = sqlx::query(include_str!("queries/end_tasks.sql"))
+            .bind(to_json(&others)?)
+            .fetch_all(&mut tx.conn)
+            .await?;
+        written.extend(rows);
+    }
+    let mut kinds: HashMap<TaskId, (ScriptName, Source)> = HashMap::with_capacity(written.len());
+    for row in &written {
         kinds.insert(
             TaskId(get(row, "id")?),
             (get_script(row, "script_name")?, get_source(row, "source")?),
@@ -231,6 +240,24 @@ pub(super) async fn end_tasks(tx: &mut Transaction, ends: &[TaskEnd]) -> Result<
         }
     }
     Ok(())
+}
+
+async fn complete_tasks(tx: &mut Transaction, ends: &[TaskEnd]) -> Result<Vec<SqliteRow>, Fault> {
+    let rows = ends
+        .iter()
+        .filter_map(|end| match &end.next {
+            TaskNext::Completed { remark } => Some((end.task, end.at, remark)),
+            TaskNext::Failed { .. } | TaskNext::Again { .. } => None,
+        })
+        .collect::<Vec<_>>();
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(include_str!("queries/complete_tasks.sql"))
+        .bind(to_json(&rows)?)
+        .fetch_all(&mut tx.conn)
+        .await?;
+    Ok(rows)
 }
 
 /// A completed task's effect took place; whether one of `outcome_unknown` did, nobody knows.

@@ -1,6 +1,6 @@
 //! Lanes: what waits for a device and an account, in order.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use farmhand_actors::{
     domain::{PendingTask, TaskId, Timestamp},
@@ -10,11 +10,36 @@ use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     fault::Fault,
+    transaction::Transaction,
     value::{
         duration, get, get_purpose, get_script, get_serial, get_time_opt, get_unsigned, get_username_opt, json, millis,
         timestamp,
     },
 };
+
+/// Lanes that the writer remembers to be there; a farm has far fewer.
+const KNOWN_LANES_MAX: usize = 10_000;
+
+/// Adds the lanes that are not there yet.
+pub(super) async fn add_lanes(tx: &mut Transaction, lanes: HashSet<Lane>) -> Result<(), Fault> {
+    let new = lanes.difference(&tx.known_lanes).cloned().collect::<Vec<_>>();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let names = new
+        .iter()
+        .map(|lane| (&lane.serial, &lane.username))
+        .collect::<Vec<_>>();
+    sqlx::query("INSERT OR IGNORE INTO lane (serial, username) SELECT value ->> 0, value ->> 1 FROM json_each(?1)")
+        .bind(json(&names)?)
+        .execute(&mut tx.conn)
+        .await?;
+    if tx.known_lanes.len() >= KNOWN_LANES_MAX {
+        tx.known_lanes.clear();
+    }
+    tx.known_lanes.extend(new);
+    Ok(())
+}
 
 /// All lanes that have pending tasks.
 pub(super) async fn list_lanes(conn: &mut SqliteConnection) -> Result<Vec<Lane>, Fault> {

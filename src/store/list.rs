@@ -55,50 +55,72 @@ pub(super) async fn list_tasks(
 }
 
 async fn count(conn: &mut SqliteConnection, filter: &TaskFilter) -> Result<u64, Fault> {
-    let mut query = if filter.is_counted() {
-        QueryBuilder::<Sqlite>::new("SELECT coalesce(sum(n), 0) AS total FROM task_count")
+    let mut query;
+    if filter.is_counted() {
+        query = QueryBuilder::<Sqlite>::new("SELECT coalesce(sum(n), 0) AS total FROM task_count WHERE true");
+        for (condition, bound) in conditions(filter) {
+            push_condition(&mut query, " AND ", condition, bound);
+        }
     } else {
-        QueryBuilder::<Sqlite>::new("SELECT count(*) AS total FROM task")
-    };
-    push_conditions(&mut query, filter);
+        query = QueryBuilder::<Sqlite>::new("SELECT count(*) AS total FROM task");
+        push_conditions(&mut query, filter);
+    }
     let row = query.build().fetch_one(conn).await?;
     get_unsigned(&row, "total")
 }
 
-/// The first condition leads to an index; the `+` before the others keeps SQLite from preferring theirs, which is worse:
-/// the order is from the most to the least selective.
+/// Pushes the conditions on `task`. The first leads to an index; the `+` before the others keeps SQLite from preferring
+/// theirs, which is worse: the order is from the most to the least selective.
 fn push_conditions(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {
-    let conditions: [(&str, Option<Bound<'_>>); 7] = [
-        ("batch_id = ", filter.batch_id.as_deref().map(Bound::Text)),
-        (
-            "username = ",
-            filter.username.as_ref().map(|username| Bound::Text(username.as_str())),
-        ),
-        (
-            "serial = ",
-            filter.serial.as_ref().map(|serial| Bound::Text(serial.as_str())),
-        ),
-        (
-            "failure_reason = ",
-            filter.failure_reason.map(|reason| Bound::Text(reason.as_str())),
-        ),
-        ("status = ", filter.status.map(|status| Bound::Number(status.number()))),
-        (
-            "script_name = ",
-            filter.script_name.as_ref().map(|script| Bound::Text(script.as_str())),
-        ),
-        ("source = ", filter.source.map(|source| Bound::Text(source.as_str()))),
-    ];
     let mut word = " WHERE ";
-    for (condition, bound) in conditions {
-        let Some(bound) = bound else { continue };
-        query.push(word).push(condition);
-        match bound {
-            Bound::Text(text) => query.push_bind(text.to_owned()),
-            Bound::Number(number) => query.push_bind(number),
-        };
+    if filter.status == Some(Status::Running) {
+        query.push(" WHERE id IN (SELECT task_id FROM attempt WHERE finished_at IS NULL)");
         word = " AND +";
     }
+    for (condition, bound) in conditions(filter) {
+        if word == " WHERE " && condition == STATUS {
+            // So that SQLite sees that the index has all that is asked for.
+            query.push(" WHERE status <> 1");
+            word = " AND ";
+        }
+        push_condition(query, word, condition, bound);
+        word = " AND +";
+    }
+}
+
+fn push_condition(query: &mut QueryBuilder<Sqlite>, word: &str, condition: &str, bound: Bound<'_>) {
+    query.push(word).push(condition);
+    match bound {
+        Bound::Text(text) => query.push_bind(text.to_owned()),
+        Bound::Number(number) => query.push_bind(number),
+    };
+}
+
+const STATUS: &str = "status = ";
+
+/// The conditions of the filter, the most selective first.
+fn conditions(filter: &TaskFilter) -> impl Iterator<Item = (&'static str, Bound<'_>)> {
+    let text = Bound::Text;
+    [
+        ("batch_id = ", filter.batch_id.as_deref().map(text)),
+        (
+            "username = ",
+            filter.username.as_ref().map(|username| text(username.as_str())),
+        ),
+        ("serial = ", filter.serial.as_ref().map(|serial| text(serial.as_str()))),
+        (
+            "failure_reason = ",
+            filter.failure_reason.map(|reason| text(reason.as_str())),
+        ),
+        (STATUS, filter.status.map(|status| Bound::Number(status.number()))),
+        (
+            "script_name = ",
+            filter.script_name.as_ref().map(|script| text(script.as_str())),
+        ),
+        ("source = ", filter.source.map(|source| text(source.as_str()))),
+    ]
+    .into_iter()
+    .filter_map(|(condition, bound)| Some((condition, bound?)))
 }
 
 enum Bound<'a> {

@@ -37,9 +37,12 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use farmhand_actors::{domain::Timestamp, ports::StoreError};
@@ -63,6 +66,9 @@ use writer::{Op, QUEUE_MAX, Shared};
 pub struct StoreSettings {
     /// `sqlite://` and a path; the file and its folder are created.
     pub url: String,
+    /// How long to wait for another process that holds the database, and for a free connection, before
+    /// [`StoreError::Away`].
+    pub busy_timeout: Duration,
     /// What is forgotten when.
     pub retention: Retention,
 }
@@ -71,6 +77,7 @@ impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             url: "sqlite://data/farmhand.db".to_owned(),
+            busy_timeout: Duration::from_secs(5),
             retention: Retention::default(),
         }
     }
@@ -91,7 +98,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Broken`] names the file, what is wrong with it and the mend; the file is as it was.
     pub async fn open(settings: StoreSettings) -> Result<Arc<Self>, StoreError> {
-        let opened = open::open(&settings.url).await?;
+        let opened = open::open(&settings.url, settings.busy_timeout).await?;
         let mut reader = opened
             .readers
             .acquire()

@@ -35,9 +35,6 @@ const MEND_BACKUP: &str = "farmhand has not changed it: put a backup in its plac
 const MEND_UPGRADE: &str = "farmhand has not changed it: start the version that wrote it, or a newer one";
 const MEND_OTHER: &str = "farmhand has not changed it: set database.url to another file";
 
-/// How long a connection waits for one that holds the lock it needs.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Readers at the same time; each costs a thread and its page cache.
 const READERS_MAX: u32 = 4;
 
@@ -64,24 +61,24 @@ fn migrations() -> Vec<Migration> {
 }
 
 /// Opens (or creates) the database that the URL names.
-pub(super) async fn open(url: &str) -> Result<Opened, StoreError> {
+pub(super) async fn open(url: &str, busy_timeout: Duration) -> Result<Opened, StoreError> {
     let path = path_of(url)?;
     match std::fs::metadata(&path) {
-        Ok(_) => check(&path).await?,
-        Err(error) if error.kind() == ErrorKind::NotFound => create(&path).await?,
+        Ok(_) => check(&path, busy_timeout).await?,
+        Err(error) if error.kind() == ErrorKind::NotFound => create(&path, busy_timeout).await?,
         Err(error) => return Err(refuse(&path, format!("cannot be read: {error}"), MEND_PERMISSION)),
     }
-    let mut writer = connect(&path, writing(&path)).await?;
+    let mut writer = connect(&path, writing(&path, busy_timeout)).await?;
     migrate(&path, &mut writer).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS_MAX)
-        .acquire_timeout(BUSY_TIMEOUT)
+        .acquire_timeout(busy_timeout)
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_with(reading(&path))
+        .connect_with(reading(&path, busy_timeout))
         .await
-        .map_err(|error| refuse(&path, format!("cannot be opened: {error}"), MEND_PERMISSION))?;
+        .map_err(|error| unusable(&path, error))?;
     Ok(Opened { writer, readers })
 }
 
@@ -103,10 +100,10 @@ fn refuse(path: &Path, problem: String, mend: &'static str) -> StoreError {
     broken(&Refusal::File { path, problem, mend })
 }
 
-fn common(path: &Path) -> SqliteConnectOptions {
+fn common(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
-        .busy_timeout(BUSY_TIMEOUT)
+        .busy_timeout(busy_timeout)
         .foreign_keys(true)
         // Rows that SQLite's thread may send ahead: fewer make it wait for us again and again.
         .row_buffer_size(4096)
@@ -114,8 +111,8 @@ fn common(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-fn writing(path: &Path) -> SqliteConnectOptions {
-    common(path)
+fn writing(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
+    common(path, busy_timeout)
         .journal_mode(SqliteJournalMode::Wal)
         // The log is synced before every answer; see "durable before reply".
         .synchronous(SqliteSynchronous::Full)
@@ -126,22 +123,28 @@ fn writing(path: &Path) -> SqliteConnectOptions {
         .pragma("temp_store", "MEMORY")
 }
 
-fn reading(path: &Path) -> SqliteConnectOptions {
-    common(path)
+fn reading(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
+    common(path, busy_timeout)
         .read_only(true)
         .pragma("cache_size", "-4096")
         .pragma("mmap_size", "268435456")
 }
 
 async fn connect(path: &Path, options: SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
-    options
-        .connect()
-        .await
-        .map_err(|error| refuse(path, format!("cannot be opened: {error}"), MEND_PERMISSION))
+    options.connect().await.map_err(|error| unusable(path, error))
+}
+
+fn unusable(path: &Path, error: sqlx::Error) -> StoreError {
+    let fault = Fault::Sql(error);
+    match fault.told() {
+        away @ StoreError::Away(_) => away,
+        told if fault.is_damage() => refuse(path, format!("is damaged: {told}"), MEND_BACKUP),
+        told => refuse(path, format!("cannot be opened: {told}"), MEND_PERMISSION),
+    }
 }
 
 /// Creates a database beside its place and moves it there when it is whole: so a file that is there is never half one.
-async fn create(path: &Path) -> Result<(), StoreError> {
+async fn create(path: &Path, busy_timeout: Duration) -> Result<(), StoreError> {
     let failed = |error: std::io::Error| refuse(path, format!("cannot be created: {error}"), MEND_PERMISSION);
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(failed)?;
@@ -153,7 +156,7 @@ async fn create(path: &Path) -> Result<(), StoreError> {
             _ => {}
         }
     }
-    let mut conn = connect(path, writing(&draft).create_if_missing(true)).await?;
+    let mut conn = connect(path, writing(&draft, busy_timeout).create_if_missing(true)).await?;
     migrate(path, &mut conn).await?;
     conn.close().await.map_err(|error| Fault::Sql(error).told())?;
     std::fs::rename(&draft, path).map_err(failed)
@@ -173,9 +176,9 @@ async fn migrate(path: &Path, conn: &mut SqliteConnection) -> Result<(), StoreEr
 }
 
 /// Looks at a file without changing it.
-async fn check(path: &Path) -> Result<(), StoreError> {
+async fn check(path: &Path, busy_timeout: Duration) -> Result<(), StoreError> {
     let length = check_header(path)?;
-    let mut conn = connect(path, reading(path)).await?;
+    let mut conn = connect(path, reading(path, busy_timeout)).await?;
     let checked = check_content(path, &mut conn, length).await;
     if let Err(error) = conn.close().await {
         tracing::debug!(%error, "the connection that checked the database was not closed cleanly");

@@ -2,7 +2,7 @@
 
 use farmhand_actors::{
     domain::{IdempotencyKey, NewTask, Status, Submitted, TaskId, TaskState, Timestamp},
-    ports::{PRIORITY_HEAD_START, SubmitResult},
+    ports::{Lane, PRIORITY_HEAD_START, SubmitResult},
 };
 use serde_json::json;
 
@@ -11,6 +11,7 @@ use super::{
     counts::Kind,
     fault::Fault,
     idempotency::{find_answers, remember_answers},
+    lane::add_lanes,
     transaction::Transaction,
     value::{duration_millis, json as to_json, millis},
 };
@@ -66,6 +67,13 @@ pub(super) async fn submit(tx: &mut Transaction, asks: &mut [Ask<Submission, Sub
 
 /// Inserts any number of tasks with few statements, counts them and tells of them.
 async fn insert_tasks_bulk(tx: &mut Transaction, tasks: &[Numbered<'_>]) -> Result<(), Fault> {
+    let lanes = tasks.iter().filter_map(|Numbered { task, .. }| {
+        Some(Lane {
+            serial: task.serial.clone()?,
+            username: task.username.clone(),
+        })
+    });
+    add_lanes(tx, lanes.collect()).await?;
     for chunk in tasks.chunks(ROWS_MAX) {
         let rows = chunk.iter().map(task_row).collect::<Vec<_>>();
         sqlx::query(include_str!("queries/insert_tasks.sql"))

@@ -1,8 +1,11 @@
 //! The write transaction that the operations of one instant share.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
-use farmhand_actors::domain::{Epoch, EventTopic, Lease, NewEvent, TaskId, Timestamp};
+use farmhand_actors::{
+    domain::{Epoch, EventTopic, Lease, NewEvent, TaskId, Timestamp},
+    ports::Lane,
+};
 use serde_json::Value;
 use sqlx::{Connection, SqliteConnection};
 
@@ -17,6 +20,8 @@ pub(super) struct Transaction {
     pub(super) conn: SqliteConnection,
     /// Changes of the counts, written before the commit.
     pub(super) counts: Counts,
+    /// Lanes that are in the table.
+    pub(super) known_lanes: HashSet<Lane>,
     /// The newest epoch in the table, if there is any.
     newest_epoch: Option<Epoch>,
     /// The epoch that this process began.
@@ -43,6 +48,7 @@ impl Transaction {
         Self {
             conn,
             counts: Counts::default(),
+            known_lanes: HashSet::new(),
             newest_epoch: None,
             own_epoch: None,
             last_task: 0,
@@ -71,7 +77,8 @@ impl Transaction {
         if !self.events.is_empty() {
             let written = sqlx::query(
                 "INSERT INTO event (at, topic, kind, subject, data)
-                 SELECT ?2, value ->> 0, value ->> 1, value ->> 2, value -> 3 FROM json_each(?1)",
+                 SELECT ?2, value ->> 0, value ->> 1, value ->> 2, value -> 3
+                 FROM (SELECT value FROM json_each(?1) LIMIT -1) WHERE value IS NOT NULL",
             )
             .bind(json(&self.events)?)
             .bind(millis(Timestamp::now()))
@@ -86,6 +93,7 @@ impl Transaction {
 
     /// Undoes everything since [`Self::begin`].
     pub(super) async fn roll_back(&mut self) {
+        self.known_lanes.clear();
         // SQLite has rolled back by itself after some errors, and then says that there is no transaction.
         if let Err(error) = sqlx::query("ROLLBACK").execute(&mut self.conn).await {
             tracing::debug!(%error, "nothing to roll back");

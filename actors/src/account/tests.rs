@@ -1,1 +1,231 @@
+//! The account's decisions, by tables; no actor, no clock.
 
+use std::{sync::Arc, time::Duration};
+
+use jiff::tz::TimeZone;
+
+use super::{
+    LeaseAccount, LeaseUsage, ReleaseAccount,
+    core::{AccountCore, Effect},
+};
+use crate::{
+    FarmSettings,
+    domain::{AccountStatus, AccountUse, Epoch, Limits, Now, Purpose, ScriptLimit, TaskId, Timestamp},
+    testing::farm::{account_record, script, username},
+};
+
+const START: i64 = 1_780_000_000;
+
+fn at(seconds: u64) -> Now {
+    let mono = Duration::from_secs(seconds);
+    Now {
+        wall: Timestamp::from_second(START).unwrap() + mono,
+        mono,
+    }
+}
+
+fn account(limit: ScriptLimit) -> AccountCore {
+    let mut record = account_record("a", Some("p1"));
+    record.limits = Limits::from([(script("follow"), limit)]);
+    let mut core = AccountCore::new(record, Arc::new(FarmSettings::default()), TimeZone::UTC);
+    core.on_uses_loaded(&[]);
+    core
+}
+
+fn lease(task: i64, purpose: Purpose) -> LeaseAccount {
+    LeaseAccount {
+        task: TaskId(task),
+        script: script("follow"),
+        purpose,
+        token: format!("token-{task}").into(),
+        epoch: Epoch(1),
+    }
+}
+
+fn release(task: i64, usage: LeaseUsage) -> ReleaseAccount {
+    ReleaseAccount {
+        token: format!("token-{task}").into(),
+        task: TaskId(task),
+        usage,
+    }
+}
+
+fn used(seconds: u64) -> AccountUse {
+    AccountUse {
+        username: username("a"),
+        script: script("follow"),
+        at: at(seconds).wall,
+    }
+}
+
+fn per_hour(limit: u32) -> ScriptLimit {
+    ScriptLimit {
+        per_hour: Some(limit),
+        ..ScriptLimit::default()
+    }
+}
+
+#[test]
+fn an_account_is_leased_to_one_attempt_at_a_time_and_only_its_token_frees_it() {
+    let mut core = account(ScriptLimit::default());
+    assert_eq!(core.on_lease(&lease(1, Purpose::Execute), at(0)).0, Ok(()));
+    assert_eq!(core.snapshot(at(0)).current_task, Some(TaskId(1)));
+
+    let refusal = core.on_lease(&lease(2, Purpose::Execute), at(1)).0.unwrap_err();
+    assert!(refusal.reason.contains("task 1"));
+    core.on_release(release(2, LeaseUsage::Nothing));
+    assert!(core.on_lease(&lease(2, Purpose::Execute), at(1)).0.is_err());
+    core.on_release(release(1, LeaseUsage::Nothing));
+    assert_eq!(core.on_lease(&lease(2, Purpose::Execute), at(1)).0, Ok(()));
+}
+
+#[test]
+fn only_confirmed_uses_count_and_those_that_may_be_are_held_back() {
+    let mut core = account(per_hour(1));
+    core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
+    core.on_release(release(1, LeaseUsage::Nothing));
+    core.on_lease(&lease(2, Purpose::Execute), at(1)).0.unwrap();
+    core.on_release(release(2, LeaseUsage::Unverified(script("follow"))));
+
+    assert!(
+        core.on_lease(&lease(3, Purpose::Execute), at(2)).0.is_err(),
+        "task 2 may still count"
+    );
+    assert_eq!(
+        core.on_lease(&lease(2, Purpose::Verify), at(2)).0,
+        Ok(()),
+        "a check is not held up by limits"
+    );
+    core.on_release(release(2, LeaseUsage::Used(used(3))));
+    assert!(core.on_lease(&lease(3, Purpose::Execute), at(4)).0.is_err());
+    assert_eq!(core.on_lease(&lease(3, Purpose::Execute), at(3603)).0, Ok(()));
+}
+
+#[test]
+fn uses_from_the_store_count_and_before_they_are_loaded_nothing_starts() {
+    let mut record = account_record("a", None);
+    record.limits = Limits::from([(script("follow"), per_hour(1))]);
+    let mut core = AccountCore::new(record, Arc::new(FarmSettings::default()), TimeZone::UTC);
+    let loading = core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap_err();
+    assert!(loading.reason.contains("loaded") && loading.until.is_some());
+
+    core.on_uses_loaded(&[
+        used(0),
+        AccountUse {
+            username: username("b"),
+            ..used(1)
+        },
+    ]);
+
+    let refusal = core.on_lease(&lease(1, Purpose::Execute), at(10)).0.unwrap_err();
+    assert_eq!(refusal.until, Some(at(3600).wall));
+    assert_eq!(
+        core.snapshot(at(10))
+            .counters
+            .iter()
+            .find(|one| one.script == script("follow"))
+            .unwrap()
+            .last_hour,
+        1
+    );
+}
+
+#[test]
+fn the_minimum_gap_is_kept_between_starts() {
+    let mut core = account(ScriptLimit {
+        min_gap_s: Some(60),
+        ..ScriptLimit::default()
+    });
+    core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
+    core.on_release(release(1, LeaseUsage::Nothing));
+    let refusal = core.on_lease(&lease(2, Purpose::Execute), at(30)).0.unwrap_err();
+    assert_eq!(refusal.until, Some(at(60).wall));
+    assert_eq!(core.on_lease(&lease(2, Purpose::Execute), at(60)).0, Ok(()));
+}
+
+#[test]
+fn an_account_that_needs_a_person_gives_no_lease_until_it_is_resumed() {
+    let mut core = account(ScriptLimit::default());
+    core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
+    let attention = LeaseUsage::NeedsAttention {
+        message: "a code".to_owned(),
+        evidence: Some("x.png".to_owned()),
+    };
+
+    let effects = core.on_release(release(1, attention));
+
+    assert!(effects.contains(&Effect::StoreStatus) && effects.contains(&Effect::TellChanged));
+    assert_eq!(core.record().status, AccountStatus::NeedsAttention);
+    assert_eq!(core.record().evidence.as_deref(), Some("x.png"));
+    assert!(core.view(at(1)).blocked.unwrap().reason.contains("a code"));
+    assert!(core.on_lease(&lease(2, Purpose::Verify), at(1)).0.is_err());
+    core.on_resume().unwrap();
+    assert_eq!(core.record().evidence, None);
+    assert_eq!(core.on_lease(&lease(2, Purpose::Execute), at(2)).0, Ok(()));
+    assert!(core.on_resume().unwrap_err().contains("only one that needs attention"));
+}
+
+#[test]
+fn a_cooldown_ends_by_itself() {
+    let mut record = account_record("a", None);
+    record.status = AccountStatus::Cooldown;
+    record.cooldown_until = Some(at(100).wall);
+    let mut core = AccountCore::new(record, Arc::new(FarmSettings::default()), TimeZone::UTC);
+    core.on_uses_loaded(&[]);
+
+    let refusal = core.on_lease(&lease(1, Purpose::Execute), at(99)).0.unwrap_err();
+    assert_eq!(refusal.until, Some(at(100).wall));
+    let (granted, effects) = core.on_lease(&lease(1, Purpose::Execute), at(100));
+
+    assert_eq!(granted, Ok(()));
+    assert!(effects.contains(&Effect::StoreStatus));
+    assert_eq!(core.record().status, AccountStatus::Active);
+}
+
+#[test]
+fn a_disabled_account_says_so_and_a_retired_one_is_refused_while_it_is_leased() {
+    let mut core = account(ScriptLimit::default());
+    core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
+    assert!(core.on_retire().unwrap_err().contains("task 1"));
+    core.on_release(release(1, LeaseUsage::Nothing));
+    core.on_retire().unwrap();
+    assert!(core.on_lease(&lease(2, Purpose::Execute), at(1)).0.is_err());
+
+    let mut record = account_record("a", None);
+    record.status = AccountStatus::Disabled;
+    core.on_record(record);
+    let refusal = core.on_lease(&lease(2, Purpose::Execute), at(1)).0.unwrap_err();
+    assert!(refusal.reason.contains("disabled"));
+    assert!(!core.view(at(1)).enabled);
+}
+
+#[test]
+fn leases_of_a_former_router_are_void() {
+    let mut core = account(ScriptLimit::default());
+    core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
+    core.on_forget_leases(Epoch(1));
+    assert!(core.on_lease(&lease(2, Purpose::Execute), at(1)).0.is_err());
+    core.on_forget_leases(Epoch(2));
+    assert_eq!(core.on_lease(&lease(2, Purpose::Execute), at(1)).0, Ok(()));
+}
+
+#[test]
+fn the_last_use_is_written_at_most_once_a_second() {
+    let mut core = account(ScriptLimit::default());
+    let mut writes = 0;
+    for task in 0..100 {
+        let now = Now {
+            wall: at(0).wall + Duration::from_millis(task * 50),
+            mono: Duration::from_millis(task * 50),
+        };
+        let task = i64::try_from(task).unwrap();
+        let (granted, effects) = core.on_lease(&lease(task, Purpose::Execute), now);
+        granted.unwrap();
+        writes += effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Touch(_)))
+            .count();
+        core.on_release(release(task, LeaseUsage::Nothing));
+    }
+    assert_eq!(writes, 5);
+}

@@ -43,6 +43,8 @@ pub struct DeviceParts {
     pub board: watch::Sender<Option<DeviceStatus>>,
     /// Its heartbeat.
     pub pulse: Arc<Pulse>,
+    /// Cancelled by the supervisor when it gives this incarnation up: ends its attempt even if the actor stands still.
+    pub leash: CancellationToken,
     /// Tells its end.
     pub watch: DeathWatch,
 }
@@ -59,7 +61,8 @@ pub struct DeviceActor {
 /// A running attempt's task. Dropped with the actor, it takes the attempt with it: nothing acts without an owner.
 struct RunningAttempt {
     cancel: CancellationToken,
-    progress: Rc<Cell<u64>>,
+    /// When it last made progress, on the monotonic clock.
+    progressed: Rc<Cell<Duration>>,
     _task: AbortOnDrop,
 }
 
@@ -144,8 +147,8 @@ impl DeviceActor {
 
     fn wake(&mut self, ctx: &mut Context<Self>) {
         self.timer = None;
-        let progress = self.attempt.as_ref().map_or(0, |attempt| attempt.progress.get());
-        let effects = self.core.on_wake(progress, self.parts.clock.now());
+        let progressed = self.attempt.as_ref().map(|attempt| attempt.progressed.get());
+        let effects = self.core.on_wake(progressed, self.parts.clock.now());
         self.perform(effects, ctx);
     }
 
@@ -166,26 +169,29 @@ impl DeviceActor {
     fn run(&mut self, ctx: &Context<Self>) {
         let Some(spec) = self.core.spec() else { return };
         let cancel = CancellationToken::new();
-        let progress = Rc::new(Cell::new(0u64));
-        let (counted, pulse) = (Rc::clone(&progress), Arc::clone(&self.parts.pulse));
+        let clock = Arc::clone(&self.parts.clock);
+        let progressed = Rc::new(Cell::new(clock.now().mono));
+        let (noted, pulse) = (Rc::clone(&progressed), Arc::clone(&self.parts.pulse));
         let (attempt, addr) = (spec.attempt, ctx.address());
         let run = AttemptRun {
             driver: self.parts.drivers.open(self.serial(), Some(&spec.lease)),
             runner: Arc::clone(&self.parts.runner),
             cancel: cancel.clone(),
             beat: Rc::new(move || {
-                counted.set(counted.get().wrapping_add(1));
+                noted.set(clock.now().mono);
                 pulse.beat();
             }),
             spec,
         };
+        let leash = self.parts.leash.clone();
         let task = actix_rt::spawn(async move {
-            let ending = run_attempt(run).await;
-            tell(&addr, AttemptEnded { attempt, ending });
+            if let Some(ending) = leash.run_until_cancelled(run_attempt(run)).await {
+                tell(&addr, AttemptEnded { attempt, ending });
+            }
         });
         self.attempt = Some(RunningAttempt {
             cancel,
-            progress,
+            progressed,
             _task: AbortOnDrop(task),
         });
     }

@@ -48,7 +48,6 @@ pub(super) struct Running {
     pub(super) spec: Arc<AttemptSpec>,
     pub(super) since: Timestamp,
     deadline: Duration,
-    progress: u64,
     progressed: Duration,
     stopping: Option<(StopCause, Duration)>,
 }
@@ -175,7 +174,6 @@ impl DeviceCore {
         self.running = Some(Running {
             since: now.wall,
             deadline: now.mono + spec.time_limit,
-            progress: 0,
             progressed: now.mono,
             stopping: None,
             spec,
@@ -242,13 +240,12 @@ impl DeviceCore {
         self.settle(Vec::new(), now)
     }
 
-    /// Time has passed. `progress` counts what the attempt has done so far.
-    pub fn on_wake(&mut self, progress: u64, now: Now) -> Vec<Effect> {
+    /// Time has passed. `progressed`: when the running attempt last made progress, on the monotonic clock.
+    pub fn on_wake(&mut self, progressed: Option<Duration>, now: Now) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.quarantine.on_wake(now.mono);
-        if let Some(running) = self.running.as_mut().filter(|running| running.progress != progress) {
-            running.progress = progress;
-            running.progressed = now.mono;
+        if let Some((running, at)) = self.running.as_mut().zip(progressed) {
+            running.progressed = running.progressed.max(at);
         }
         match self.overdue(now.mono) {
             Some(Overdue::Abandon(cause)) => return self.abandon(cause, now),

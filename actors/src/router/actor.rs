@@ -106,8 +106,14 @@ impl RouterActor {
 
     fn perform_one(&mut self, effect: Effect, ctx: &Context<Self>) {
         match effect {
-            Effect::Lease(username, ask) => self.tell_account(&username, ask),
-            Effect::Release(username, release) => self.tell_account(&username, release),
+            Effect::Lease(username, ask) => {
+                if !self.tell_account(&username, ask) {
+                    self.core.on_account_exited(&username, self.parts.clock.now());
+                }
+            }
+            Effect::Release(username, release) => {
+                self.tell_account(&username, release);
+            }
             Effect::Start(spec) => self.tell_device(&spec.serial.clone(), StartAttempt(spec)),
             Effect::Stop(serial, stop) => self.tell_device(&serial, stop),
             Effect::Ended(task) => {
@@ -123,15 +129,15 @@ impl RouterActor {
         }
     }
 
-    fn tell_account<M>(&self, username: &Username, message: M)
+    fn tell_account<M>(&self, username: &Username, message: M) -> bool
     where
         M: Message<Result = ()> + Send + 'static,
         AccountActor: Handler<M>,
     {
-        if let Some((addr, pulse)) = self.accounts.get(username) {
+        self.accounts.get(username).is_some_and(|(addr, pulse)| {
             pulse.sent();
-            tell(addr, message);
-        }
+            tell(addr, message)
+        })
     }
 
     fn tell_device<M>(&self, serial: &Serial, message: M)
@@ -270,6 +276,7 @@ impl Handler<AccountExited> for RouterActor {
     type Result = ();
 
     fn handle(&mut self, AccountExited(username): AccountExited, ctx: &mut Self::Context) {
+        self.accounts.remove(&username);
         self.core.on_account_exited(&username, self.parts.clock.now());
         self.perform(Vec::new(), ctx);
     }

@@ -1,17 +1,36 @@
-use std::time::Duration;
+//! The router with real actors around it, under virtual time.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::SignedDuration;
+use tokio::time::Instant;
 
 use crate::{
-    domain::TaskState,
+    domain::{
+        AccountStatus, Blame, DeviceState, FailureReason, IdempotencyKey, Outcome, Purpose, TaskId, TaskState,
+        Timestamp,
+    },
+    ports::{RetryFilter, StoreError},
+    router::RouterError,
     testing::{
-        Behaviour, ScriptedRunner, TestFarm,
-        farm::{quick_settings, request},
+        Behaviour, MemoryStore, ScriptedRunner, TestFarm,
+        farm::{MORNING, quick_settings, request, request_for, serial, times, username},
     },
 };
 
+const SECOND: Duration = Duration::from_secs(1);
+
+fn works(seconds: u64) -> ScriptedRunner {
+    ScriptedRunner::usually(Behaviour::completes(Duration::from_secs(seconds)))
+}
+
+fn reason_of(farm: &TestFarm, id: TaskId) -> Option<FailureReason> {
+    farm.task(id).failure.map(|failure| failure.reason)
+}
+
 #[actix::test]
 async fn a_task_for_an_idle_device_runs_to_its_end() {
-    let runner = ScriptedRunner::usually(Behaviour::completes(Duration::from_secs(3)));
-    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), runner).await;
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(3)).await;
 
     let ids = farm.submit(request(&["p1"])).await;
 
@@ -19,4 +38,586 @@ async fn a_task_for_an_idle_device_runs_to_its_end() {
     farm.until_state(ids[0], TaskState::Completed).await;
     assert_eq!(farm.task(ids[0]).remark, "done");
     assert_eq!(farm.store.attempts(ids[0]).len(), 1);
+    assert_eq!(farm.store.uses().len(), 1);
+}
+
+#[actix::test]
+async fn ids_come_in_the_order_of_the_request_and_a_device_without_accounts_gets_a_task_without_one() {
+    let farm = TestFarm::start(&[("p1", &["b", "a"]), ("p2", &[])], quick_settings(), works(3)).await;
+
+    let single = farm.submit(times(request(&["p2", "p1"]), 2)).await;
+    let mut multi = times(request(&["p1"]), 2);
+    multi.enable_multi_account = true;
+    let multi = farm.submit(multi).await;
+
+    let who = |id: &TaskId| {
+        let request = farm.task(*id).request;
+        (
+            request.serial.unwrap().to_string(),
+            request.username.map(|name| name.to_string()),
+        )
+    };
+    let on = |device: &str, name: Option<&str>| (device.to_owned(), name.map(str::to_owned));
+    let single: Vec<_> = single.iter().map(who).collect();
+    assert_eq!(
+        single,
+        [on("p2", None), on("p2", None), on("p1", Some("a")), on("p1", Some("a"))]
+    );
+    let multi: Vec<_> = multi.iter().map(who).collect();
+    assert_eq!(
+        multi,
+        [
+            on("p1", Some("a")),
+            on("p1", Some("a")),
+            on("p1", Some("b")),
+            on("p1", Some("b"))
+        ]
+    );
+}
+
+#[actix::test]
+async fn all_unknown_names_are_told_at_once_and_nothing_is_created() {
+    let farm = TestFarm::start(&[("p1", &["a"]), ("p2", &[])], quick_settings(), works(3)).await;
+
+    let devices = farm.try_submit(request(&["x", "p1", "y"])).await.unwrap_err();
+    let accounts = farm.try_submit(request_for(&["a", "z", "w"])).await.unwrap_err();
+    let mut multi = request(&["p1", "p2"]);
+    multi.enable_multi_account = true;
+    let without = farm.try_submit(multi).await.unwrap_err();
+    let many = farm.try_submit(times(request(&["p1"]), 10_001)).await.unwrap_err();
+
+    assert_eq!(devices.to_string(), "unknown devices: x, y");
+    assert_eq!(accounts.to_string(), "unknown accounts: z, w");
+    assert_eq!(without.to_string(), "no enabled account is bound to: p2");
+    assert!(matches!(
+        many,
+        RouterError::TooMany {
+            wanted: 10_001,
+            limit: 10_000
+        }
+    ));
+    assert!(farm.runner.runs().is_empty());
+    assert_eq!(farm.store.task(TaskId(1)), None);
+}
+
+#[actix::test]
+async fn the_same_key_with_the_same_body_creates_nothing_and_with_another_body_is_refused() {
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(3)).await;
+    let with_key = |hash: &str| {
+        let mut request = request(&["p1"]);
+        request.idempotency = Some(IdempotencyKey {
+            key: "k".to_owned(),
+            body_hash: hash.to_owned(),
+        });
+        request
+    };
+
+    let first = farm.submit(with_key("h")).await;
+    let second = farm.submit(with_key("h")).await;
+    let other = farm.try_submit(with_key("g")).await.unwrap_err();
+
+    assert_eq!(first, second);
+    assert!(matches!(other, RouterError::KeyReused));
+    assert_eq!(farm.store.task(TaskId(2)), None);
+}
+
+#[actix::test]
+async fn accounts_of_a_device_take_turns() {
+    let farm = TestFarm::start(&[("p1", &["a", "b"])], quick_settings(), works(1)).await;
+
+    let mut first = farm.submit(times(request_for(&["a"]), 3)).await;
+    first.extend(farm.submit(times(request_for(&["b"]), 3)).await);
+    for id in &first {
+        farm.until_state(*id, TaskState::Completed).await;
+    }
+
+    let runs = farm.runner.runs();
+    let order: Vec<String> = runs
+        .iter()
+        .map(|run| run.spec.account.as_ref().unwrap().username.to_string())
+        .collect();
+    assert_eq!(order, ["a", "b", "a", "b", "a", "b"]);
+    let of_a: Vec<TaskId> = runs.iter().step_by(2).map(|run| run.spec.task).collect();
+    assert_eq!(of_a, first[..3], "first come first served within an account");
+}
+
+#[actix::test]
+async fn at_most_device_limit_devices_work_at_once_and_the_others_say_why_they_wait() {
+    let mut settings = quick_settings();
+    settings.device_limit = Some(1);
+    let farm = TestFarm::start(&[("p1", &[]), ("p2", &[]), ("p3", &[])], settings, works(10)).await;
+
+    let ids = farm.submit(request(&["p1", "p2", "p3"])).await;
+    farm.until("one runs and a remark is written", |farm| {
+        farm.runner.live() == 1 && ids.iter().any(|id| farm.task(*id).remark.contains("license.plan"))
+    })
+    .await;
+    let waiting = farm.farm.router.waiting_for(ids[2]).await.unwrap().unwrap();
+
+    assert!(waiting.contains("the plan allows 1 devices"), "{waiting}");
+    for id in &ids {
+        farm.until_state(*id, TaskState::Completed).await;
+    }
+    let runs = farm.runner.runs();
+    for pair in runs.windows(2) {
+        assert!(pair[0].ended.unwrap() <= pair[1].began, "two devices worked at once");
+    }
+}
+
+#[actix::test]
+async fn an_attempt_on_a_phone_that_hangs_is_stopped_within_two_seconds_and_the_device_goes_on() {
+    let runner = ScriptedRunner::usually(Behaviour::Hang);
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), runner).await;
+    let ids = farm.submit(times(request(&["p1"]), 2)).await;
+    farm.until_state(ids[0], TaskState::Running).await;
+    farm.runner.set_usual(Behaviour::completes(SECOND));
+    let asked = Instant::now();
+
+    farm.farm.router.stop(ids[0]).await.unwrap();
+
+    assert!(asked.elapsed() <= 2 * SECOND, "{:?}", asked.elapsed());
+    assert_eq!(farm.state(ids[0]), TaskState::Failed);
+    assert_eq!(reason_of(&farm, ids[0]), Some(FailureReason::Stopped));
+    farm.until_state(ids[1], TaskState::Completed).await;
+}
+
+#[actix::test]
+async fn an_attempt_that_heeds_the_stop_ends_at_once() {
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(100)).await;
+    let ids = farm.submit(request(&["p1"])).await;
+    farm.until_state(ids[0], TaskState::Running).await;
+    let asked = Instant::now();
+
+    farm.farm.router.stop(ids[0]).await.unwrap();
+
+    assert!(asked.elapsed() < SECOND / 10);
+    assert_eq!(reason_of(&farm, ids[0]), Some(FailureReason::Stopped));
+    let again = farm.farm.router.stop(ids[0]).await.unwrap_err();
+    assert!(matches!(
+        again,
+        RouterError::WrongState {
+            state: TaskState::Failed,
+            ..
+        }
+    ));
+    assert!(matches!(
+        farm.farm.router.stop(TaskId(99)).await,
+        Err(RouterError::NotFound(TaskId(99)))
+    ));
+}
+
+#[actix::test]
+async fn a_pending_task_is_stopped_unstarted() {
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(5)).await;
+    let ids = farm.submit(times(request(&["p1"]), 2)).await;
+
+    farm.farm.router.stop(ids[1]).await.unwrap();
+    farm.until_state(ids[0], TaskState::Completed).await;
+    tokio::time::sleep(10 * SECOND).await;
+
+    assert_eq!(reason_of(&farm, ids[1]), Some(FailureReason::Stopped));
+    assert!(farm.store.attempts(ids[1]).is_empty());
+}
+
+#[actix::test]
+async fn a_running_task_is_deleted_after_its_device_is_free() {
+    let runner = ScriptedRunner::usually(Behaviour::Hang);
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), runner).await;
+    let ids = farm.submit(times(request(&["p1"]), 2)).await;
+    farm.until_state(ids[0], TaskState::Running).await;
+
+    let unknown = TaskId(77);
+    let deleted = farm
+        .farm
+        .router
+        .delete(vec![ids[0], unknown, ids[1], ids[0]])
+        .await
+        .unwrap();
+
+    assert_eq!(deleted.deleted, [ids[0], ids[1]]);
+    assert_eq!(deleted.not_found, [unknown]);
+    assert_eq!(farm.store.task(ids[0]), None);
+    assert_eq!(farm.runner.live(), 0);
+    let next = farm.submit(request(&["p1"])).await;
+    assert!(next[0] > ids[1], "ids are never reused");
+}
+
+#[actix::test]
+async fn a_failed_task_runs_again_when_it_is_retried() {
+    let runner = ScriptedRunner::usually(Behaviour::fails(FailureReason::FlowError, Blame::Task));
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), runner).await;
+    let ids = farm.submit(request(&["p1"])).await;
+    farm.until_state(ids[0], TaskState::Failed).await;
+    farm.runner.set_usual(Behaviour::completes(SECOND));
+
+    farm.farm.router.retry(ids[0]).await.unwrap();
+
+    farm.until_state(ids[0], TaskState::Completed).await;
+    assert_eq!(farm.task(ids[0]).retry_count, 1);
+    assert_eq!(farm.store.attempts(ids[0]).len(), 2);
+    let again = farm.farm.router.retry(ids[0]).await.unwrap_err();
+    assert!(matches!(
+        again,
+        RouterError::WrongState {
+            state: TaskState::Completed,
+            ..
+        }
+    ));
+}
+
+#[actix::test]
+async fn retry_all_racing_itself_and_completions_queues_every_failed_task_once() {
+    let runner = ScriptedRunner::usually(Behaviour::fails(FailureReason::FlowError, Blame::Task));
+    let farm = TestFarm::start(&[("p1", &[]), ("p2", &[])], quick_settings(), runner).await;
+    farm.store.set_latency(Duration::from_millis(3));
+    let ids = farm.submit(times(request(&["p1", "p2"]), 10)).await;
+    farm.until("some failed, some not", |farm| {
+        let failed = ids.iter().filter(|id| farm.state(**id) == TaskState::Failed).count();
+        (5..15).contains(&failed)
+    })
+    .await;
+    farm.runner.set_usual(Behaviour::completes(SECOND));
+
+    let router = &farm.farm.router;
+    let (one, two) = tokio::join!(
+        router.retry_all(RetryFilter::default()),
+        router.retry_all(RetryFilter::default())
+    );
+
+    let (one, two) = (one.unwrap().retried, two.unwrap().retried);
+    assert!(!one.is_empty());
+    assert!(one.iter().all(|id| !two.contains(id)), "a task was queued twice");
+    farm.until("all are over", |farm| {
+        ids.iter().all(|id| farm.task(*id).finished_at.is_some())
+    })
+    .await;
+    for id in one.iter().chain(&two) {
+        assert_eq!(farm.store.attempts(*id).len(), 2, "task {id}");
+    }
+}
+
+#[actix::test]
+async fn an_account_that_needs_a_person_waits_and_the_others_go_on() {
+    let farm = TestFarm::start(&[("p1", &["a", "b"])], quick_settings(), works(1)).await;
+    let challenge = Outcome::NeedsAttention {
+        message: "log in".to_owned(),
+        screenshot: Some("shot.png".to_owned()),
+    };
+    farm.runner.script(TaskId(1), vec![Behaviour::Work(SECOND, challenge)]);
+    let ids = farm.submit(times(request_for(&["a", "b"]), 2)).await;
+
+    farm.until_state(ids[2], TaskState::Completed).await;
+    farm.until_state(ids[3], TaskState::Completed).await;
+    tokio::time::sleep(60 * SECOND).await;
+
+    assert_eq!(farm.state(ids[0]), TaskState::Retryable);
+    assert_eq!(farm.state(ids[1]), TaskState::Available);
+    let stored = farm.store.account(&username("a")).unwrap();
+    assert_eq!(stored.status, AccountStatus::NeedsAttention);
+    assert_eq!(stored.evidence.as_deref(), Some("shot.png"));
+    let waiting = farm.farm.router.waiting_for(ids[1]).await.unwrap().unwrap();
+    assert!(waiting.contains("needs a person (log in)"), "{waiting}");
+
+    let resumed = farm.farm.supervisor.resume_account(username("a")).await.unwrap();
+    assert_eq!(resumed.record.status, AccountStatus::Active);
+    farm.until_state(ids[0], TaskState::Completed).await;
+    farm.until_state(ids[1], TaskState::Completed).await;
+}
+
+#[actix::test]
+async fn a_task_for_a_phone_that_is_away_waits_and_runs_when_it_comes_back() {
+    let farm = TestFarm::start(&[("p1", &[]), ("p2", &[])], quick_settings(), works(1)).await;
+    farm.show(&["p2"]);
+    farm.until_device("p1", DeviceState::Offline).await;
+
+    let ids = farm.submit(request(&["p1", "p2"])).await;
+    farm.until_state(ids[1], TaskState::Completed).await;
+    farm.until("the remark says why", |farm| {
+        farm.task(ids[0]).remark.contains("is away")
+    })
+    .await;
+    assert_eq!(farm.state(ids[0]), TaskState::Available);
+
+    farm.show(&["p1", "p2"]);
+    farm.until_state(ids[0], TaskState::Completed).await;
+}
+
+#[actix::test]
+async fn an_attempt_whose_phone_was_unplugged_is_taken_up_again_after_the_replug() {
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(60)).await;
+    let ids = farm.submit(request(&["p1"])).await;
+    farm.until_state(ids[0], TaskState::Running).await;
+
+    farm.show(&[]);
+    farm.until_state(ids[0], TaskState::Retryable).await;
+    tokio::time::sleep(100 * SECOND).await;
+    assert_eq!(farm.runner.runs().len(), 1, "it waits for the phone");
+    farm.show(&["p1"]);
+
+    farm.until_state(ids[0], TaskState::Completed).await;
+    assert_eq!(farm.task(ids[0]).retry_count, 0, "the phone's absence does not count");
+    assert_eq!(
+        farm.store.attempts(ids[0])[0].outcome.as_deref(),
+        Some("device_offline")
+    );
+}
+
+#[actix::test]
+async fn a_scheduled_task_starts_within_a_second_of_its_time_also_when_the_clock_is_set() {
+    let farm = TestFarm::start(&[("p1", &[])], quick_settings(), works(1)).await;
+    let morning: Timestamp = MORNING.parse().unwrap();
+    let at = |hours: u64| {
+        let mut request = request(&["p1"]);
+        request.scheduled_at = Some(morning + Duration::from_secs(hours * 3600));
+        request
+    };
+    let ids = [farm.submit(at(2)).await, farm.submit(at(5)).await].concat();
+    assert_eq!(farm.state(ids[0]), TaskState::Scheduled);
+
+    tokio::time::sleep(2 * 3600 * SECOND - 2 * SECOND).await;
+    assert!(farm.runner.runs().is_empty());
+    tokio::time::sleep(3 * SECOND).await;
+    assert_eq!(farm.runner.runs().len(), 1);
+
+    farm.clock.jump(SignedDuration::from_hours(3));
+    tokio::time::sleep(2 * SECOND).await;
+    farm.until_state(ids[1], TaskState::Completed).await;
+}
+
+#[actix::test]
+async fn a_clock_set_back_does_not_hold_up_tasks_that_are_to_run_at_once() {
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(5)).await;
+    let ids = farm.submit(times(request(&["p1"]), 3)).await;
+    farm.clock.jump(SignedDuration::from_hours(-1));
+    let began = Instant::now();
+
+    for id in ids {
+        farm.until_state(id, TaskState::Completed).await;
+    }
+
+    assert!(began.elapsed() < 20 * SECOND);
+}
+
+#[actix::test]
+async fn tasks_of_a_batch_keep_their_gap_and_others_pass_between_them() {
+    let farm = TestFarm::start(&[("p1", &[])], quick_settings(), works(1)).await;
+    let mut spaced = times(request(&["p1"]), 3);
+    spaced.interval_minutes = Some((2, 4));
+
+    let spaced = farm.submit(spaced).await;
+    let other = farm.submit(request(&["p1"])).await;
+    farm.until_state(other[0], TaskState::Completed).await;
+    assert_eq!(farm.state(spaced[2]), TaskState::Scheduled);
+    for id in &spaced {
+        for _ in 0..4 {
+            if farm.state(*id) != TaskState::Completed {
+                tokio::time::sleep(120 * SECOND).await;
+            }
+        }
+        farm.until_state(*id, TaskState::Completed).await;
+    }
+
+    let runs = farm.runner.runs();
+    let starts: Vec<Instant> = spaced
+        .iter()
+        .map(|id| runs.iter().find(|run| run.spec.task == *id).unwrap().began)
+        .collect();
+    for pair in starts.windows(2) {
+        let gap = pair[1] - pair[0];
+        assert!(gap >= 120 * SECOND && gap <= 245 * SECOND, "{gap:?}");
+    }
+}
+
+#[actix::test]
+async fn an_urgent_task_overtakes_but_never_the_running_one() {
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(5)).await;
+    let ordinary = farm.submit(times(request(&["p1"]), 3)).await;
+    farm.until_state(ordinary[0], TaskState::Running).await;
+    let mut urgent = request(&["p1"]);
+    urgent.priority = 5;
+
+    let urgent = farm.submit(urgent).await;
+    farm.until_state(ordinary[2], TaskState::Completed).await;
+
+    let order: Vec<TaskId> = farm.runner.runs().iter().map(|run| run.spec.task).collect();
+    assert_eq!(order, [ordinary[0], urgent[0], ordinary[1], ordinary[2]]);
+}
+
+#[actix::test]
+async fn an_open_effect_is_verified_and_after_three_unknown_checks_a_person_is_asked() {
+    let runner = ScriptedRunner::usually(Behaviour::unverified(FailureReason::Timeout));
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), runner).await;
+
+    let ids = farm.submit(request(&["p1"])).await;
+    farm.until_state(ids[0], TaskState::Failed).await;
+
+    assert_eq!(reason_of(&farm, ids[0]), Some(FailureReason::OutcomeUnknown));
+    let purposes: Vec<Purpose> = farm.runner.runs().iter().map(|run| run.spec.purpose).collect();
+    assert_eq!(
+        purposes,
+        [Purpose::Execute, Purpose::Verify, Purpose::Verify, Purpose::Verify]
+    );
+    assert!(matches!(
+        farm.farm.router.retry(ids[0]).await,
+        Err(RouterError::WrongState { .. })
+    ));
+    let all = farm.farm.router.retry_all(RetryFilter::default()).await.unwrap();
+    assert_eq!((all.retried.len(), all.skipped.len()), (0, 1));
+}
+
+#[actix::test]
+async fn an_attempt_that_panics_is_a_failed_task_and_nothing_stays_held() {
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(1)).await;
+    farm.runner.script(TaskId(1), vec![Behaviour::Panic]);
+
+    let ids = farm.submit(times(request(&["p1"]), 2)).await;
+    farm.until_state(ids[0], TaskState::Failed).await;
+    farm.until_state(ids[1], TaskState::Completed).await;
+
+    assert_eq!(reason_of(&farm, ids[0]), Some(FailureReason::Internal));
+    assert_eq!(farm.farm.supervisor.device(serial("p1")).await.unwrap().restarts, 0);
+}
+
+#[actix::test]
+async fn an_attempt_over_its_time_limit_or_without_progress_is_a_timeout() {
+    let mut settings = quick_settings();
+    settings.attempt.time_limit_s = 600;
+    settings.attempt.stall_limit_s = 100;
+    let farm = TestFarm::start(&[("p1", &[]), ("p2", &[])], settings, works(10_000)).await;
+    farm.runner.script(TaskId(2), vec![Behaviour::Hang]);
+    let began = Instant::now();
+
+    let ids = farm.submit(request(&["p1", "p2"])).await;
+    farm.until_state(ids[1], TaskState::Failed).await;
+    let stalled = began.elapsed();
+    tokio::time::sleep(300 * SECOND).await;
+    farm.until_state(ids[0], TaskState::Failed).await;
+
+    assert!(stalled >= 100 * SECOND && stalled < 105 * SECOND, "{stalled:?}");
+    assert_eq!(reason_of(&farm, ids[0]), Some(FailureReason::Timeout));
+    assert_eq!(reason_of(&farm, ids[1]), Some(FailureReason::Timeout));
+    assert!(farm.task(ids[1]).remark.contains("attempt.stall_limit_s"));
+}
+
+#[actix::test]
+async fn while_the_store_is_away_nothing_is_lost_and_nothing_is_promised() {
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(5)).await;
+    let ids = farm.submit(times(request(&["p1"]), 2)).await;
+    farm.until_state(ids[0], TaskState::Running).await;
+
+    farm.store.set_away(true);
+    let refused = farm.try_submit(request(&["p1"])).await.unwrap_err();
+    tokio::time::sleep(30 * SECOND).await;
+    assert_eq!(farm.state(ids[0]), TaskState::Running, "its end is not durable yet");
+    farm.store.set_away(false);
+
+    assert!(matches!(refused, RouterError::Store(StoreError::Away(_))));
+    farm.until_state(ids[0], TaskState::Completed).await;
+    farm.until_state(ids[1], TaskState::Completed).await;
+    assert_eq!(farm.runner.runs().len(), 2);
+}
+
+#[actix::test]
+async fn a_shutdown_leaves_tasks_resumable_and_the_next_start_goes_on() {
+    let mut farm = TestFarm::start(&[("p1", &["a"]), ("p2", &[])], quick_settings(), works(50)).await;
+    let ids = farm.submit(times(request(&["p1", "p2"]), 2)).await;
+    farm.until_state(ids[0], TaskState::Running).await;
+    farm.until_state(ids[2], TaskState::Running).await;
+
+    let left = farm.farm.shutdown(3 * SECOND).await;
+    assert_eq!(left, 0);
+    let store = farm.store.clone();
+    assert!(
+        ids.iter()
+            .all(|id| store.task(*id).unwrap().state != TaskState::Running)
+    );
+    let farm = TestFarm::on(store, quick_settings(), works(1)).await;
+    farm.connect(&["p1", "p2"]).await;
+
+    for id in &ids {
+        farm.until_state(*id, TaskState::Completed).await;
+        assert_eq!(farm.task(*id).retry_count, 0);
+    }
+}
+
+#[actix::test]
+async fn after_a_start_nothing_runs_before_its_phone_has_answered() {
+    let store = MemoryStore::new();
+    tokio::time::pause();
+    let farm = TestFarm::on(store.clone(), quick_settings(), works(1)).await;
+    farm.show(&["p1"]);
+    farm.until_device("p1", DeviceState::Online).await;
+    farm.show(&[]);
+    farm.until_device("p1", DeviceState::Offline).await;
+    farm.drivers.phone(&serial("p1"), |phone| phone.hangs = true);
+
+    let ids = farm.submit(request(&["p1"])).await;
+    farm.show(&["p1"]);
+    tokio::time::sleep(60 * SECOND).await;
+    assert_eq!(farm.state(ids[0]), TaskState::Available);
+    assert!(farm.runner.runs().is_empty());
+
+    farm.drivers.phone(&serial("p1"), |phone| phone.hangs = false);
+    farm.until_state(ids[0], TaskState::Completed).await;
+}
+
+#[actix::test]
+async fn a_long_queue_runs_in_order_through_a_bounded_window() {
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(0)).await;
+
+    let ids = farm.submit(times(request(&["p1"]), 3_000)).await;
+    let last = *ids.last().unwrap();
+    farm.until_state(last, TaskState::Completed).await;
+
+    let order: Vec<TaskId> = farm.runner.runs().iter().map(|run| run.spec.task).collect();
+    assert_eq!(order, ids);
+}
+
+#[actix::test]
+async fn the_current_account_is_the_one_used_last() {
+    let farm = TestFarm::start(&[("p1", &["a", "b"])], quick_settings(), works(1)).await;
+    let first = farm.submit(request_for(&["b"])).await;
+    farm.until_state(first[0], TaskState::Completed).await;
+
+    let next = farm.submit(request(&["p1"])).await;
+
+    assert_eq!(farm.task(next[0]).request.username, Some(username("b")));
+    let shown = farm.farm.supervisor.device(serial("p1")).await.unwrap();
+    assert_eq!(shown.current_account, Some(username("b")));
+    assert_eq!(shown.accounts, [username("a"), username("b")]);
+}
+
+#[actix::test]
+async fn an_attempt_that_was_cut_off_with_an_open_effect_is_verified() {
+    use crate::{
+        domain::{Effect, EffectGate, EffectIntent, EffectKey},
+        ports::AttemptJournal,
+    };
+    let runner = ScriptedRunner::usually(Behaviour::Hang);
+    let mut settings = quick_settings();
+    settings.attempt.stall_limit_s = 30;
+    let farm = TestFarm::start(&[("p1", &["a"])], settings, runner).await;
+    let ids = farm.submit(request(&["p1"])).await;
+    farm.until("it runs", |farm| farm.runner.live() == 1).await;
+    let spec = Arc::clone(&farm.runner.runs()[0].spec);
+    let intent = EffectIntent {
+        key: EffectKey {
+            task: ids[0],
+            step: "publish".into(),
+            ordinal: 0,
+        },
+        attempt: spec.attempt,
+        lease: spec.lease.clone(),
+        content: serde_json::json!({}),
+        baseline: serde_json::json!({}),
+    };
+    assert_eq!(farm.store.intend(intent).await.unwrap(), EffectGate::Act);
+    farm.runner.set_usual(Behaviour::completes(SECOND));
+
+    farm.until_state(ids[0], TaskState::Completed).await;
+
+    let purposes: Vec<Purpose> = farm.runner.runs().iter().map(|run| run.spec.purpose).collect();
+    assert_eq!(purposes, [Purpose::Execute, Purpose::Verify]);
+    let effects: Vec<Effect> = farm.store.effects(ids[0]).await.unwrap();
+    assert_eq!(effects.len(), 1);
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use actix::{Actor, ActorContext, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message};
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     AccountRecordChanged, ActorKind, ActorSnapshot, ActorState, QuarantineAsked, RebuildDevice,
@@ -60,6 +61,8 @@ pub struct SupervisorActor {
     pub(super) accounts: BTreeMap<Username, AccountEntry>,
     pub(super) router: RouterEntry,
     pub(super) presences: Presences,
+    /// When devices were sent to rest: their boards show it a moment later.
+    sent_to_rest: BTreeMap<Serial, Duration>,
     since: Timestamp,
 }
 
@@ -68,6 +71,8 @@ pub(super) struct DeviceEntry {
     pub(super) record: DeviceRecord,
     pub(super) board: watch::Sender<Option<DeviceStatus>>,
     pub(super) living: Option<Living<DeviceActor>>,
+    /// Ends what the living incarnation runs.
+    pub(super) leash: CancellationToken,
 }
 
 /// An account as the supervisor holds it.
@@ -103,6 +108,7 @@ impl SupervisorActor {
             accounts: BTreeMap::new(),
             router: RouterEntry::default(),
             presences: Presences::default(),
+            sent_to_rest: BTreeMap::new(),
             since: parts.clock.now().wall,
             parts,
         }
@@ -200,19 +206,29 @@ impl SupervisorActor {
     }
 
     /// Whether one more device may rest.
-    fn grants_quarantine(&self) -> bool {
-        let resting = |device: &&DeviceEntry| {
+    fn grants_quarantine(&mut self, serial: &Serial) -> bool {
+        let now = self.parts.clock.now().mono;
+        self.sent_to_rest.retain(|_, at| *at + BOARD_DELAY > now);
+        let resting = self.devices.iter().filter(|(serial, device)| {
             let status = device.board.borrow();
-            status
+            let shown = status
                 .as_ref()
-                .is_some_and(|status| status.state == DeviceState::Quarantined)
-        };
-        let resting = u32::try_from(self.devices.values().filter(resting).count()).unwrap_or(u32::MAX);
+                .is_some_and(|status| status.state == DeviceState::Quarantined);
+            shown || self.sent_to_rest.contains_key(*serial)
+        });
+        let resting = u32::try_from(resting.count()).unwrap_or(u32::MAX);
         let total = u32::try_from(self.devices.len()).unwrap_or(u32::MAX);
         let share = self.parts.settings.quarantine.max_share;
-        resting == 0 || f64::from(resting) + 1.0 <= f64::from(total) * share
+        let granted = resting == 0 || f64::from(resting) + 1.0 <= f64::from(total) * share;
+        if granted {
+            self.sent_to_rest.insert(serial.clone(), now);
+        }
+        granted
     }
 }
+
+/// How long a device may take to show that it was sent to rest.
+const BOARD_DELAY: Duration = Duration::from_secs(5);
 
 fn ping<A>(living: Option<&Living<A>>)
 where
@@ -269,7 +285,7 @@ impl Handler<QuarantineAsked> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, asked: QuarantineAsked, _: &mut Self::Context) {
-        let granted = self.grants_quarantine();
+        let granted = self.grants_quarantine(&asked.serial);
         if !granted {
             tracing::warn!(device.serial = %asked.serial, "too many devices fail together: is it the host's fault?");
         }

@@ -476,3 +476,32 @@ fn key_of(kind: &str, name: &str) -> Option<ChildKey> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct SabotageChild {
+    pub kind: super::ActorKind,
+    pub name: String,
+    pub how: crate::testing::Sabotage,
+}
+
+#[cfg(test)]
+impl Handler<SabotageChild> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, ask: SabotageChild, _: &mut Self::Context) {
+        let struck = match ask.kind {
+            super::ActorKind::Router => tell(&self.router.living.as_ref().unwrap().addr, ask.how),
+            super::ActorKind::Device => {
+                let device = self.devices.get(&Serial::parse(&ask.name).unwrap()).unwrap();
+                tell(&device.living.as_ref().unwrap().addr, ask.how)
+            }
+            _ => {
+                let account = self.accounts.get(&Username::parse(&ask.name).unwrap()).unwrap();
+                tell(&account.living.as_ref().unwrap().addr, ask.how)
+            }
+        };
+        assert!(struck);
+    }
+}

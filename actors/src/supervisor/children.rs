@@ -4,6 +4,7 @@ use std::{hash::Hasher, sync::Arc};
 
 use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     ActorKind, SupervisorActor,
@@ -70,6 +71,7 @@ impl SupervisorActor {
             record: record.clone(),
             board: watch::Sender::new(None),
             living: None,
+            leash: CancellationToken::new(),
         };
         self.devices.entry(record.serial).or_insert(entry);
         let effects = self.core.on_added(key, self.parts.clock.now());
@@ -110,7 +112,10 @@ impl SupervisorActor {
                 let Some(serial) = Serial::parse(&key.name).ok() else {
                     return;
                 };
-                end(self.devices.get_mut(&serial).and_then(|device| device.living.take()));
+                if let Some(device) = self.devices.get_mut(&serial) {
+                    device.leash.cancel();
+                    end(device.living.take());
+                }
                 self.parts.router.tell(DeviceExited { serial, generation });
             }
             ActorKind::Account => {
@@ -214,6 +219,7 @@ impl SupervisorActor {
         };
         let serial = serial.clone();
         let pulse = Arc::new(Pulse::default());
+        let leash = CancellationToken::new();
         let mut record = device.record.clone();
         if let Some(status) = device.board.borrow().as_ref() {
             record.info = DeviceInfo::clone(&status.info);
@@ -230,6 +236,7 @@ impl SupervisorActor {
             supervisor: self.parts.this.clone(),
             board: device.board.clone(),
             pulse: Arc::clone(&pulse),
+            leash: leash.clone(),
             watch: watch_of(key.clone(), generation, ctx),
         };
         let addr = self.launch(&serial, generation, parts);
@@ -244,6 +251,7 @@ impl SupervisorActor {
         }
         if let Some(device) = self.devices.get_mut(&serial) {
             device.living = Some(living);
+            device.leash = leash;
         }
     }
 

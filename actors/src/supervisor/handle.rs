@@ -230,3 +230,16 @@ impl SupervisorHandle {
         self.settings.ask_timeout()
     }
 }
+
+#[cfg(test)]
+impl SupervisorHandle {
+    /// Breaks one actor from the inside.
+    pub async fn sabotage(&self, kind: super::ActorKind, name: &str, how: crate::testing::Sabotage) {
+        let ask = super::asks::SabotageChild {
+            kind,
+            name: name.to_owned(),
+            how,
+        };
+        self.ask(ask).await.unwrap();
+    }
+}

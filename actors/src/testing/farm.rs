@@ -91,7 +91,9 @@ pub fn request_for(accounts: &[&str]) -> SubmitTasks {
 
 /// The same, `times` tasks each.
 pub fn times(mut request: SubmitTasks, times: usize) -> SubmitTasks {
-    request.configs = vec![Arc::new(serde_json::json!({})); times];
+    request.configs = (0..times)
+        .map(|number| Arc::new(serde_json::json!({ "number": number })))
+        .collect();
     request
 }
 

@@ -2,6 +2,7 @@
 //! runner and phones, a clock tied to tokio's, and the suite that every store has to pass.
 
 pub mod clock;
+pub mod conformance;
 pub mod driver;
 #[cfg(test)]
 pub mod farm;

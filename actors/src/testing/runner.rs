@@ -195,7 +195,7 @@ impl ScriptRunner for ScriptedRunner {
             let _live = live;
             match behaviour {
                 Behaviour::Hang => std::future::pending().await,
-                Behaviour::Panic => std::panic::panic_any("the runner panics, as the test wants"),
+                Behaviour::Panic => std::panic::resume_unwind(Box::new("as the test wants")),
                 Behaviour::Work(duration, outcome) => tokio::select! {
                     biased;
                     () = cancel.cancelled() => stopped(),

@@ -30,6 +30,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::mpsc;
+
 pub(crate) use hierarchy::{Dumper, to_xml};
 pub(crate) use keycodes::code_of;
 pub(crate) use screen::{jpeg, png};
@@ -100,7 +102,17 @@ impl Programs {
         }
     }
 
-    /// Runs a program to its end; one that never ends (`app_process`, `logcat`) ends when this future is dropped.
+    /// The same, and a program that goes on until it is stopped (`logcat`) hands on to `output` what it prints.
+    pub async fn run_live(&self, invocation: Invocation, output: mpsc::Sender<Vec<u8>>) -> Option<Completion> {
+        if invocation.argv.first().is_some_and(|name| name == "logcat") {
+            let arguments = invocation.argv.get(1..).unwrap_or_default();
+            return Some(logcat::follow(self, arguments, &output).await);
+        }
+        drop(output);
+        self.run(invocation).await
+    }
+
+    /// Runs a program to its end; one that never ends (`app_process`) ends when this future is dropped.
     /// `None`: this phone has no such program.
     pub async fn run(&self, invocation: Invocation) -> Option<Completion> {
         let (program, arguments) = invocation.argv.split_first()?;
@@ -125,6 +137,7 @@ impl Programs {
             "ime" => ime::run(self, arguments),
             "content" => content::run(self, arguments),
             "logcat" => Ok(logcat::run(self, arguments)),
+            "log" => Ok(logcat::log(self, arguments)),
             "svc" => Ok(network::svc(arguments)),
             "ip" => Ok(network::ip(arguments)),
             "ifconfig" => Ok(network::ifconfig(arguments)),

@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use tokio::sync::mpsc;
+
 use super::{ProgramTimes, Programs};
 use crate::{
     agent::Agent,
@@ -66,6 +68,19 @@ impl Bench {
             .expect("a program of that name")
     }
 
+    /// Runs a program as a host does that reads on.
+    pub(crate) async fn run_live(&self, command: &str, output: mpsc::Sender<Vec<u8>>) -> Completion {
+        let argv = command.split(' ').map(str::to_owned).collect();
+        let invocation = Invocation {
+            argv,
+            ..Invocation::default()
+        };
+        self.programs
+            .run_live(invocation, output)
+            .await
+            .expect("a program of that name")
+    }
+
     pub(crate) async fn run_with_stdin(&self, command: &str, stdin: Vec<u8>) -> Completion {
         let argv = command.split(' ').map(str::to_owned).collect();
         self.programs
@@ -97,6 +112,7 @@ struct Fields {
     methods: Vec<(String, bool)>,
     method: String,
     clipboard: String,
+    log: Vec<String>,
 }
 
 impl Default for FakeHandset {
@@ -156,6 +172,7 @@ impl Default for FakeHandset {
             methods: vec![(LATIN.to_owned(), true), (ADB_KEYBOARD.to_owned(), false)],
             method: LATIN.to_owned(),
             clipboard: String::new(),
+            log: vec!["line 1".to_owned(), "line 2".to_owned(), "line 3".to_owned()],
         }))
     }
 }
@@ -418,8 +435,13 @@ impl Handset for FakeHandset {
     }
 
     fn log(&self, lines: usize) -> Vec<String> {
-        let all = ["line 1", "line 2", "line 3"].map(str::to_owned);
+        let all = self.fields().log.clone();
         all[all.len().saturating_sub(lines)..].to_vec()
+    }
+
+    fn write_log(&self, level: &str, tag: &str, message: &str) {
+        let line = format!("01-02 03:04:05.678  1842  1842 {level} {tag}: {message}");
+        self.fields().log.push(line);
     }
 
     fn reboot(&self) {

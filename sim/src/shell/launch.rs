@@ -6,6 +6,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use super::{
     interpret::{Interpreter, Unwind},
     io::{Streams, WriteError},
+    live,
     programs::{self, Process},
 };
 use crate::device::Invocation;
@@ -77,7 +78,15 @@ impl Interpreter {
             stdin: stdin.into(),
             terminal,
         };
-        let Some(completion) = self.device.run(invocation).await else {
+        // A program at the start of a pipe would never end if it went on as it does for a host.
+        let completion = match streams.stdout.is_host() {
+            true => match live::run(&*self.device, invocation, streams).await {
+                Ok(completion) => completion,
+                Err(error) => return Ok(Err(error)),
+            },
+            false => self.device.run(invocation).await,
+        };
+        let Some(completion) = completion else {
             return self.run_script_file(name, arguments, streams).await.map(Ok);
         };
         let written = match streams.stdout.write(completion.stdout).await {

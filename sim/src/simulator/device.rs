@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::{io::DuplexStream, sync::watch};
+use tokio::{
+    io::DuplexStream,
+    sync::{mpsc, watch},
+};
 
 use super::{SimError, system_files::SystemFiles};
 use crate::{
@@ -92,6 +95,10 @@ impl Device for SimulatedPhone {
 
     async fn run(&self, invocation: Invocation) -> Option<Completion> {
         self.programs.run(invocation).await
+    }
+
+    async fn run_live(&self, invocation: Invocation, output: mpsc::Sender<Vec<u8>>) -> Option<Completion> {
+        self.programs.run_live(invocation, output).await
     }
 
     async fn frame(&self) -> Frame {

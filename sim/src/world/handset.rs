@@ -240,6 +240,10 @@ impl Handset for Phone {
         self.with(|desk| desk.state.system.log_lines(lines))
     }
 
+    fn write_log(&self, level: &str, tag: &str, message: &str) {
+        self.with(|desk| desk.state.system.log_line(level, tag, message));
+    }
+
     fn reboot(&self) {
         self.with(|desk| desk.begin_reboot(None));
     }

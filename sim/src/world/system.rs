@@ -121,6 +121,7 @@ impl System {
             ("secure", "ui_night_mode", "1"),
             ("system", "screen_off_timeout", "60000"),
             ("system", "screen_brightness", "128"),
+            ("system", "screen_brightness_mode", "0"),
             ("system", "accelerometer_rotation", "0"),
             ("system", "user_rotation", "0"),
         ];

@@ -4,7 +4,11 @@ Usage: clients.py SERIAL   (with ANDROID_ADB_SERVER_PORT set)
 """
 
 import io
+import pathlib
+import re
 import sys
+import tempfile
+import time
 
 import adbutils
 import uiautomator2
@@ -25,11 +29,34 @@ def check_adbutils(device):
     device.sync.push(io.BytesIO(b"hello"), "/sdcard/hello.txt")
     yield "files", device.sync.read_bytes("/sdcard/hello.txt") == b"hello"
     yield "picture", device.screenshot().size == (1080, 2400)
+    yield "framebuffer", device.framebuffer().size == (1080, 2400)
     yield "hierarchy", "<hierarchy" in device.dump_hierarchy()
+    device.brightness_value = 100
+    yield "brightness", device.brightness_value == 100
+    device.switch_screen(False)
+    yield "screen is off", not device.is_screen_on()
+    device.switch_screen(True)
+    yield "screen is on again", device.is_screen_on()
+    device.keyevent("MENU")  # opens the keyguard
+    yield "log", logs_a_line(device)
     device.app_start("com.android.settings")
     yield "app in front", device.app_current().package == "com.android.settings"
     device.keyevent("HOME")
     yield "home", device.app_current().package != "com.android.settings"
+
+
+def logs_a_line(device):
+    """Reads the log on while a line is written into it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "log.txt"
+        reader = device.logcat(file, clear=True, command="logcat -v time", re_filter="I/TAG")
+        device.shell(["log", "-p", "i", "-t", "TAG", "hello"])
+        deadline = time.monotonic() + 10
+        while not (found := re.search("I/TAG.*hello", file.read_text(encoding="utf-8"))):
+            if time.monotonic() > deadline:
+                break
+        reader.stop(timeout=10)
+        return found is not None
 
 
 def check_uiautomator2(serial):

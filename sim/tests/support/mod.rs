@@ -1,6 +1,7 @@
 //! A simulator and a private adb server in front of it.
 
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
+#![allow(clippy::expect_used, reason = "what cannot be set up is a failed test")]
 
 pub mod apk;
 
@@ -66,7 +67,7 @@ impl Rig {
             .spawn()
             .expect("an adb server");
         wait_for("the adb server", || TcpStream::connect(("127.0.0.1", port)).ok());
-        let serial = simulator.phones()[0].1.to_string();
+        let serial = simulator.phones().first().expect("a phone").1.to_string();
         let rig = Self {
             simulator: Some(simulator),
             server,

@@ -20,7 +20,7 @@ use farmhand_actors::{
     domain::{FieldError, ScriptInfo, ScriptName, ValidConfig},
     ports::{MediaPicker, ScriptCatalog},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use self::bundled::Bundled;
@@ -206,7 +206,7 @@ fn info(name: &ScriptName, entry: &Entry) -> ScriptInfo {
     ScriptInfo {
         name: name.clone(),
         description: script.map_or_else(String::new, |script| script.flow().config.extension.description.clone()),
-        params: script.map_or_else(Arc::default, |script| script.params().clone()),
+        params: script.map_or_else(|| Arc::new(json!({})), |script| script.params().clone()),
         content_hash: script.map_or_else(String::new, |script| script.content_hash().to_owned()),
         built_in: entry.built_in,
         errors: entry.errors.clone(),

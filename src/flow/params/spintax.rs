@@ -24,7 +24,7 @@ impl Chooser {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -35,7 +35,7 @@ impl Chooser {
     /// One of `items`, if there are any.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         let count = u64::try_from(items.len()).ok().filter(|count| *count > 0)?;
-        items.get(usize::try_from(self.next() % count).ok()?)
+        items.get(usize::try_from(self.draw() % count).ok()?)
     }
 }
 

@@ -86,6 +86,13 @@ impl Fields {
         Some(self.entries.remove(at).value)
     }
 
+    /// Takes a field that is not to be suggested.
+    pub fn take_unlisted(&mut self, name: &'static str) -> Option<Arc<Node>> {
+        let node = self.take(name);
+        self.known.pop();
+        node
+    }
+
     /// Takes all entries that are left: a map whose keys are free.
     pub fn take_rest(&mut self) -> Vec<Entry> {
         std::mem::take(&mut self.entries)

@@ -19,20 +19,12 @@ impl FlowParser<'_> {
     /// A selector on its own: nothing but a selector may stand in its map.
     pub(super) fn selector(&mut self, node: &Arc<Node>, what: &str) -> Option<Selector> {
         let mut fields = Fields::or_scalar(node, what, "text", &mut self.problems)?;
-        let selector = self.selector_fields(&mut fields);
+        let selector = self.main_selector(&mut fields);
         // Accepted and unused, as upstream: a selector inside of a command may carry the command's own fields.
         fields.take("optional");
         fields.take("label");
         fields.finish(&mut self.problems);
-        selector.or_else(|| {
-            incorrect(
-                &node.place,
-                what,
-                "a selector with at least one property",
-                &mut self.problems,
-            );
-            None
-        })
+        selector
     }
 
     pub(super) fn required_selector(&mut self, fields: &mut Fields, name: &'static str) -> Option<Selector> {
@@ -46,6 +38,16 @@ impl FlowParser<'_> {
     pub(super) fn optional_selector(&mut self, fields: &mut Fields, name: &'static str) -> Option<Selector> {
         let node = fields.take(name)?;
         self.selector(&node, name)
+    }
+
+    /// Takes a selector that must be there out of a command's map; its absence is only told if nothing else was wrong.
+    pub(super) fn main_selector(&mut self, fields: &mut Fields) -> Option<Selector> {
+        let before = self.problems.len();
+        let selector = self.selector_fields(fields);
+        if selector.is_none() && self.problems.len() == before {
+            incorrect(&fields.place, &fields.what, "a selector", &mut self.problems);
+        }
+        selector
     }
 
     /// Takes a selector's fields out of a map; `None` if there are none of them.
@@ -124,7 +126,7 @@ impl FlowParser<'_> {
     }
 
     pub(super) fn unsupported(&mut self, fields: &mut Fields, name: &'static str, why: &str) {
-        if let Some(node) = fields.take(name) {
+        if let Some(node) = fields.take_unlisted(name) {
             self.problems.add(&node.place, format!("Not Supported: {name}"), why);
         }
     }

@@ -1,1 +1,428 @@
+use std::{collections::BTreeMap, path::PathBuf};
 
+use proptest::prelude::*;
+
+use super::{keys::COMMANDS, sources::Sources, *};
+use crate::flow::model::{Body, Command, SwipePath};
+
+/// Flow files in memory.
+#[derive(Default)]
+struct Files(BTreeMap<String, Vec<u8>>);
+
+impl Files {
+    fn with(mut self, path: &str, text: &str) -> Self {
+        self.0.insert(path.to_owned(), text.as_bytes().to_vec());
+        self
+    }
+}
+
+impl Sources for Files {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        self.0
+            .get(path)
+            .cloned()
+            .ok_or_else(|| format!("there is no file `{path}`"))
+    }
+
+    fn locate(&self, path: &str) -> Result<PathBuf, String> {
+        self.read(path).map(|_| PathBuf::from(path))
+    }
+}
+
+fn parse(text: &str) -> Result<LoadedFlow, Vec<Problem>> {
+    load(&Files::default().with("f.yaml", text), "f.yaml")
+}
+
+fn steps(text: &str) -> Result<LoadedFlow, Vec<Problem>> {
+    parse(&format!("appId: a.b\n---\n{text}"))
+}
+
+fn problems(result: Result<LoadedFlow, Vec<Problem>>) -> Vec<String> {
+    result.unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+/// One fault is told, and it has these words and this place.
+fn fault(text: &str, place: &str, words: &[&str]) {
+    let found = problems(parse(text));
+    assert_eq!(found.len(), 1, "{text}\n{found:#?}");
+    assert!(
+        found[0].starts_with(&format!("f.yaml:{place}: ")),
+        "{text}\n{}",
+        found[0]
+    );
+    for word in words {
+        assert!(found[0].contains(word), "`{word}` is not told of\n{text}\n{}", found[0]);
+    }
+}
+
+#[test]
+fn the_two_documents_are_wanted() {
+    fault("", "1:1", &["Config Section Required"]);
+    fault("- back\n", "1:1", &["Config Section Required"]);
+    fault("appId: a.b\n", "1:1", &["Commands Section Required"]);
+    fault("appId: a.b\n---\nback: x\n", "3:1", &["Commands Section Required"]);
+    fault("name: x\n---\n- back\n", "1:1", &["Config Field Required", "appId"]);
+    fault("appId: a.b\n---\n- back\n---\n- back\n", "5:1", &["third"]);
+    fault("url: http://x\n---\n- back\n", "1:6", &["Not Supported: url"]);
+}
+
+#[test]
+fn wrong_commands_are_told_with_their_place_and_the_right_word() {
+    for (step, place, words) in [
+        (
+            "- tapon: X",
+            "3:3",
+            &["Invalid Command: tapon", "Did you mean `tapOn`?"][..],
+        ),
+        ("- clearText", "3:3", &["Invalid Command", "eraseText"]),
+        ("- inputRandom", "3:3", &["inputRandomText"]),
+        ("- wait: 5", "3:3", &["extendedWaitUntil"]),
+        ("- xyzzy", "3:3", &["Invalid Command: xyzzy"]),
+        ("- tapOn", "3:3", &["Missing Command Options: tapOn"]),
+        ("- tapOn:", "3:3", &["Missing Command Options: tapOn"]),
+        ("- tapOn: X\n  inputText: Y", "4:3", &["second key"]),
+        ("- - back", "3:3", &["list inside"]),
+        ("-", "3:2", &["without a command"]),
+        (
+            "- assertVisible: { text: X, timout: 1 }",
+            "3:29",
+            &["Unknown Property: timout", "Did you mean `timeout`?"],
+        ),
+        (
+            "- tapOn: { text: X, foo: 1 }",
+            "3:21",
+            &["Unknown Property: foo", "`tapOn` takes label, optional, text, id"],
+        ),
+        (
+            "- tapOn: { optional: true }",
+            "3:3",
+            &["Incorrect Format: tapOn", "selector"],
+        ),
+        ("- tapOn: [a]", "3:10", &["Incorrect Format: tapOn"]),
+        ("- tapOn: { point: \"a,b\" }", "3:3", &["Incorrect Format: point"]),
+        ("- pressKey: Entr", "3:3", &["unknown key name: `Entr`", "enter"]),
+        ("- swipe: { direction: NORTH }", "3:23", &["UP, DOWN, LEFT, RIGHT"]),
+        ("- swipe: { start: \"1,2\" }", "3:3", &["`start` and `end`"]),
+        ("- repeat: { commands: [back] }", "3:3", &["never end"]),
+        (
+            "- repeat: { times: x, commands: [back] }",
+            "3:20",
+            &["Incorrect Format: times"],
+        ),
+        (
+            "- runFlow: { when: { platform: Android } }",
+            "3:3",
+            &["needs `file` or `commands`"],
+        ),
+        ("- runFlow: { file: a.yaml, commands: [back] }", "3:3", &["not both"]),
+        (
+            "- runFlow: nowhere.yaml",
+            "3:12",
+            &["Invalid File Path", "nowhere.yaml"],
+        ),
+        ("- runFlow: ../x.yaml", "3:12", &["outside of the folder"]),
+        ("- runFlow: /etc/passwd", "3:12", &["outside of the folder"]),
+        (
+            "- runFlow: \"${NAME}.yaml\"",
+            "3:12",
+            &["expressions do not work in file names"],
+        ),
+        ("- addMedia: [\"x.pdf\"]", "3:14", &["png, jpeg, jpg, gif, mp4"]),
+        ("- addMedia: [\"x.png\"]", "3:14", &["Media File Not Found"]),
+        (
+            "- assertWithAI: { assertion: x }",
+            "3:3",
+            &["Not Supported: assertWithAI"],
+        ),
+        ("- tapOn: { css: x }", "3:17", &["Not Supported: css"]),
+        ("- eraseText: many", "3:14", &["whole number"]),
+        ("- setAirplaneMode: maybe", "3:3", &["enabled or disabled"]),
+        (
+            "- launchApp: { permissions: { camera: maybe } }",
+            "3:3",
+            &["allow, deny, unset"],
+        ),
+        ("- tapOn: { text: X, label: [a] }", "3:28", &["Incorrect Format: label"]),
+        ("- inputText: { txt: X }", "3:3", &["needs `text`"]),
+        (
+            "- tapOn: \"(a{1000}){1000}\"",
+            "3:3",
+            &["Invalid Regular Expression", "smaller"],
+        ),
+    ] {
+        fault(&format!("appId: a.b\n---\n{step}\n"), place, words);
+    }
+}
+
+#[test]
+fn all_faults_of_a_file_and_its_includes_are_told_at_once() {
+    let files = Files::default()
+        .with(
+            "f.yaml",
+            "appId: a.b\nenv: { A: }\n---\n- tapon: X\n- pressKey: Entr\n- runFlow: sub/s.yaml\n",
+        )
+        .with("sub/s.yaml", "appId: a.b\n---\n- bak\n");
+    let found = problems(load(&files, "f.yaml"));
+    assert_eq!(found.len(), 4, "{found:#?}");
+    assert!(found[0].contains("Environment variable has no value: A"), "{found:#?}");
+    assert!(
+        found[3].starts_with("sub/s.yaml:3:3: Invalid Command: bak"),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn hostile_yaml_is_refused_with_a_clear_word() {
+    fault(
+        "appId: a.b\nappId: c.d\n---\n- back\n",
+        "2:1",
+        &["Duplicate Key: appId"],
+    );
+    fault("appId: a.b\n---\n- tapOn:\n\ttext: X\n", "4:1", &["tab"]);
+    fault(
+        &format!("appId: a.b\n---\n{}", "- back\n".repeat(200_000)),
+        "1:1",
+        &["File Too Large"],
+    );
+    let deep = format!("appId: a.b\n---\n{}", "- ".repeat(200));
+    assert!(problems(parse(&deep))[0].contains("nested deeper"));
+    let mut bomb = "appId: a.b\nx0: &x0 [a, a, a, a, a, a, a, a, a, a]\n".to_owned();
+    for level in 1..9 {
+        let before = format!("*x{}", level - 1);
+        bomb += &format!("x{level}: &x{level} [{}]\n", [before.as_str(); 10].join(", "));
+    }
+    assert!(problems(parse(&format!("{bomb}---\n- back\n")))[0].contains("aliases"));
+    let not_text = Files(BTreeMap::from([("f.yaml".to_owned(), vec![0xff, 0xfe, 0x00])]));
+    assert!(problems(load(&not_text, "f.yaml"))[0].contains("UTF-8"));
+}
+
+#[test]
+fn include_cycles_are_found_where_they_close() {
+    let files = Files::default()
+        .with("a.yaml", "appId: a.b\n---\n- runFlow: d/b.yaml\n")
+        .with("d/b.yaml", "appId: a.b\n---\n- back\n- runFlow: ../a.yaml\n");
+    let found = problems(load(&files, "a.yaml"));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].starts_with("d/b.yaml:4:12: Include Cycle: a.yaml -> d/b.yaml -> a.yaml"),
+        "{}",
+        found[0]
+    );
+}
+
+#[test]
+fn a_file_may_be_included_often() {
+    let files = Files::default()
+        .with("a.yaml", "appId: a.b\n---\n- runFlow: b.yaml\n- runFlow: ./b.yaml\n")
+        .with("b.yaml", "appId: a.b\n---\n- back\n");
+    assert_eq!(load(&files, "a.yaml").unwrap().files, ["a.yaml", "b.yaml"]);
+}
+
+#[test]
+fn the_hash_knows_every_file() {
+    let files = |inner: &str| {
+        Files::default()
+            .with("a.yaml", "appId: a.b\n---\n- runFlow: b.yaml\n")
+            .with("b.yaml", inner)
+    };
+    let hash = |inner: &str| load(&files(inner), "a.yaml").unwrap().content_hash;
+    let (one, two) = (hash("appId: a.b\n---\n- back\n"), hash("appId: a.b\n---\n- scroll\n"));
+    assert_eq!(one.len(), 64);
+    assert_ne!(one, two);
+}
+
+#[test]
+fn every_command_of_the_format_is_known() {
+    for (key, bare) in COMMANDS {
+        let found = match steps(&format!("- {key}\n")) {
+            Ok(_) => continue,
+            Err(problems) => problems,
+        };
+        let told = found[0].to_string();
+        let refused = told.contains("Not Supported") || told.contains("Not Allowed");
+        assert!(
+            refused || (!bare && told.contains("requires additional options")),
+            "{told}"
+        );
+    }
+    assert_eq!(
+        COMMANDS.iter().filter(|(_, bare)| *bare).count() + 1,
+        25,
+        "with `hide keyboard`"
+    );
+}
+
+#[test]
+fn scalars_stand_for_the_main_field() {
+    let flow = steps(
+        "- tapOn: 2022\n- hide keyboard\n- action: back\n- swipe: UP\n- repeat: { times: 1_000, commands: [back] }\n",
+    );
+    let flow = flow.unwrap().flow;
+    let Command::Tap(tap) = &flow.steps[0].command else {
+        panic!()
+    };
+    assert_eq!(tap.selector.as_ref().unwrap().text.as_deref(), Some("2022"));
+    assert_eq!((tap.repeat, tap.delay_ms, tap.retry_if_no_change), (1, 100, false));
+    assert!(matches!(flow.steps[1].command, Command::HideKeyboard));
+    assert!(matches!(flow.steps[2].command, Command::Back));
+    let Command::Swipe(swipe) = &flow.steps[3].command else {
+        panic!()
+    };
+    assert!(matches!(swipe.path, SwipePath::Direction(_)));
+    let Command::Repeat(repeat) = &flow.steps[4].command else {
+        panic!()
+    };
+    assert_eq!(repeat.times.as_deref(), Some("1000"));
+}
+
+#[test]
+fn the_policy_is_checked_in_every_corner_of_a_flow() {
+    let nested = "appId: a.b\nonFlowStart: [ clearState ]\n---\n- retry:\n    commands:\n      - runFlow:\n          \
+                  when: { true: x }\n          commands: [ launchApp: { clearState: true } ]\n          \
+                  else: [ setAirplaneMode: enabled ]\n- openLink: https://x.y\n- runScript: s.js\n- launchApp\n";
+    let files = Files::default().with("f.yaml", nested).with("s.js", "1");
+    let found = problems(load(&files, "f.yaml"));
+    assert_eq!(found.len(), 5, "{found:#?}");
+    for word in ["clearState", "launchApp", "setAirplaneMode", "openLink", "runScript"] {
+        let title = format!("Not Allowed: {word}");
+        assert!(
+            found.iter().any(|problem| problem.contains(&title)),
+            "{word}\n{found:#?}"
+        );
+    }
+    let allowed = nested.replace(
+        "---\n",
+        "farmhand:\n  policy: { allow: [clearState, airplaneMode, runScript], link_schemes: [https] }\n---\n",
+    );
+    let files = Files::default().with("f.yaml", &allowed).with("s.js", "1");
+    load(&files, "f.yaml").unwrap();
+}
+
+#[test]
+fn commit_labels_must_exist_and_may_not_be_optional() {
+    let config =
+        |extension: &str| format!("appId: a.b\nfarmhand: {{ {extension} }}\n---\n- tapOn: {{ text: X, label: go }}\n");
+    parse(&config("commit: go")).unwrap();
+    fault(
+        &config("commit: gone"),
+        "1:1",
+        &["Unknown Label: farmhand.commit", "gone"],
+    );
+    fault(&config("confirm: go"), "1:1", &["Missing Property: farmhand.commit"]);
+    let optional = config("commit: go").replace("label: go", "label: go, optional: true");
+    fault(&optional, "4:3", &["optional"]);
+}
+
+#[test]
+fn mistakes_under_farmhand_are_told() {
+    let config = |extension: &str| format!("appId: a.b\nfarmhand:\n  {extension}\n---\n- back\n");
+    fault(
+        &config("comit: x"),
+        "3:3",
+        &["Unknown Property: comit", "Did you mean `commit`?"],
+    );
+    fault(&config("policy: { allow: [clearstate] }"), "3:11", &["clearState"]);
+    fault(&config("params: { type: string }"), "3:11", &["Invalid Schema"]);
+    fault(
+        &config("params: { properties: { a: { type: strin } } }"),
+        "3:11",
+        &["Invalid Schema"],
+    );
+    fault(&config("fan_out: { params: [] }"), "3:12", &["at least one"]);
+    fault(
+        &config("popups: [ { visible: X, tapp: Y } ]"),
+        "3:27",
+        &["Did you mean `tap`?"],
+    );
+    fault(&config("check: nowhere.yaml"), "3:10", &["Invalid File Path"]);
+}
+
+#[test]
+fn a_check_can_be_commands_or_a_file() {
+    let files = Files::default()
+        .with(
+            "f.yaml",
+            "appId: a.b\nfarmhand: { check: sub/c.yaml, account: sub/c.yaml }\n---\n- back\n",
+        )
+        .with("sub/c.yaml", "appId: a.b\n---\n- back\n");
+    let flow = load(&files, "f.yaml").unwrap().flow;
+    assert!(matches!(flow.config.extension.check, Some(Body::File(_))));
+    assert_eq!(
+        flow.config.extension.account.as_ref().unwrap().file.as_ref(),
+        "sub/c.yaml"
+    );
+}
+
+#[test]
+fn other_tools_keys_in_the_config_are_left_alone() {
+    parse("appId: a.b\nandroidWebViewHierarchy: devtools\nmyTool: { x: [1] }\njsEngine: graaljs\n---\n- back\n")
+        .unwrap();
+}
+
+fn yaml_like() -> impl Strategy<Value = String> {
+    let words = prop::sample::select(vec![
+        "appId: a.b\n",
+        "---\n",
+        "- ",
+        "tapOn",
+        ": ",
+        "\n",
+        "  ",
+        "    ",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        "\"",
+        "'",
+        "&a ",
+        "*a",
+        "runFlow",
+        "commands",
+        "when",
+        "visible",
+        "farmhand:\n",
+        "text",
+        "${",
+        "}",
+        "!!x ",
+        "|\n",
+        "#",
+        "\t",
+        "?",
+        "- back\n",
+        "repeat",
+        "times",
+        "f.yaml",
+        "params",
+        "żółw",
+        "0x1",
+        "null",
+        "%",
+        "@",
+    ]);
+    prop::collection::vec(words, 0..60).prop_map(|words| words.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn no_text_makes_the_parser_panic(text in yaml_like()) {
+        let _whatever = parse(&text);
+        let _whatever = steps(&text);
+    }
+
+    #[test]
+    fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _whatever = load(&Files(BTreeMap::from([("f.yaml".to_owned(), bytes)])), "f.yaml");
+    }
+
+    #[test]
+    fn a_reference_never_leaves_the_folder(reference in "[./a\\\\:]{0,20}") {
+        if let Ok(path) = sources::resolve("d/f.yaml", &reference) {
+            prop_assert!(!path.starts_with('/') && path.split('/').all(|part| part != ".."), "{path}");
+        }
+    }
+}

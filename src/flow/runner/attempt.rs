@@ -77,7 +77,6 @@ impl Run {
             popups_dismissed: 0,
             size: None,
             look: None,
-            before_action: None,
             last_action: Instant::now(),
             step: 0,
             steps,
@@ -172,7 +171,11 @@ impl Run {
                 Ok(Some(outcome)) => return outcome,
                 // Nothing is open any more: the flow may run.
                 Ok(None) => account_shown = true,
-                Err(fault) => return self.unverified(&fault),
+                // What the store does not tell may be open.
+                Err(fault) if self.effects.is_open() || matches!(fault, Fault::Store(_)) => {
+                    return self.unverified(&fault);
+                }
+                Err(fault) => return self.failed(&fault),
             }
         }
         let result = self.execute_flow(account_shown).await;

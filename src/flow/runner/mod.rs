@@ -15,7 +15,7 @@ mod tests;
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use farmhand_actors::{
-    domain::{AttemptSpec, Outcome, UiTree},
+    domain::{AttemptSpec, Outcome},
     ports::{AttemptJournal, Clock, DeviceDriver, MediaPicker, PickedMedia, ProgressBeat, ScriptRunner},
 };
 use futures_util::future::LocalBoxFuture;
@@ -60,7 +60,7 @@ pub struct FlowRunner {
 impl FlowRunner {
     /// A runner.
     #[must_use]
-    pub fn new(parts: FlowRunnerParts) -> Arc<dyn ScriptRunner> {
+    pub fn new(parts: FlowRunnerParts) -> Arc<Self> {
         Arc::new(Self { parts: Arc::new(parts) })
     }
 }
@@ -98,7 +98,6 @@ pub(in crate::flow) struct Run {
     pub(in crate::flow) popups_dismissed: u32,
     pub(in crate::flow) size: Option<(u32, u32)>,
     pub(in crate::flow) look: Option<Look>,
-    pub(in crate::flow) before_action: Option<Arc<UiTree>>,
     pub(in crate::flow) last_action: Instant,
     /// Number of the last step that began.
     pub(in crate::flow) step: u32,

@@ -67,7 +67,7 @@ impl Run {
     /// Notes that the phone was acted upon: what is known of the screen is old, and waiting times begin anew.
     pub(in crate::flow) fn touched(&mut self) {
         self.last_action = Instant::now();
-        self.before_action = self.look.take().map(|look| look.tree).or(self.before_action.take());
+        self.look = None;
     }
 
     /// What is left of a waiting time that runs from the last action.
@@ -225,8 +225,7 @@ impl Run {
         if self.look.as_ref().is_some_and(|look| look.quiet) {
             return Ok(Some(found));
         }
-        self.before_action = None;
-        self.settle(None).await?;
+        self.rest(None, None).await?;
         let Some(tree) = self.look.as_ref().map(|look| look.tree.clone()) else {
             return Ok(Some(found));
         };
@@ -244,12 +243,22 @@ impl Run {
         Ok(Some(again.unwrap_or(found)))
     }
 
-    /// Waits until the screen is at rest: it looks the same twice, and either it has changed since before the action
-    /// or the app has had its time to react.
-    pub(in crate::flow) async fn settle(&mut self, limit: Option<Duration>) -> Result<(), Fault> {
-        let before = self.before_action.take();
+    /// Notes an action and waits until the screen is at rest.
+    pub(in crate::flow) async fn acted(&mut self, settle_ms: Option<u64>) -> Result<(), Fault> {
+        let before = self.look.as_ref().map(|look| look.tree.clone());
+        self.touched();
+        self.rest(Some(before), settle_ms.map(Duration::from_millis)).await?;
+        self.last_action = Instant::now();
+        Ok(())
+    }
+
+    /// Waits until the screen looks the same twice. After an action (`action` is what the screen showed before, as far
+    /// as that is known) it must have changed, too, or the app must have had its time to react.
+    async fn rest(&mut self, action: Option<Option<Arc<UiTree>>>, limit: Option<Duration>) -> Result<(), Fault> {
         let limit = limit.unwrap_or(self.settings.settle_timeout);
         let start = Instant::now();
+        let reacts_later = action.is_some();
+        let mut before = action.flatten();
         let mut last: Option<Arc<UiTree>> = None;
         loop {
             let looked = Instant::now();
@@ -258,9 +267,10 @@ impl Run {
                 Err(Fault::Device(DriverError::Hierarchy { .. })) => None,
                 Err(fault) => return Err(fault),
             };
-            let same = now.is_some() && now == last;
-            let reacted = before.is_none() || before != now || start.elapsed() >= self.settings.reaction_time;
-            if same && reacted {
+            // Without a look from before the action, the first one afterwards stands for it.
+            before = before.or_else(|| now.clone());
+            let reacted = !reacts_later || before != now || start.elapsed() >= self.settings.reaction_time;
+            if now.is_some() && now == last && reacted {
                 if let Some(look) = &mut self.look {
                     look.quiet = true;
                 }
@@ -273,14 +283,6 @@ impl Run {
             let pause = self.settings.settle_interval.saturating_sub(looked.elapsed());
             self.phone.wait(pause).await?;
         }
-    }
-
-    /// Notes an action and waits until the screen is at rest.
-    pub(in crate::flow) async fn acted(&mut self, settle_ms: Option<u64>) -> Result<(), Fault> {
-        self.touched();
-        self.settle(settle_ms.map(Duration::from_millis)).await?;
-        self.last_action = Instant::now();
-        Ok(())
     }
 
     /// Adds something to the record of the step that runs.

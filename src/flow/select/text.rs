@@ -49,6 +49,12 @@ impl Pattern {
             }
             Err(_) => backtracking(&whole).unwrap_or_else(|| Engine::Literal(source.to_lowercase())),
         };
+        // `a)|(b` is no pattern, although it becomes one between our own brackets.
+        let regex = if source.contains(')') && !is_pattern(source) {
+            Engine::Literal(source.to_lowercase())
+        } else {
+            regex
+        };
         Ok(Self {
             source: source.to_owned(),
             regex,
@@ -80,6 +86,10 @@ impl Pattern {
             }
         }
     }
+}
+
+fn is_pattern(source: &str) -> bool {
+    regex::Regex::new(source).is_ok() || fancy_regex::Regex::new(source).is_ok()
 }
 
 fn backtracking(whole: &str) -> Option<Engine> {

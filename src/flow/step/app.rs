@@ -53,8 +53,6 @@ impl Run {
         };
         self.phone.call(self.phone.driver.launch_app(launch)).await?;
         self.size = None;
-        self.look = None;
-        self.before_action = None;
         self.acted(None).await
     }
 

@@ -109,6 +109,10 @@ async fn read_rows(request: &HttpRequest, payload: web::Payload) -> Result<Vec<R
 fn json_rows(body: Value) -> Result<Vec<Row>, ApiError> {
     let list = match body {
         Value::Array(list) => list,
+        // What the export answered, envelope and all.
+        Value::Object(mut object) if object.contains_key("code") && object.contains_key("data") => {
+            return json_rows(object.remove("data").unwrap_or_default());
+        }
         Value::Object(object) => {
             let mut fields = Fields::new(&object, String::new(), &["accounts"]);
             let list = fields.array("accounts", ACCOUNTS_LIMIT);

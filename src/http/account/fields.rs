@@ -61,8 +61,8 @@ pub fn parse_patch(body: &Value, apps: &[String]) -> Result<AccountPatch, ApiErr
     }
     let patch = AccountPatch {
         app: read_app(&mut fields, apps),
-        package: nullable(&mut fields, "package", |text| Package::parse(text)),
-        serial: nullable(&mut fields, "serial", |text| Serial::parse(text)),
+        package: nullable(&mut fields, "package", Package::parse),
+        serial: nullable(&mut fields, "serial", Serial::parse),
         status: read_status(&mut fields),
         limits: if fields.is_null("limits") {
             Some(Limits::new())
@@ -130,14 +130,17 @@ fn read_limits(fields: &mut Fields<'_>) -> Option<Limits> {
     Some(limits)
 }
 
+/// 0 is no limit, as in the farm's settings; a gap of 0 is no gap.
 fn read_limit(fields: &mut Fields<'_>) -> ScriptLimit {
     let mut number = |name: &str| {
         let value = fields.value(name)?;
         let number = whole_number(value).filter(|number| (0..=LIMIT_LIMIT).contains(number));
         if number.is_none() {
-            fields.fault(name, "must be a whole number from 0, or null for no limit");
+            fields.fault(name, "must be a whole number from 0; 0 or null means no limit");
         }
-        number.and_then(|number| u32::try_from(number).ok())
+        number
+            .and_then(|number| u32::try_from(number).ok())
+            .filter(|number| *number > 0)
     };
     ScriptLimit {
         per_hour: number("per_hour"),

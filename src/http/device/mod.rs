@@ -99,7 +99,7 @@ pub async fn log(app: web::Data<App>, path: web::Path<String>, request: HttpRequ
         .await?
         .log(lines)
         .await?;
-    Ok(success(&json!({ "lines": text.lines().collect::<Vec<_>>() })))
+    Ok(success(&json!({ "log": text })))
 }
 
 /// Whatever is not a serial is the serial of no device.

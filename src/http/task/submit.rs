@@ -349,5 +349,4 @@ fn hash_canonical(value: &Value, hash: &mut Sha256) {
 }
 
 #[cfg(test)]
-#[path = "submit_tests.rs"]
 mod tests;

@@ -18,6 +18,6 @@ SET state = ending.state,
 FROM (SELECT value ->> 0 AS id, value ->> 1 AS state, value ->> 2 AS finished_at, value ->> 3 AS due_at,
              value ->> 4 AS purpose, value ->> 5 AS counts, value ->> 6 AS remark, value ->> 7 AS reason,
              value ->> 8 AS message, value ->> 9 AS step, value ->> 10 AS retryable
-      FROM json_each(?1)) AS ending
+      FROM (SELECT value FROM json_each(?1) LIMIT -1) WHERE value IS NOT NULL) AS ending
 WHERE task.id = ending.id AND task.state = 'running'
 RETURNING id, script_name, source

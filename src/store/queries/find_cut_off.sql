@@ -4,6 +4,6 @@ SELECT attempt.id AS attempt, task.id AS task, task.interruptions, task.stop_req
                WHERE effect.task_id = task.id AND effect.state IN ('intended', 'unknown')) AS effect_open,
        EXISTS (SELECT 1 FROM effect
                WHERE effect.task_id = task.id AND effect.state IN ('confirmed', 'resolved_done')) AS effect_confirmed
-FROM attempt JOIN task ON task.id = attempt.task_id
+FROM attempt INDEXED BY attempt_live_task JOIN task ON task.id = attempt.task_id
 WHERE attempt.finished_at IS NULL AND attempt.epoch < ?1
 ORDER BY attempt.id

@@ -24,7 +24,7 @@ use farmhand_actors::{
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{Retention, Store, StoreSettings};
+use super::{Store, StoreSettings};
 
 /// A store on a fresh database.
 struct Farm {
@@ -127,7 +127,7 @@ async fn open(path: &std::path::Path) -> Arc<Store> {
 fn settings(path: &std::path::Path) -> StoreSettings {
     StoreSettings {
         url: format!("sqlite://{}", path.display()),
-        retention: Retention::default(),
+        ..StoreSettings::default()
     }
 }
 

@@ -21,10 +21,7 @@ impl FlowParser<'_> {
     ) -> Option<Option<Command>> {
         Some(match key {
             "assertVisible" | "assertNotVisible" => {
-                let selector = self.selector_fields(fields).map(Box::new);
-                if selector.is_none() {
-                    incorrect(&fields.place, key, "a selector", &mut self.problems);
-                }
+                let selector = self.main_selector(fields).map(Box::new);
                 selector.map(if key == "assertVisible" {
                     Command::AssertVisible
                 } else {

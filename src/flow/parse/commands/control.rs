@@ -51,14 +51,16 @@ impl FlowParser<'_> {
     }
 
     fn repeat(&mut self, fields: &mut Fields) -> Option<Command> {
+        let before = self.problems.len();
         let times = fields.number_text("times", &mut self.problems);
         let condition = self.when(fields, "while");
         let items = fields.list("commands", &mut self.problems);
-        if items.is_none() {
+        let unfaulted = self.problems.len() == before;
+        if items.is_none() && unfaulted {
             fields.missing("commands", &mut self.problems);
         }
         let steps = self.steps(&items?);
-        if times.is_none() && condition.is_none() {
+        if times.is_none() && condition.is_none() && unfaulted {
             let wanted = "given `times` or `while`: it would never end";
             incorrect(&fields.place, "repeat", wanted, &mut self.problems);
         }

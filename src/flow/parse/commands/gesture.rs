@@ -40,6 +40,7 @@ impl FlowParser<'_> {
     }
 
     fn tap(&mut self, touch: Touch, fields: &mut Fields) -> Option<Command> {
+        let before = self.problems.len();
         let selector = self.selector_fields(fields);
         let problems = &mut self.problems;
         let point = fields.text("point", problems);
@@ -50,7 +51,9 @@ impl FlowParser<'_> {
         fields.flag("waitUntilVisible", problems);
         let settle = fields.whole("waitToSettleTimeoutMs", (0, MAX_SETTLE_MS), problems);
         if selector.is_none() && point.is_none() {
-            incorrect(&fields.place, &fields.what, "a selector or a `point`", problems);
+            if problems.len() == before {
+                incorrect(&fields.place, &fields.what, "a selector or a `point`", problems);
+            }
             return None;
         }
         if let Some(point) = &point
@@ -76,6 +79,7 @@ impl FlowParser<'_> {
     }
 
     fn swipe(&mut self, fields: &mut Fields) -> Option<Command> {
+        let before = self.problems.len();
         let duration = fields.whole("duration", (0, MAX_GESTURE_MS), &mut self.problems);
         let settle = fields.whole("waitToSettleTimeoutMs", (0, MAX_SETTLE_MS), &mut self.problems);
         let direction = self.direction(fields);
@@ -88,6 +92,7 @@ impl FlowParser<'_> {
             (None, None, Some(start), Some(end)) => {
                 SwipePath::Points(self.spot(&start, &fields.place)?, self.spot(&end, &fields.place)?)
             }
+            _ if self.problems.len() > before => return None,
             _ => {
                 let wanted = "given `direction`, or `start` and `end`, or `from` and `direction`";
                 incorrect(&fields.place, "swipe", wanted, &mut self.problems);

@@ -2,10 +2,7 @@
 
 use crate::flow::{
     model::{Command, RandomKind},
-    parse::{
-        FlowParser,
-        fields::{Fields, incorrect},
-    },
+    parse::{FlowParser, fields::Fields},
 };
 
 /// How many characters `eraseText` erases at most: as many keys are sent in one call.
@@ -33,13 +30,7 @@ impl FlowParser<'_> {
             "inputRandomCityName" => Some(Command::InputRandom(RandomKind::CityName, "0".into())),
             "inputRandomCountryName" => Some(Command::InputRandom(RandomKind::CountryName, "0".into())),
             "inputRandomColorName" => Some(Command::InputRandom(RandomKind::ColorName, "0".into())),
-            "copyTextFrom" => {
-                let selector = self.selector_fields(fields).map(Box::new);
-                if selector.is_none() {
-                    incorrect(&fields.place, key, "a selector", &mut self.problems);
-                }
-                selector.map(Command::CopyTextFrom)
-            }
+            "copyTextFrom" => self.main_selector(fields).map(Box::new).map(Command::CopyTextFrom),
             "pasteText" => Some(Command::PasteText),
             "setClipboard" => fields.required_text("text", problems).map(Command::SetClipboard),
             _ => return None,

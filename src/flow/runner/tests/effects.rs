@@ -1,0 +1,328 @@
+//! Things that must not happen twice: every way in which an attempt can end around its commit step.
+
+use super::*;
+
+/// A flow that presses Post, expects Posted, and can look it up on the profile.
+const FLOW: &str = "appId: a.b
+farmhand:
+  commit: post
+  confirm: posted
+  baseline:
+    - evalScript: '${output.baseline = {posts: 3}}'
+  challenges: [ Verify.* ]
+  check:
+    - inputText: checking
+    - runFlow:
+        when: { visible: On profile, timeout: 0 }
+        commands:
+          - evalScript: ${output.effect = 'done'}
+        else:
+          - runFlow:
+              when: { visible: Not on profile, timeout: 0 }
+              commands: [ evalScript: \"${output.effect = 'not_done'}\" ]
+---
+- inputText: before
+- tapOn: { text: Post, label: post }
+- assertVisible: { text: Posted, label: posted, timeout: 1000 }
+- evalScript: ${output.remark = 'well done'}
+- inputText: after
+";
+
+fn show(tree: &mut farmhand_actors::domain::UiTree, texts: &[&str]) {
+    let nodes: Vec<_> = texts.iter().zip(0..).map(|(text, row)| label(text, row)).collect();
+    *tree = screen(&nodes);
+}
+
+/// A phone that shows `after_tap` once Post was tapped, and `on_check` when the check looks.
+fn app(after_tap: &'static [&'static str], on_check: &'static [&'static str]) -> FakePhone {
+    phone(&["Post"]).reacting(move |event, tree| {
+        if event.starts_with("Tap(50,50)") {
+            show(tree, after_tap);
+        } else if event == "Type(checking)" {
+            show(tree, on_check);
+        } else if event == "Type(before)" {
+            show(tree, &["Post"]);
+        }
+    })
+}
+
+fn unverified(outcome: &Outcome) -> (FailureReason, Blame) {
+    match outcome {
+        Outcome::Unverified { failure, blame } => (failure.reason, *blame),
+        other => panic!("not unverified: {other:?}"),
+    }
+}
+
+fn planted(state: EffectState) -> Effect {
+    Effect {
+        key: EffectKey {
+            task: TaskId(1),
+            step: "post".into(),
+            ordinal: 0,
+        },
+        state,
+        content: json!({"media": [{"sha256": "old-sha"}]}),
+        baseline: json!({"posts": 3}),
+        evidence: None,
+        unknown_checks: 0,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seen_effect_is_confirmed_once_and_the_media_are_used_up() {
+    let bench = Bench::new(&FLOW.replace("farmhand:\n", "farmhand:\n  media: { files: f }\n"));
+    *bench.media.picked.lock().unwrap() = Some(Ok(two_images()));
+    let phone = Arc::new(app(&["Posted"], &[]));
+
+    let outcome = bench.run(&phone).await;
+
+    assert_eq!(completed(&outcome), "well done");
+    assert_eq!(phone.count("Tap"), 1);
+    let effects = bench.journal.all_effects();
+    assert_eq!(effects.len(), 1);
+    assert_eq!(effects[0].state, EffectState::Confirmed);
+    assert_eq!(effects[0].baseline, json!({"posts": 3}));
+    assert_eq!(effects[0].content["media"][1]["sha256"], "sha-b.png");
+    assert_eq!(effects[0].content["username"], "anna");
+    assert_eq!(*bench.media.used.lock().unwrap(), ["sha-a.png", "sha-b.png"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_before_the_commit_step_leaves_no_effect() {
+    let bench = Bench::new(FLOW);
+    let phone = Arc::new(app(&[], &[]).misbehaving("Type(before)", Misbehaviour::Fails(lost())));
+    assert_eq!(failed(&bench.run(&phone).await).0, FailureReason::DeviceOffline);
+    assert!(bench.journal.all_effects().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_effect_that_is_not_seen_is_looked_up_by_the_check() {
+    for (on_check, state) in [
+        (&["On profile"][..], EffectState::Confirmed),
+        (&["Not on profile"][..], EffectState::Refuted),
+        (&["???"][..], EffectState::Unknown),
+    ] {
+        let bench = Bench::new(FLOW);
+        let phone = Arc::new(app(&["Something else"], on_check));
+        let outcome = bench.run(&phone).await;
+        match state {
+            EffectState::Confirmed => assert_eq!(completed(&outcome), ""),
+            EffectState::Refuted => {
+                assert_eq!(failed(&outcome), (FailureReason::AssertionFailed, Blame::App, true));
+            }
+            _ => assert_eq!(unverified(&outcome), (FailureReason::AssertionFailed, Blame::App)),
+        }
+        assert_eq!(bench.journal.states(), [state]);
+        assert_eq!(phone.count("Tap"), 1);
+        assert!(bench.media.used.lock().unwrap().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_fails_itself_cannot_tell() {
+    let bench = Bench::new(&FLOW.replace("- inputText: checking", "- assertTrue: false"));
+    let phone = Arc::new(app(&["Something else"], &[]));
+    unverified(&bench.run(&phone).await);
+    assert_eq!(bench.journal.states(), [EffectState::Unknown]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phone_that_goes_at_the_commit_step_leaves_the_effect_open() {
+    for how in [Misbehaviour::Fails(lost()), Misbehaviour::FailsAfterwards(lost())] {
+        let bench = Bench::new(FLOW);
+        let phone = Arc::new(app(&["Posted"], &[]).misbehaving("Tap", how));
+        assert_eq!(
+            unverified(&bench.run(&phone).await),
+            (FailureReason::DeviceOffline, Blame::Device)
+        );
+        assert_eq!(bench.journal.states(), [EffectState::Intended]);
+        assert_eq!(phone.count("Type(checking)"), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_between_act_and_confirmation_leaves_the_effect_open() {
+    let bench = Bench::new(&FLOW.replace("timeout: 1000", "timeout: 60000"));
+    let cancel = bench.cancel.clone();
+    let phone = Arc::new(app(&["Uploading"], &[]));
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        cancel.cancel();
+    };
+
+    let (outcome, ()) = tokio::join!(bench.run(&phone), stop);
+
+    assert_eq!(unverified(&outcome), (FailureReason::Stopped, Blame::Task));
+    assert_eq!(bench.journal.states(), [EffectState::Intended]);
+    assert_eq!(phone.count("Type(checking)"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_challenge_after_the_act_leaves_the_effect_open() {
+    let bench = Bench::new(FLOW);
+    let phone = Arc::new(app(&["Verify that it is you"], &[]));
+    let outcome = bench.run(&phone).await;
+    assert_eq!(unverified(&outcome), (FailureReason::NeedsAttention, Blame::App));
+    assert_eq!(bench.journal.states(), [EffectState::Intended]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_confirmed_task_is_completed_whatever_comes_after() {
+    let bench = Bench::new(FLOW);
+    let phone = Arc::new(app(&["Posted"], &[]).misbehaving("Type(after)", Misbehaviour::Fails(lost())));
+    assert!(completed(&bench.run(&phone).await).contains("went away"));
+    assert_eq!(bench.journal.states(), [EffectState::Confirmed]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_done_when_the_gate_does_not_open() {
+    for (gate, wanted) in [
+        (EffectGate::Closed(EffectState::Confirmed), "completed"),
+        (EffectGate::Closed(EffectState::ResolvedDone), "completed"),
+        (EffectGate::Closed(EffectState::Intended), "unverified"),
+        (EffectGate::Closed(EffectState::Unknown), "unverified"),
+        (EffectGate::Fenced, "failed"),
+    ] {
+        let bench = Bench::new(FLOW);
+        *bench.journal.gate.lock().unwrap() = Some(gate.clone());
+        let phone = Arc::new(app(&["Posted"], &[]));
+        let outcome = bench.run(&phone).await;
+        let ended = match &outcome {
+            Outcome::Completed { .. } => "completed",
+            Outcome::Unverified { .. } => "unverified",
+            Outcome::Failed { .. } => "failed",
+            Outcome::NeedsAttention { .. } => "needs attention",
+        };
+        assert_eq!(ended, wanted, "{gate:?}");
+        assert_eq!(phone.count("Tap"), 0, "{gate:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_done_when_the_intent_cannot_be_written() {
+    let bench = Bench::new(FLOW);
+    *bench.journal.intend_fails.lock().unwrap() = true;
+    let phone = Arc::new(app(&["Posted"], &[]));
+    assert_eq!(
+        failed(&bench.run(&phone).await),
+        (FailureReason::Internal, Blame::Host, true)
+    );
+    assert_eq!(phone.count("Tap"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_confirmation_that_cannot_be_written_leaves_the_effect_open() {
+    let bench = Bench::new(FLOW);
+    *bench.journal.settle_fails.lock().unwrap() = true;
+    let phone = Arc::new(app(&["Posted"], &[]));
+    assert_eq!(
+        unverified(&bench.run(&phone).await),
+        (FailureReason::Internal, Blame::Host)
+    );
+    assert_eq!(bench.journal.states(), [EffectState::Intended]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_never_acts_twice() {
+    let flow = FLOW.replace("- tapOn: { text: Post, label: post }\n", "").replace(
+        "- assertVisible: { text: Posted, label: posted, timeout: 1000 }\n",
+        "- retry:\n    maxRetries: 3\n    commands:\n      - tapOn: { text: Post, label: post }\n      \
+             - assertVisible: { text: Posted, label: posted, timeout: 1000 }\n",
+    );
+    let bench = Bench::new(&flow);
+    let phone = Arc::new(app(&["Post", "Still there"], &["???"]));
+    unverified(&bench.run(&phone).await);
+    assert_eq!(phone.count("Tap"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_has_one_effect_per_round() {
+    let flow = "appId: a.b\nfarmhand: { commit: post, confirm: posted }\n---\n- repeat:\n    times: 3\n    commands:\n\
+                \u{20}     - tapOn: { text: Post, label: post }\n      - assertVisible: { text: Post, label: posted }\n";
+    let bench = Bench::new(flow);
+    let phone = Arc::new(phone(&["Post"]));
+    completed(&bench.run(&phone).await);
+    assert_eq!(bench.journal.states(), [EffectState::Confirmed; 3]);
+    let ordinals: Vec<u32> = bench
+        .journal
+        .all_effects()
+        .iter()
+        .map(|effect| effect.key.ordinal)
+        .collect();
+    assert_eq!(ordinals, [0, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_confirming_step_the_end_of_the_flow_confirms() {
+    let bench = Bench::new("appId: a.b\nfarmhand: { commit: post }\n---\n- tapOn: { text: Post, label: post }\n");
+    completed(&bench.run(&Arc::new(phone(&["Post"]))).await);
+    assert_eq!(bench.journal.states(), [EffectState::Confirmed]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verifying_attempt_only_looks_when_it_was_done() {
+    let bench = Bench::new(FLOW);
+    bench.journal.plant(planted(EffectState::Intended));
+    let phone = Arc::new(app(&["Posted"], &["On profile"]));
+    let outcome = bench.run_as(&phone, Purpose::Verify, json!({})).await;
+    assert!(!completed(&outcome).is_empty());
+    assert_eq!(phone.events(), ["Type(checking)"]);
+    assert_eq!(bench.journal.states(), [EffectState::Confirmed]);
+    assert_eq!(*bench.media.used.lock().unwrap(), ["old-sha"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verifying_attempt_does_it_when_it_was_not_done() {
+    let bench = Bench::new(FLOW);
+    bench.journal.plant(planted(EffectState::Unknown));
+    let phone = Arc::new(app(&["Posted"], &["Not on profile"]));
+    let outcome = bench.run_as(&phone, Purpose::Verify, json!({})).await;
+    assert_eq!(completed(&outcome), "well done");
+    assert_eq!(phone.count("Tap"), 1);
+    assert_eq!(bench.journal.states(), [EffectState::Confirmed]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verifying_attempt_that_cannot_tell_does_nothing() {
+    let bench = Bench::new(FLOW);
+    bench.journal.plant(planted(EffectState::Intended));
+    let phone = Arc::new(app(&["Posted"], &["???"]));
+    unverified(&bench.run_as(&phone, Purpose::Verify, json!({})).await);
+    assert_eq!(phone.count("Tap"), 0);
+    assert_eq!(bench.journal.states(), [EffectState::Unknown]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verifying_attempt_that_loses_the_phone_leaves_all_as_it_was() {
+    let bench = Bench::new(FLOW);
+    bench.journal.plant(planted(EffectState::Intended));
+    let phone = Arc::new(app(&["Posted"], &[]).misbehaving("Type(checking)", Misbehaviour::Fails(lost())));
+    let outcome = bench.run_as(&phone, Purpose::Verify, json!({})).await;
+    assert_eq!(unverified(&outcome), (FailureReason::DeviceOffline, Blame::Device));
+    assert_eq!(bench.journal.states(), [EffectState::Intended]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_check_knows_what_was_intended() {
+    let flow = FLOW.replace(
+        "- inputText: checking",
+        "- inputText: \"${effect.step} ${effect.baseline.posts} ${effect.content.media[0].sha256}\"",
+    );
+    let bench = Bench::new(&flow);
+    bench.journal.plant(planted(EffectState::Intended));
+    let phone = Arc::new(app(&[], &[]));
+    bench.run_as(&phone, Purpose::Verify, json!({})).await;
+    assert_eq!(phone.events()[0], "Type(post 3 old-sha)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_open_effect_a_verifying_attempt_runs_the_flow() {
+    let bench = Bench::new(FLOW);
+    bench.journal.plant(planted(EffectState::Refuted));
+    let phone = Arc::new(app(&["Posted"], &[]));
+    assert_eq!(
+        completed(&bench.run_as(&phone, Purpose::Verify, json!({})).await),
+        "well done"
+    );
+    assert_eq!(phone.count("Tap"), 1);
+}
