@@ -1,5 +1,7 @@
 //! Simulated phones behind the real adb server: what people and tools do with them every day.
 
+#![allow(clippy::expect_used, reason = "what cannot be set up is a failed test")]
+
 mod support;
 
 use std::{
@@ -195,4 +197,40 @@ async fn the_same_phones_are_behind_the_server_port() {
     );
     assert_eq!(adb(&["-s", "sim-2", "shell", "getprop ro.serialno"]), "sim-2\n");
     rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_fault_of_the_control_api_is_what_adb_meets() {
+    let Some(rig) = Rig::start(1).await else { return };
+    let dump = || text(&rig.phone(&["shell", "uiautomator dump"]).stderr);
+    let state = || text(&rig.phone(&["get-state"]).stdout);
+
+    fault(&rig, "POST", r#"{"kind": "no_idle"}"#);
+    assert_eq!(dump(), "ERROR: could not get idle state.\n");
+    fault(&rig, "DELETE", r#"{"kind": "no_idle"}"#);
+    assert_eq!(dump(), "");
+
+    fault(&rig, "POST", r#"{"kind": "offline"}"#);
+    wait_for("the phone to go", || (state() != "device\n").then_some(()));
+    fault(&rig, "DELETE", "{}");
+    wait_for("the phone to come back", || {
+        rig.adb(&["disconnect", &rig.serial]);
+        rig.adb(&["connect", &rig.serial]);
+        (state() == "device\n").then_some(())
+    });
+    rig.stop().await;
+}
+
+/// Sets or ends a fault of the first phone.
+fn fault(rig: &Rig, method: &str, body: &str) {
+    let mut stream = TcpStream::connect(rig.simulator().control()).expect("the control API");
+    let length = body.len();
+    let request = format!(
+        "{method} /phone/sim-1/fault HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 }
