@@ -91,6 +91,10 @@ fn functions(code: &str) -> Vec<(usize, String, usize)> {
         let Some(name) = head.strip_prefix("fn ") else {
             continue;
         };
+        // A trait's declaration has no body.
+        if trimmed.ends_with(';') {
+            continue;
+        }
         let close = format!("{}}}", " ".repeat(indent));
         let length = lines[at..]
             .iter()
