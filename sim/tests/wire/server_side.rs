@@ -224,20 +224,19 @@ async fn ports_and_pixels_of_the_phone_can_be_reached() {
 }
 
 #[tokio::test]
-async fn a_terminal_that_is_hung_up_ends_its_command() {
+async fn a_shell_that_is_hung_up_ends_its_command() {
     let phone = FakePhone::new("PH0NE");
     let served = served(&[&phone]).await;
     let files = phone.files();
 
-    let terminal = open(
-        served.addr,
-        "PH0NE",
-        "shell:touch /sdcard/begun; sleep 0.3; touch /sdcard/ended",
-    )
-    .await;
-    checks::wait_until(|| files.exists("/sdcard/begun")).await;
-    drop(terminal);
-    // The same without a terminal goes on, and shows when the first one would have ended.
+    for shell in ["shell:", "shell,v2,raw:"] {
+        let command = format!("{shell}touch /sdcard/begun; sleep 0.3; touch /sdcard/ended");
+        let client = open(served.addr, "PH0NE", &command).await;
+        checks::wait_until(|| files.exists("/sdcard/begun")).await;
+        drop(client);
+        files.remove("/sdcard/begun").unwrap();
+    }
+    // The same without a hang-up goes on, and shows when the first ones would have ended.
     let pipes = open(served.addr, "PH0NE", "exec:sleep 0.5; touch /sdcard/other").await;
     assert_eq!(rest(pipes).await, b"OKAY");
 
@@ -246,12 +245,12 @@ async fn a_terminal_that_is_hung_up_ends_its_command() {
 }
 
 #[tokio::test]
-async fn a_command_without_a_terminal_goes_on_when_its_client_has_gone() {
+async fn a_command_that_is_not_hung_up_goes_on_when_its_client_has_gone() {
     let phone = FakePhone::new("PH0NE");
     let served = served(&[&phone]).await;
     phone.set_link(|link| link.hang = true);
 
-    drop(open(served.addr, "PH0NE", "shell,v2,raw:sleep 0.1; touch /sdcard/late").await);
+    drop(open(served.addr, "PH0NE", "exec:sleep 0.1; touch /sdcard/late").await);
     phone.set_link(|link| link.hang = false);
 
     checks::wait_until(|| phone.files().exists("/sdcard/late")).await;

@@ -19,8 +19,8 @@ const INPUT_QUEUE: usize = 64;
 const OUTPUT_QUEUE: usize = 16;
 /// The longest packet of the shell protocol, bytes.
 const MAX_PACKET_BYTES: usize = 1 << 20;
-/// How long a command without a terminal may still run on after the host has gone. On a phone it would run on until
-/// it writes; one that never does must not stay for ever here.
+/// How long a command of `exec:` may still run on after the host has gone. Nothing tells it so: on a phone it runs on
+/// until it writes, and one that never does must not stay for ever here.
 const GRACE: Duration = Duration::from_secs(60);
 
 /// How input and output travel.
@@ -30,7 +30,7 @@ pub(crate) enum Protocol {
     Terminal,
     /// `exec:`: pipes; outputs merged, no exit code; the end of the stream is the end of the input.
     Raw,
-    /// `shell,v2:`: pipes, as packets for each stream and the exit code.
+    /// `shell,v2:`: pipes, as packets for each stream and the exit code; the end of the stream hangs up.
     Packets,
     /// `shell,v2,…,pty:`: the same, on a terminal.
     TerminalPackets,
@@ -96,7 +96,7 @@ async fn converse<F: Future<Output = Option<u8>>>(
         } else {
             read_raw(reader, input, protocol).await;
         }
-        if !protocol.has_terminal() {
+        if protocol == Protocol::Raw {
             tokio::time::sleep(GRACE).await;
         }
     };
