@@ -158,7 +158,7 @@ impl Application {
     ///
     /// # Errors
     /// The database became suspect (a failed sync): the process has to end, the next start checks it.
-    pub async fn run_until(self, end: impl Future<Output = ()>) -> Result<(), StartupError> {
+    pub async fn run_until(mut self, end: impl Future<Output = ()>) -> Result<(), StartupError> {
         let handle = self.server.handle();
         let serving = actix_rt::spawn(self.server);
         let store = Arc::clone(&self.store);

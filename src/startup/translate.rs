@@ -25,6 +25,7 @@ pub(super) fn store(settings: &Settings, data: &Path) -> StoreSettings {
     StoreSettings {
         url: database_url(settings, data),
         retention: retention(settings),
+        ..StoreSettings::default()
     }
 }
 

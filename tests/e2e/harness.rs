@@ -42,20 +42,9 @@ pub fn free_port() -> u16 {
 pub struct Process(Child);
 
 impl Process {
-    pub fn signal(&self, signal: &str) {
-        let pid = self.0.id().to_string();
-        let status = Command::new("kill").args([signal, &pid]).status().unwrap();
-        assert!(status.success(), "kill {signal} {pid}");
-    }
-
     pub fn kill(&mut self) {
         self.0.kill().ok();
         self.0.wait().ok();
-    }
-
-    /// Exit code, once it has ended by itself.
-    pub fn ended(&mut self) -> Option<i32> {
-        self.0.try_wait().unwrap().map(|status| status.code().unwrap_or(-1))
     }
 }
 
@@ -292,10 +281,6 @@ impl Controller {
         self.process = None;
     }
 
-    pub fn process(&mut self) -> &mut Process {
-        self.process.as_mut().expect("the controller runs")
-    }
-
     pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         call(method, &format!("{}{path}", self.base), body)
     }
@@ -348,7 +333,8 @@ pub struct Farm {
     pub sim: Sim,
     pub adb: Option<AdbServer>,
     pub controller: Controller,
-    pub dir: tempfile::TempDir,
+    /// Everything of this farm lies here; gone with it.
+    _dir: tempfile::TempDir,
 }
 
 /// The folder with the demo media.
@@ -365,7 +351,7 @@ pub fn settings(servers: &str, devices: &[(String, String)]) -> String {
     let media = media();
     let media = media.display();
     format!(
-        "devices = [{}]\n[adb]\nservers = [\"{servers}\"]\nstart_server = false\n[retry]\nauto = true\ndelay = [0, 1]\n\
+        "devices = [{}]\n[adb]\nservers = [\"{servers}\"]\nstart_server = false\n[retry]\nauto = true\ndelay = [0, 1]\n[limits]\nenabled = false\n\
          [media]\nroots = [\"{media}\"]\n[media.path_map]\n\"C:/Videos\" = \"{media}\"\n\"C:/Images\" = \"{media}\"\n",
         devices.join(", ")
     )
@@ -382,7 +368,7 @@ impl Farm {
             sim,
             adb: Some(adb),
             controller,
-            dir,
+            _dir: dir,
         };
         farm.await_online();
         Some(farm)
@@ -397,7 +383,7 @@ impl Farm {
             sim,
             adb: None,
             controller,
-            dir,
+            _dir: dir,
         };
         farm.await_online();
         farm

@@ -5,8 +5,6 @@ mod battery;
 mod package;
 mod window;
 
-use crate::handset::Dump;
-
 use super::{
     Programs,
     reply::{Answer, failed, printed},
@@ -82,19 +80,13 @@ fn display(phone: &Programs) -> String {
 
 fn input_method(phone: &Programs) -> String {
     let current = phone.handset.input_method();
-    let shown = keyboard_shows(&phone.handset.dump());
+    let shown = phone.handset.keyboard_shown();
     format!(
         "Current Input Method Manager state:\n  mCurMethodId={current}\n  mCurId={current} mHaveConnection=true \
          mBoundToMethod=true mVisibleBound={shown}\n  mShowRequested={shown} mShowExplicitlyRequested=false \
          mShowForced=false mInputShown={shown}\n  mSystemReady=true mInteractive={}\n",
         phone.handset.power().awake
     )
-}
-
-/// Whether one of the windows is an input method's.
-fn keyboard_shows(dump: &Dump) -> bool {
-    let Dump::Views(windows) = dump else { return false };
-    windows.iter().any(|window| window.package.contains(".inputmethod."))
 }
 
 fn power(phone: &Programs) -> String {

@@ -233,7 +233,9 @@ fn the_keyboard_lies_over_the_post_button_until_back_hides_it() {
     rig.to_tiktok_post_page();
     rig.tap("caption_field");
     assert!(rig.views().iter().any(|view| view.package == crate::apps::KEYBOARD));
+    rig.fault("no_idle", json!({}));
     assert!(rig.phone.keyboard_shown());
+    rig.phone.clear_all_faults();
 
     rig.tap("Post");
     rig.wait(1_300);
