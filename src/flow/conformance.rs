@@ -101,7 +101,7 @@ fn prepare(folder: &Path, case: &Value, work: &Path) -> Arc<FlowCatalog> {
     }
     let flow = case["flows"][0].as_str().unwrap();
     let wrapper = format!(
-        "appId: com.example.wrapper\nfarmhand:\n  policy:\n    allow: [clearState, permissions, airplaneMode, http, \
+        "appId: com.example.wrapper\nfarmhand:\n  policy:\n    allow: [clearState, permissions, airplaneMode, \
          runScript, mockLocation]\n    link_schemes: [https]\n---\n- runFlow:\n    file: cases/{flow}\n    env: {}\n",
         case["env"]
     );

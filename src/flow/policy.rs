@@ -19,8 +19,6 @@ pub enum Permission {
     Permissions,
     /// Cuts the Wi-Fi that adb may come over.
     AirplaneMode,
-    /// `http` in scripts.
-    Http,
     /// JavaScript files.
     RunScript,
     /// `setLocation`, `travel`.
@@ -29,11 +27,10 @@ pub enum Permission {
 
 impl Permission {
     /// All.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 5] = [
         Self::ClearState,
         Self::Permissions,
         Self::AirplaneMode,
-        Self::Http,
         Self::RunScript,
         Self::MockLocation,
     ];
@@ -45,7 +42,6 @@ impl Permission {
             Self::ClearState => "clearState",
             Self::Permissions => "permissions",
             Self::AirplaneMode => "airplaneMode",
-            Self::Http => "http",
             Self::RunScript => "runScript",
             Self::MockLocation => "mockLocation",
         }

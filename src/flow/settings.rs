@@ -24,6 +24,9 @@ pub struct FlowSettings {
     /// How long a screen that an action did not change must stay the same to count as at rest: apps take their time
     /// to react.
     pub reaction_time: Duration,
+    /// A look that takes this long has waited for the phone's own rest: `uiautomator dump` waits for a second without
+    /// events before it writes. Two of them would be a waste.
+    pub idle_look: Duration,
     /// How old a look at the screen may be to be used again.
     pub fresh_for: Duration,
     /// Most rounds of a `repeat`, so that a condition that never changes ends.
@@ -57,6 +60,7 @@ impl Default for FlowSettings {
             settle_interval: Duration::from_millis(100),
             settle_timeout: Duration::from_millis(2_000),
             reaction_time: Duration::from_millis(500),
+            idle_look: Duration::from_millis(1_000),
             fresh_for: Duration::from_millis(300),
             max_rounds: 1_000,
             max_steps: 10_000,

@@ -52,6 +52,8 @@ pub struct FakePhone {
     reaction: Mutex<Option<Reaction>>,
     trouble: Mutex<VecDeque<(String, Misbehaviour)>>,
     installed: Vec<String>,
+    keyboard_closed: bool,
+    look_time: Duration,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -71,7 +73,21 @@ impl FakePhone {
             reaction: Mutex::default(),
             trouble: Mutex::default(),
             installed: Vec::new(),
+            keyboard_closed: false,
+            look_time: Duration::ZERO,
         }
+    }
+
+    /// Takes its time for every look at the screen.
+    pub fn with_slow_looks(mut self, time: Duration) -> Self {
+        self.look_time = time;
+        self
+    }
+
+    /// Says that no keyboard is shown.
+    pub fn with_keyboard_closed(mut self) -> Self {
+        self.keyboard_closed = true;
+        self
     }
 
     /// Only these apps can be launched.
@@ -148,6 +164,9 @@ impl FakePhone {
         if line == "cmd uimode night" {
             return format!("Night mode: {}\n", if state.dark { "yes" } else { "no" });
         }
+        if line == "dumpsys input_method" && self.keyboard_closed {
+            return "  mShowRequested=false mInputShown=false\n".to_owned();
+        }
         if line.starts_with("dumpsys package") {
             return "requested permissions:\n android.permission.CAMERA\n android.permission.POST_NOTIFICATIONS\n"
                 .to_owned();
@@ -184,6 +203,9 @@ impl DeviceDriver for FakePhone {
 
     async fn hierarchy(&self) -> Result<UiTree, DriverError> {
         self.trouble("Look").await?;
+        if !self.look_time.is_zero() {
+            tokio::time::sleep(self.look_time).await;
+        }
         let mut state = lock(&self.state);
         state.looks += 1;
         Ok(state.tree.clone())

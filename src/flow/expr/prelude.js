@@ -21,7 +21,7 @@
   }
 
   const denied = () => {
-    throw new Error('http is not allowed: the policy of this flow does not name it, or this host refuses it');
+    throw new Error('http is not available: scripts of flows have no network');
   };
   const api = root.__farmhand;
   delete root.__farmhand;

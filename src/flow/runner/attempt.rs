@@ -188,7 +188,10 @@ impl Run {
             self.show_account().await?;
         }
         let flow = self.script.flow().clone();
-        self.run_flow(&flow).await
+        self.effects.armed = true;
+        let result = self.run_flow(&flow).await;
+        self.effects.armed = false;
+        result
     }
 
     async fn pick_media(&mut self) -> Result<(), Fault> {

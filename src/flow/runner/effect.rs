@@ -16,6 +16,8 @@ use crate::flow::model::{Body, Command, Step};
 /// The effects of one attempt.
 #[derive(Debug, Default)]
 pub struct Effects {
+    /// Whether the flow itself runs: a label in its account, baseline or check steps means nothing.
+    pub armed: bool,
     /// The one that is open.
     open: Option<OpenEffect>,
     /// How many commit steps this attempt was allowed to carry out.
@@ -60,13 +62,13 @@ impl Run {
     /// Whether a step's effect cannot be undone.
     pub(super) fn is_commit(&self, step: &Step) -> bool {
         let commit = self.script.flow().config.extension.commit.as_deref();
-        commit.is_some() && step.label.as_deref() == commit
+        self.effects.armed && commit.is_some() && step.label.as_deref() == commit
     }
 
     /// Whether a step's success proves the effect.
     pub(super) fn is_confirm(&self, step: &Step) -> bool {
         let confirm = self.script.flow().config.extension.confirm.as_deref();
-        confirm.is_some() && step.label.as_deref() == confirm
+        self.effects.armed && confirm.is_some() && step.label.as_deref() == confirm
     }
 
     /// Asks to carry out a commit step: the intent is durable when this returns `Ok`.
@@ -77,7 +79,10 @@ impl Run {
             return Err(Fault::Invalid(message.to_owned()));
         }
         let script = self.script.clone();
-        self.run_steps(&script.flow().config.extension.baseline).await?;
+        self.effects.armed = false;
+        let noted = self.run_steps(&script.flow().config.extension.baseline).await;
+        self.effects.armed = true;
+        noted?;
         let baseline = self
             .js
             .value("output.baseline === undefined ? output : output.baseline")?;

@@ -76,7 +76,6 @@ impl Run {
     }
 
     async fn fetch(&mut self) -> Result<Arc<UiTree>, Fault> {
-        let at = Instant::now();
         let tree = Arc::new(self.phone.call(self.phone.driver.hierarchy()).await?);
         if self
             .look
@@ -87,7 +86,7 @@ impl Run {
         }
         self.look = Some(Look {
             tree: tree.clone(),
-            at,
+            at: Instant::now(),
             quiet: false,
             checked: false,
         });
@@ -270,7 +269,8 @@ impl Run {
             // Without a look from before the action, the first one afterwards stands for it.
             before = before.or_else(|| now.clone());
             let reacted = !reacts_later || before != now || start.elapsed() >= self.settings.reaction_time;
-            if now.is_some() && now == last && reacted {
+            let idle = looked.elapsed() >= self.settings.idle_look;
+            if now.is_some() && (idle || now == last && reacted) {
                 if let Some(look) = &mut self.look {
                     look.quiet = true;
                 }

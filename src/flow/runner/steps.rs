@@ -1,6 +1,6 @@
 //! Running steps: hooks, scopes, records, and the frame around each command.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use farmhand_actors::domain::{Progress, StepRecord, StepState};
 use futures_util::future::LocalBoxFuture;
@@ -22,6 +22,13 @@ pub enum Done {
     Completed,
     /// Its condition did not hold.
     Skipped,
+}
+
+/// A step under way.
+struct Begun {
+    record: StepRecord,
+    /// On the clock that no change of the time moves.
+    since: Duration,
 }
 
 impl Run {
@@ -121,14 +128,14 @@ impl Run {
         if commit {
             self.open_effect(step).await?;
         }
-        let record = self.begin_step(step)?;
+        let begun = self.begin_step(step)?;
         let result = self.guarded(step).await;
         for line in self.js.take_log() {
             tracing::info!(task.id = %self.spec.task, attempt.id = %self.spec.attempt, line, "flow log");
         }
         match result {
             Ok(done) => {
-                self.end_step(record, done);
+                self.end_step(begun, done);
                 if done == Done::Completed && self.is_confirm(step) && self.effects.is_open() {
                     self.settle_effect(farmhand_actors::domain::EffectState::Confirmed)
                         .await?;
@@ -136,11 +143,11 @@ impl Run {
                 Ok(())
             }
             Err(fault) if step.optional && !commit && fault.is_flow_failure() => {
-                self.finish(record, StepState::Warned, Some(fault.to_string()));
+                self.finish(begun, StepState::Warned, Some(fault.to_string()));
                 Ok(())
             }
             Err(fault) => {
-                self.fail_step(record, &fault).await;
+                self.fail_step(begun, &fault).await;
                 Err(fault)
             }
         }
@@ -154,7 +161,7 @@ impl Run {
         self.execute(step).await
     }
 
-    fn begin_step(&mut self, step: &Step) -> Result<StepRecord, Fault> {
+    fn begin_step(&mut self, step: &Step) -> Result<Begun, Fault> {
         if self.step >= self.settings.max_steps {
             return Err(Fault::Invalid(format!(
                 "the flow has run {} steps without an end; look at its loops",
@@ -165,12 +172,13 @@ impl Run {
         self.popups_dismissed = 0;
         self.detail.clear();
         let label: String = step.describe().chars().take(MAX_LABEL).collect();
+        let now = self.parts.clock.now();
         let record = StepRecord {
             index: self.step,
             command: step.key.to_owned(),
             label: label.clone(),
             state: StepState::Running,
-            started_at: self.parts.clock.now().wall,
+            started_at: now.wall,
             duration_ms: None,
             error: None,
             detail: None,
@@ -186,34 +194,37 @@ impl Run {
         self.parts
             .journal
             .record_progress(self.spec.task, self.spec.attempt, progress);
-        Ok(record)
+        Ok(Begun {
+            record,
+            since: now.mono,
+        })
     }
 
-    fn end_step(&mut self, record: StepRecord, done: Done) {
+    fn end_step(&mut self, begun: Begun, done: Done) {
         let state = match done {
             Done::Completed => StepState::Completed,
             Done::Skipped => StepState::Skipped,
         };
-        self.finish(record, state, None);
+        self.finish(begun, state, None);
     }
 
-    async fn fail_step(&mut self, mut record: StepRecord, fault: &Fault) {
+    async fn fail_step(&mut self, mut begun: Begun, fault: &Fault) {
         // Steps around a failed one show its evidence instead of their own.
-        let inner = self.failed.clone().filter(|(step, _)| *step > record.index);
+        let inner = self.failed.clone().filter(|(step, _)| *step > begun.record.index);
         let (failed, evidence) = match inner {
             Some(inner) => inner,
-            None => (record.index, self.keep_evidence(fault).await),
+            None => (begun.record.index, self.keep_evidence(fault).await),
         };
-        record.screenshot.clone_from(&evidence.screenshot);
-        record.hierarchy.clone_from(&evidence.hierarchy);
+        begun.record.screenshot.clone_from(&evidence.screenshot);
+        begun.record.hierarchy.clone_from(&evidence.hierarchy);
         self.failed = Some((failed, evidence));
-        self.finish(record, StepState::Failed, Some(fault.to_string()));
+        self.finish(begun, StepState::Failed, Some(fault.to_string()));
     }
 
-    fn finish(&mut self, mut record: StepRecord, state: StepState, error: Option<String>) {
-        let ended = self.parts.clock.now().wall;
-        let took = ended.duration_since(record.started_at).as_millis();
-        record.duration_ms = Some(u64::try_from(took).unwrap_or(0));
+    fn finish(&mut self, begun: Begun, state: StepState, error: Option<String>) {
+        let mut record = begun.record;
+        let took = self.parts.clock.now().mono.saturating_sub(begun.since);
+        record.duration_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
         record.state = state;
         record.error = error;
         let mut detail = std::mem::take(&mut self.detail);

@@ -456,3 +456,51 @@ async fn a_flow_for_another_app_is_not_begun() {
     assert_eq!(failed(&outcome), (FailureReason::FlowError, Blame::Task, false));
     assert!(phone.events().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_differs_from_upstream_on_purpose_does() {
+    let bench = Bench::steps("- pressKey: Tab\n- hideKeyboard\n- launchApp\n");
+    let phone = Arc::new(phone(&[]));
+    completed(&bench.run(&phone).await);
+    let events = phone.events();
+    assert_eq!(events[0], "Key(61)", "Tab, not the space bar");
+    assert!(
+        events.contains(&"Key(4)".to_owned()),
+        "the phone does not say that the keyboard is closed"
+    );
+    assert_eq!(
+        phone.count("Permission"),
+        0,
+        "nothing is granted that the flow does not name"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_keyboard_is_not_hidden_by_leaving_the_screen() {
+    let bench = Bench::steps("- hideKeyboard\n");
+    let phone = Arc::new(phone(&[]).with_keyboard_closed());
+    completed(&bench.run(&phone).await);
+    assert_eq!(phone.count("Key"), 0);
+    assert_eq!(bench.journal.steps()[0].state, StepState::Skipped);
+}
+
+#[tokio::test]
+async fn the_engine_itself_costs_little_beside_the_phone() {
+    let steps = 200;
+    let flow: String = (0..steps)
+        .map(|at| format!("- assertVisible: \"Row {at}\"\n"))
+        .collect();
+    let rows: Vec<String> = (0..steps).map(|at| format!("Row {at}")).collect();
+    let nodes: Vec<_> = rows.iter().map(|row| label(row, 1)).collect();
+    let bench = Bench::steps(&flow);
+    let phone = Arc::new(FakePhone::new(screen(&nodes)));
+    let start = std::time::Instant::now();
+    completed(&bench.run(&phone).await);
+    println!("{:?} a step", start.elapsed() / steps);
+    // Ten times the wanted figure: a loaded machine and an unoptimised build are no reason to fail.
+    assert!(
+        start.elapsed() < Duration::from_millis(50) * steps,
+        "{:?}",
+        start.elapsed()
+    );
+}

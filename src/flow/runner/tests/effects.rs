@@ -326,3 +326,20 @@ async fn without_an_open_effect_a_verifying_attempt_runs_the_flow() {
     );
     assert_eq!(phone.count("Tap"), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn labels_in_baseline_and_check_do_not_count_as_the_commit_step() {
+    let flow = FLOW
+        .replace(
+            "    - evalScript: '${output.baseline",
+            "    - evalScript: { script: \"1\", label: post }\n    - evalScript: '${output.baseline",
+        )
+        .replace(
+            "    - inputText: checking",
+            "    - inputText: { text: checking, label: post }",
+        );
+    let bench = Bench::new(&flow);
+    let phone = Arc::new(app(&["Something else"], &["Not on profile"]));
+    assert_eq!(failed(&bench.run(&phone).await).0, FailureReason::AssertionFailed);
+    assert_eq!(bench.journal.states(), [EffectState::Refuted]);
+}

@@ -128,3 +128,13 @@ async fn scrolling_ends_after_its_timeout() {
     assert!(time < Duration::from_secs(7), "{time:?}");
     assert_eq!(phone.events()[0], "Swipe(270,480 270,96 601)");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_waited_for_the_phones_own_rest_is_enough() {
+    let slow = phone(&["A"]).with_slow_looks(Duration::from_millis(2_000));
+    let (outcome, time, phone) = took(&Bench::steps("- tapOn: A\n- tapOn: A\n"), slow).await;
+    completed(&outcome);
+    // One to find it, one to see it at rest, one after each tap.
+    assert_eq!(phone.looks(), 4);
+    about(time, 8_000);
+}
