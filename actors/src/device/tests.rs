@@ -80,10 +80,12 @@ fn failed(blame: Blame) -> AttemptEnding {
 }
 
 fn endings(effects: &[Effect]) -> Vec<&AttemptEnding> {
-    let report = |effect| match effect {
-        &Effect::Report { ref ending, .. } => Some(&**ending),
-        _ => None,
-    };
+    fn report(effect: &Effect) -> Option<&AttemptEnding> {
+        match effect {
+            Effect::Report { ending, .. } => Some(ending),
+            _ => None,
+        }
+    }
     effects.iter().filter_map(report).collect()
 }
 
