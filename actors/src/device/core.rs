@@ -17,6 +17,10 @@ use crate::{
 /// First pause after a look that failed; doubled up to the idle interval.
 const PROBE_BACK_OFF: Duration = Duration::from_secs(1);
 
+/// `last_seen` of an unchanged phone is written at most this often: a write for every look at every phone costs more than
+/// it tells.
+const NOTE_INTERVAL: Duration = Duration::from_secs(10 * 60);
+
 /// What the shell has to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -80,6 +84,7 @@ pub struct DeviceCore {
     pub(super) info: Arc<DeviceInfo>,
     pub(super) current_account: Option<Username>,
     pub(super) last_seen: Option<Timestamp>,
+    noted: Option<Duration>,
     pub(super) shown: Option<(DeviceState, String, Timestamp)>,
     told_router: Option<Option<String>>,
 }
@@ -104,6 +109,7 @@ impl DeviceCore {
             info: Arc::new(record.info.clone()),
             current_account: None,
             last_seen: record.last_seen,
+            noted: None,
             shown: None,
             told_router: None,
         }
@@ -146,10 +152,12 @@ impl DeviceCore {
                 self.failed_looks = 0;
                 self.next_look = now.mono + self.jittered(idle);
                 self.last_seen = Some(now.wall);
-                if *self.info != info {
+                let stale = self.noted.is_none_or(|at| at + NOTE_INTERVAL <= now.mono);
+                if *self.info != info || stale {
                     self.info = Arc::new(info);
+                    self.noted = Some(now.mono);
+                    effects.push(Effect::Note);
                 }
-                effects.push(Effect::Note);
             }
             Err(problem) => {
                 let pause = PROBE_BACK_OFF.saturating_mul(1u32.checked_shl(self.failed_looks).unwrap_or(u32::MAX));
