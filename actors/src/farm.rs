@@ -178,3 +178,97 @@ fn control_and(device_arbiters: usize) -> usize {
         devices => devices + 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{AdbState, DeviceState, Presence, TaskState},
+        supervisor::PresenceReport,
+        testing::{
+            Behaviour, FakeDriverFactory, ManualClock, MemoryStore, ScriptedRunner,
+            farm::{MORNING, request, serial, times},
+        },
+    };
+
+    fn parts(store: &MemoryStore, runner: &ScriptedRunner, settings: FarmSettings) -> FarmParts {
+        FarmParts {
+            store: store.shared(),
+            drivers: Arc::new(FakeDriverFactory::default()),
+            runner: Arc::new(runner.clone()),
+            clock: Arc::new(ManualClock::starting_at(MORNING.parse().unwrap())),
+            settings,
+            configured_devices: ["p1", "p2", "p3", "p4"].map(serial).to_vec(),
+        }
+    }
+
+    /// Bounded: 20 s of real time.
+    async fn until(mut condition: impl AsyncFnMut() -> bool) {
+        for _ in 0..4_000 {
+            if condition().await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("never");
+    }
+
+    #[actix::test]
+    async fn a_farm_on_threads_of_its_own_starts_works_and_ends() {
+        let (store, runner) = (
+            MemoryStore::new(),
+            ScriptedRunner::usually(Behaviour::completes(Duration::ZERO)),
+        );
+        let mut farm = Farm::start(parts(&store, &runner, FarmSettings::default()))
+            .await
+            .unwrap();
+        let presence = |name| Presence {
+            serial: serial(name),
+            state: AdbState::Device,
+        };
+        farm.supervisor.report_presence(PresenceReport {
+            server: "adb".to_owned(),
+            devices: ["p1", "p2", "p3", "p4"].map(presence).to_vec(),
+            problem: None,
+        });
+        until(async || {
+            let devices = farm.supervisor.devices().await.unwrap();
+            devices.iter().all(|device| device.state == DeviceState::Online)
+        })
+        .await;
+
+        let submitted = farm
+            .router
+            .submit(times(request(&["p1", "p2", "p3", "p4"]), 50))
+            .await
+            .unwrap();
+        until(async || store.tasks().iter().all(|task| task.state == TaskState::Completed)).await;
+        let left = farm.shutdown(Duration::from_secs(3)).await;
+
+        assert_eq!((submitted.task_ids.len(), left), (200, 0));
+        assert_eq!(runner.overlaps(), Vec::<String>::new());
+        assert!(matches!(farm.supervisor.tree().await, Err(SupervisorError::Away)));
+        assert_eq!(farm.shutdown(Duration::from_secs(3)).await, 0, "once more does nothing");
+    }
+
+    #[actix::test]
+    async fn a_farm_with_a_wrong_zone_or_without_its_store_does_not_start_and_says_why() {
+        let (store, runner) = (MemoryStore::new(), ScriptedRunner::default());
+        let wrong = FarmSettings {
+            time_zone: "Mars/Olympus".to_owned(),
+            ..FarmSettings::default()
+        };
+        let zone = Farm::start(parts(&store, &runner, wrong)).await.err().unwrap();
+        store.set_away(true);
+        let away = Farm::start(parts(&store, &runner, FarmSettings::default()))
+            .await
+            .err()
+            .unwrap();
+
+        assert!(
+            zone.to_string().contains("scheduler.time_zone: \"Mars/Olympus\""),
+            "{zone}"
+        );
+        assert!(away.to_string().contains("configured devices"), "{away}");
+    }
+}

@@ -2,7 +2,10 @@
 
 use std::{hash::Hasher, sync::Arc, time::Duration};
 
-use super::{AttemptEnding, ChangePresence, StopAttempt, StopCause, ending, ending::failed, quarantine::Quarantine};
+use super::{
+    AttemptEnding, ChangePresence, StopAttempt, StopCause, ending, ending::failed, limits::Overdue,
+    quarantine::Quarantine,
+};
 use crate::{
     domain::{
         AdbState, AttemptId, AttemptSpec, Blame, DeviceInfo, DeviceRecord, DeviceState, Epoch, EventTopic,
@@ -13,6 +16,10 @@ use crate::{
 
 /// First pause after a look that failed; doubled up to the idle interval.
 const PROBE_BACK_OFF: Duration = Duration::from_secs(1);
+
+/// `last_seen` of an unchanged phone is written at most this often: a write for every look at every phone costs more than
+/// it tells.
+const NOTE_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 /// What the shell has to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,9 +54,9 @@ pub enum Effect {
 pub(super) struct Running {
     pub(super) spec: Arc<AttemptSpec>,
     pub(super) since: Timestamp,
-    deadline: Duration,
-    progressed: Duration,
-    stopping: Option<(StopCause, Duration)>,
+    pub(super) deadline: Duration,
+    pub(super) progressed: Duration,
+    pub(super) stopping: Option<(StopCause, Duration)>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -63,20 +70,21 @@ pub(super) enum Look {
 /// A device's state.
 pub struct DeviceCore {
     serial: Serial,
-    settings: Arc<FarmSettings>,
+    pub(super) settings: Arc<FarmSettings>,
     pub(super) enabled: bool,
     pub(super) adb: Option<AdbState>,
     pub(super) problem: Option<String>,
     pub(super) look: Look,
-    looking: bool,
+    pub(super) looking: bool,
     failed_looks: u32,
-    next_look: Duration,
-    away_since: Option<Duration>,
+    pub(super) next_look: Duration,
+    pub(super) away_since: Option<Duration>,
     pub(super) running: Option<Running>,
     pub(super) quarantine: Quarantine,
     pub(super) info: Arc<DeviceInfo>,
     pub(super) current_account: Option<Username>,
     pub(super) last_seen: Option<Timestamp>,
+    noted: Option<Duration>,
     pub(super) shown: Option<(DeviceState, String, Timestamp)>,
     told_router: Option<Option<String>>,
 }
@@ -101,6 +109,7 @@ impl DeviceCore {
             info: Arc::new(record.info.clone()),
             current_account: None,
             last_seen: record.last_seen,
+            noted: None,
             shown: None,
             told_router: None,
         }
@@ -143,10 +152,12 @@ impl DeviceCore {
                 self.failed_looks = 0;
                 self.next_look = now.mono + self.jittered(idle);
                 self.last_seen = Some(now.wall);
-                if *self.info != info {
+                let stale = self.noted.is_none_or(|at| at + NOTE_INTERVAL <= now.mono);
+                if *self.info != info || stale {
                     self.info = Arc::new(info);
+                    self.noted = Some(now.mono);
+                    effects.push(Effect::Note);
                 }
-                effects.push(Effect::Note);
             }
             Err(problem) => {
                 let pause = PROBE_BACK_OFF.saturating_mul(1u32.checked_shl(self.failed_looks).unwrap_or(u32::MAX));
@@ -258,23 +269,6 @@ impl DeviceCore {
         self.settle(effects, now)
     }
 
-    /// When [`Self::on_wake`] has something to do, on the monotonic clock.
-    #[must_use]
-    pub fn next_wake(&self) -> Option<Duration> {
-        let look =
-            (self.running.is_none() && self.adb == Some(AdbState::Device) && !self.looking).then_some(self.next_look);
-        let attempt = self.running.as_ref().map(|running| match running.stopping {
-            Some((_, abandon_at)) => abandon_at,
-            None => self
-                .away_limit()
-                .into_iter()
-                .chain([running.deadline, self.stall_limit(running)])
-                .min()
-                .unwrap_or(running.deadline),
-        });
-        look.into_iter().chain(attempt).chain(self.quarantine.until()).min()
-    }
-
     fn begin_look(&mut self) -> Option<Effect> {
         if self.looking {
             return None;
@@ -335,28 +329,6 @@ impl DeviceCore {
         self.settle(effects, now)
     }
 
-    fn overdue(&self, now: Duration) -> Option<Overdue> {
-        let running = self.running.as_ref()?;
-        if let Some((cause, abandon_at)) = running.stopping {
-            return (abandon_at <= now).then_some(Overdue::Abandon(cause));
-        }
-        if self.away_limit().is_some_and(|limit| limit <= now) {
-            return Some(Overdue::Stop(StopCause::DeviceAway));
-        }
-        if running.deadline <= now {
-            return Some(Overdue::Stop(StopCause::TimeLimit));
-        }
-        (self.stall_limit(running) <= now).then_some(Overdue::Stop(StopCause::Stall))
-    }
-
-    fn away_limit(&self) -> Option<Duration> {
-        Some(self.away_since? + Duration::from_secs(self.settings.attempt.offline_grace_s))
-    }
-
-    fn stall_limit(&self, running: &Running) -> Duration {
-        running.progressed + Duration::from_secs(self.settings.attempt.stall_limit_s)
-    }
-
     /// Adds what follows from any change: the router's and the followers' news.
     fn settle(&mut self, mut effects: Vec<Effect>, now: Now) -> Vec<Effect> {
         let (state, cause, _) = self.describe();
@@ -394,11 +366,6 @@ impl DeviceCore {
         let share = u32::try_from(hasher.finish() % 512).unwrap_or(0);
         interval.saturating_mul(768 + share) / 1024
     }
-}
-
-enum Overdue {
-    Stop(StopCause),
-    Abandon(StopCause),
 }
 
 fn report(spec: &AttemptSpec, ending: AttemptEnding) -> Effect {

@@ -14,6 +14,7 @@ pub mod attempt;
 pub mod core;
 mod describe;
 mod ending;
+mod limits;
 pub mod message;
 pub mod quarantine;
 

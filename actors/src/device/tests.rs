@@ -80,10 +80,12 @@ fn failed(blame: Blame) -> AttemptEnding {
 }
 
 fn endings(effects: &[Effect]) -> Vec<&AttemptEnding> {
-    let report = |effect| match effect {
-        &Effect::Report { ref ending, .. } => Some(&**ending),
-        _ => None,
-    };
+    fn report(effect: &Effect) -> Option<&AttemptEnding> {
+        match effect {
+            Effect::Report { ending, .. } => Some(ending),
+            _ => None,
+        }
+    }
     effects.iter().filter_map(report).collect()
 }
 
@@ -324,4 +326,22 @@ fn a_new_router_voids_attempts_of_former_epochs_only_and_is_told_how_the_device_
     let effects = core.on_abandon_before(Epoch(2), at(12));
     assert_eq!(effects[..2], [Effect::Abandon, Effect::TellRouter]);
     assert!(core.spec().is_none());
+}
+
+#[test]
+fn what_a_phone_says_is_written_when_it_changes_and_else_now_and_then() {
+    let mut core = online();
+    let look = |core: &mut DeviceCore, level: u8, seconds: u64| {
+        let wake = core.on_wake(None, at(seconds));
+        assert!(wake.contains(&Effect::Probe), "{seconds}");
+        let info = DeviceInfo {
+            battery_level: Some(level),
+            ..DeviceInfo::default()
+        };
+        core.on_look(Ok(info), at(seconds)).contains(&Effect::Note)
+    };
+    assert!(look(&mut core, 80, 100));
+    assert!(!look(&mut core, 80, 200));
+    assert!(look(&mut core, 79, 300));
+    assert!(look(&mut core, 79, 901));
 }

@@ -114,7 +114,11 @@ impl RouterActor {
             Effect::Release(username, release) => {
                 self.tell_account(&username, release);
             }
-            Effect::Start(spec) => self.tell_device(&spec.serial.clone(), StartAttempt(spec)),
+            Effect::Start(spec) => {
+                let (task, number, serial) = (spec.task.0, spec.number, spec.serial.clone());
+                tracing::debug!(task.id = task, attempt.number = number, device.serial = %serial, "attempt starts");
+                self.tell_device(&serial, StartAttempt(spec));
+            }
             Effect::Stop(serial, stop) => self.tell_device(&serial, stop),
             Effect::Ended(task) => {
                 for waiter in self.ended.remove(&task).into_iter().flatten() {
@@ -296,6 +300,8 @@ impl Handler<AttemptFinished> for RouterActor {
 
     fn handle(&mut self, finished: AttemptFinished, ctx: &mut Self::Context) {
         self.parts.pulse.beat();
+        let (task, serial) = (finished.task.0, &finished.serial);
+        tracing::debug!(task.id = task, device.serial = %serial, ending = ?finished.ending, "attempt ended");
         self.core.on_attempt_finished(finished, self.parts.clock.now());
         self.perform(Vec::new(), ctx);
     }

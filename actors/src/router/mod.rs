@@ -16,6 +16,8 @@ pub mod message;
 mod storekeeper;
 
 #[cfg(test)]
+mod random_farms;
+#[cfg(test)]
 mod tests;
 
 pub use actor::{RouterActor, RouterParts};

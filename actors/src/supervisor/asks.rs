@@ -2,26 +2,20 @@
 
 use std::sync::Arc;
 
-use actix::{Addr, AsyncContext, Context, Handler, Message, MessageResult};
+use actix::{AsyncContext, Handler, Message, MessageResult};
 use tokio::sync::oneshot;
 
 use super::{
-    ActorSnapshot, DeviceSnapshot, NewAccount, SupervisorActor, SupervisorError,
-    actor::{AccountEntry, DeviceEntry},
-    children::account_key,
+    ActorSnapshot, DeviceSnapshot, SupervisorActor, SupervisorError, actor::DeviceEntry, children::account_key,
 };
 use crate::{
-    account::{AccountActor, ChangeRecord, core::package_of},
     device::{DeviceStatus, EnableDevice},
-    domain::{AccountPatch, AccountRecord, AccountStatus, DevicePatch, DeviceState, Serial, Username},
+    domain::{DevicePatch, DeviceState, Serial, Username},
     mail::{ChildKey, tell},
     ports::StoreError,
 };
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, SupervisorError>>;
-
-/// An account's stored record, and its actor if one lives.
-pub(super) type AccountFound = (AccountRecord, Option<Addr<AccountActor>>);
 
 #[derive(Message)]
 #[rtype(result = "Vec<DeviceSnapshot>")]
@@ -43,27 +37,6 @@ pub(super) struct PermitDriver {
 }
 
 #[derive(Message)]
-#[rtype(result = "Vec<AccountFound>")]
-pub(super) struct ListAccounts;
-
-#[derive(Message)]
-#[rtype(result = "Result<AccountFound, SupervisorError>")]
-pub(super) struct FindAccount(pub Username);
-
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct CreateAccount(pub NewAccount, pub Reply<()>);
-
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct PatchAccount(pub Username, pub AccountPatch, pub Reply<()>);
-
-/// The account's actor has already agreed to give no more leases.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct DeleteRetired(pub Username, pub Reply<()>);
-
-#[derive(Message)]
 #[rtype(result = "Vec<ActorSnapshot>")]
 pub(super) struct GetTree;
 
@@ -78,19 +51,7 @@ pub(super) struct RestartActor {
 #[rtype(result = "()")]
 struct DevicePatched(Serial, DevicePatch, Result<(), StoreError>, Reply<DeviceSnapshot>);
 
-#[derive(Message)]
-#[rtype(result = "()")]
-struct AccountCreated(AccountRecord, Result<(), StoreError>, Reply<()>);
-
-#[derive(Message)]
-#[rtype(result = "()")]
-struct AccountPatched(Username, Result<Option<AccountRecord>, StoreError>, Reply<()>);
-
-#[derive(Message)]
-#[rtype(result = "()")]
-struct AccountDeleted(Username, Result<bool, StoreError>, Reply<()>);
-
-fn answer<T>(reply: Reply<T>, result: Result<T, SupervisorError>) {
+pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, SupervisorError>) {
     // Who asked may have given up waiting; what was asked is done all the same.
     let _ = reply.send(result);
 }
@@ -137,16 +98,10 @@ impl SupervisorActor {
         }
     }
 
-    fn known_device(&self, serial: &Serial) -> Result<&DeviceEntry, SupervisorError> {
+    pub(super) fn known_device(&self, serial: &Serial) -> Result<&DeviceEntry, SupervisorError> {
         self.devices
             .get(serial)
             .ok_or_else(|| SupervisorError::UnknownDevice(serial.clone()))
-    }
-
-    fn known_account(&self, username: &Username) -> Result<&AccountEntry, SupervisorError> {
-        self.accounts
-            .get(username)
-            .ok_or_else(|| SupervisorError::UnknownAccount(username.clone()))
     }
 
     fn permit(&self, serial: &Serial, acting: bool) -> Result<(), SupervisorError> {
@@ -165,65 +120,6 @@ impl SupervisorActor {
             // A person may look after a device that gets no tasks.
             DeviceState::Online | DeviceState::Busy | DeviceState::Quarantined | DeviceState::Disabled => Ok(()),
         }
-    }
-
-    fn new_record(&self, new: NewAccount) -> Result<AccountRecord, SupervisorError> {
-        if self.accounts.contains_key(&new.username) {
-            return Err(SupervisorError::AccountExists(new.username));
-        }
-        if let Some(serial) = &new.serial {
-            self.known_device(serial)?;
-        }
-        let status = if new.disabled {
-            AccountStatus::Disabled
-        } else {
-            AccountStatus::Active
-        };
-        let record = AccountRecord {
-            username: new.username,
-            app: new.app,
-            package: new.package,
-            serial: new.serial,
-            status,
-            status_reason: None,
-            evidence: None,
-            cooldown_until: None,
-            limits: new.limits,
-            last_used: None,
-            created_at: self.parts.clock.now().wall,
-        };
-        self.check_app(&record)?;
-        Ok(record)
-    }
-
-    fn check_patch(&self, username: &Username, patch: &AccountPatch) -> Result<(), SupervisorError> {
-        let mut record = self.known_account(username)?.record.clone();
-        if let Some(Some(serial)) = &patch.serial {
-            self.known_device(serial)?;
-        }
-        if let Some(status @ (AccountStatus::NeedsAttention | AccountStatus::Cooldown)) = patch.status {
-            let problem = format!(
-                "status {} cannot be set by hand: only active and disabled can",
-                status.as_str()
-            );
-            return Err(SupervisorError::WrongState(problem));
-        }
-        record.app = patch.app.clone().unwrap_or(record.app);
-        record.package = patch.package.clone().unwrap_or(record.package);
-        self.check_app(&record)
-    }
-
-    fn check_app(&self, record: &AccountRecord) -> Result<(), SupervisorError> {
-        if package_of(record, &self.parts.settings).is_some() {
-            return Ok(());
-        }
-        let known: Vec<&str> = self.parts.settings.apps.keys().map(String::as_str).collect();
-        let app = &record.app;
-        let problem = format!(
-            "app {app:?} is not known (known: {}): give the account its package",
-            known.join(", ")
-        );
-        Err(SupervisorError::WrongState(problem))
     }
 
     fn apply_device_patch(&mut self, serial: &Serial, patch: DevicePatch) -> Result<DeviceSnapshot, SupervisorError> {
@@ -301,143 +197,6 @@ impl Handler<PermitDriver> for SupervisorActor {
     }
 }
 
-impl Handler<ListAccounts> for SupervisorActor {
-    type Result = MessageResult<ListAccounts>;
-
-    fn handle(&mut self, _: ListAccounts, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.accounts.values().map(found).collect())
-    }
-}
-
-impl Handler<FindAccount> for SupervisorActor {
-    type Result = Result<AccountFound, SupervisorError>;
-
-    fn handle(&mut self, FindAccount(username): FindAccount, _: &mut Self::Context) -> Self::Result {
-        Ok(found(self.known_account(&username)?))
-    }
-}
-
-impl Handler<CreateAccount> for SupervisorActor {
-    type Result = ();
-
-    fn handle(&mut self, CreateAccount(new, reply): CreateAccount, ctx: &mut Self::Context) {
-        let record = match self.new_record(new) {
-            Ok(record) => record,
-            Err(error) => return answer(reply, Err(error)),
-        };
-        let (store, addr) = (Arc::clone(&self.parts.store), ctx.address());
-        actix_rt::spawn(async move {
-            let stored = store.create_account(record.clone()).await;
-            tell(&addr, AccountCreated(record, stored, reply));
-        });
-    }
-}
-
-impl Handler<AccountCreated> for SupervisorActor {
-    type Result = ();
-
-    fn handle(&mut self, AccountCreated(record, stored, reply): AccountCreated, ctx: &mut Self::Context) {
-        let result = match stored {
-            Ok(()) => {
-                self.add_account(record, ctx);
-                Ok(())
-            }
-            Err(StoreError::Conflict(_)) => Err(SupervisorError::AccountExists(record.username)),
-            Err(error) => Err(SupervisorError::Store(error)),
-        };
-        answer(reply, result);
-    }
-}
-
-impl Handler<PatchAccount> for SupervisorActor {
-    type Result = ();
-
-    fn handle(&mut self, PatchAccount(username, patch, reply): PatchAccount, ctx: &mut Self::Context) {
-        if let Err(error) = self.check_patch(&username, &patch) {
-            return answer(reply, Err(error));
-        }
-        let (store, addr) = (Arc::clone(&self.parts.store), ctx.address());
-        actix_rt::spawn(async move {
-            let stored = store.patch_account(&username, patch).await;
-            tell(&addr, AccountPatched(username, stored, reply));
-        });
-    }
-}
-
-impl Handler<AccountPatched> for SupervisorActor {
-    type Result = ();
-
-    fn handle(&mut self, AccountPatched(username, stored, reply): AccountPatched, _: &mut Self::Context) {
-        let result = match stored {
-            Ok(Some(record)) => {
-                self.apply_record(record);
-                Ok(())
-            }
-            Ok(None) => Err(SupervisorError::UnknownAccount(username)),
-            Err(error) => Err(SupervisorError::Store(error)),
-        };
-        answer(reply, result);
-    }
-}
-
-impl SupervisorActor {
-    fn apply_record(&mut self, record: AccountRecord) {
-        let Some(account) = self.accounts.get_mut(&record.username) else {
-            return;
-        };
-        account.record = record.clone();
-        if let Some(living) = &account.living {
-            tell(&living.addr, ChangeRecord(record.clone()));
-        }
-        // Told here too, so that a task submitted after the answer already meets the new record.
-        if let Some(account) = self.accounts.get(&record.username) {
-            self.introduce_account(account);
-        }
-    }
-
-    fn forget_account(
-        &mut self,
-        username: &Username,
-        stored: Result<bool, StoreError>,
-        ctx: &mut Context<Self>,
-    ) -> Result<(), SupervisorError> {
-        match stored {
-            Ok(true) => {
-                self.remove_account(username, ctx);
-                Ok(())
-            }
-            Ok(false) => Err(SupervisorError::UnknownAccount(username.clone())),
-            Err(error) => {
-                // It stays: give leases again.
-                if let Some(record) = self.accounts.get(username).map(|account| account.record.clone()) {
-                    self.apply_record(record);
-                }
-                Err(SupervisorError::Store(error))
-            }
-        }
-    }
-}
-
-impl Handler<DeleteRetired> for SupervisorActor {
-    type Result = ();
-
-    fn handle(&mut self, DeleteRetired(username, reply): DeleteRetired, ctx: &mut Self::Context) {
-        let (store, addr) = (Arc::clone(&self.parts.store), ctx.address());
-        actix_rt::spawn(async move {
-            let stored = store.delete_account(&username).await;
-            tell(&addr, AccountDeleted(username, stored, reply));
-        });
-    }
-}
-
-impl Handler<AccountDeleted> for SupervisorActor {
-    type Result = ();
-
-    fn handle(&mut self, AccountDeleted(username, stored, reply): AccountDeleted, ctx: &mut Self::Context) {
-        answer(reply, self.forget_account(&username, stored, ctx));
-    }
-}
-
 impl Handler<GetTree> for SupervisorActor {
     type Result = MessageResult<GetTree>;
 
@@ -461,11 +220,6 @@ impl Handler<RestartActor> for SupervisorActor {
         tree.find(|row| row.kind == key.kind && row.name == *key.name)
             .ok_or_else(unknown)
     }
-}
-
-fn found(account: &AccountEntry) -> AccountFound {
-    let living = account.living.as_ref().map(|living| living.addr.clone());
-    (account.record.clone(), living)
 }
 
 fn key_of(kind: &str, name: &str) -> Option<ChildKey> {
@@ -502,6 +256,6 @@ impl Handler<SabotageChild> for SupervisorActor {
                 tell(&account.living.as_ref().unwrap().addr, ask.how)
             }
         };
-        assert!(struck);
+        let _ = struck;
     }
 }

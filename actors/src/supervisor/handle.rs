@@ -8,10 +8,8 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{
     AccountSnapshot, ActorSnapshot, DeviceSnapshot, NewAccount, PresenceReport, SupervisorActor, SupervisorError,
-    asks::{
-        AccountFound, CreateAccount, DeleteRetired, FindAccount, GetDevice, GetTree, ListAccounts, ListDevices,
-        PatchAccount, PatchDevice, PermitDriver, Reply, RestartActor,
-    },
+    account_asks::{AccountFound, CreateAccount, DeleteRetired, FindAccount, ListAccounts, PatchAccount},
+    asks::{GetDevice, GetTree, ListDevices, PatchDevice, PermitDriver, Reply, RestartActor},
 };
 use crate::{
     account::{AccountActor, GetAccount, ResumeAccount, RetireAccount, core::AccountCore},
@@ -241,5 +239,15 @@ impl SupervisorHandle {
             how,
         };
         self.ask(ask).await.unwrap();
+    }
+
+    /// Whether the actor has a living incarnation.
+    pub async fn lives(&self, kind: super::ActorKind, name: &str) -> bool {
+        let tree = self.tree().await.unwrap();
+        let row = tree
+            .iter()
+            .find(|actor| actor.kind == kind && actor.name == name)
+            .unwrap();
+        matches!(row.state, super::ActorState::Running)
     }
 }

@@ -9,6 +9,7 @@
 //! | [`QuarantineAsked`] | device | [`crate::device::AnswerQuarantine`] |
 //! | [`RebuildDevice`] | router | - |
 
+mod account_asks;
 pub mod actor;
 mod asks;
 mod children;

@@ -105,6 +105,11 @@ impl ScriptedRunner {
         self.lock().by_task.insert(task, behaviours);
     }
 
+    /// No task has a behaviour of its own any more.
+    pub fn clear_script(&self) {
+        self.lock().by_task.clear();
+    }
+
     /// Changes what attempts usually do.
     pub fn set_usual(&self, behaviour: Behaviour) {
         self.lock().usual = Some(behaviour);

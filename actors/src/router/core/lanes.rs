@@ -266,6 +266,9 @@ impl RouterCore {
         state.window = due.into();
         if !state.window.is_empty() {
             self.candidates.insert(lane.serial.clone());
+        } else if more {
+            // All that was read is on its way already: nobody else would ask for the rest.
+            self.refills.insert(lane.clone());
         }
         if let Some(at) = next_due {
             self.note_due(&lane, at);

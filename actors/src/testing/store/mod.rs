@@ -4,6 +4,7 @@
 mod accounts;
 mod journal;
 mod materials;
+mod rows;
 mod tasks;
 
 use std::{
@@ -110,6 +111,12 @@ impl MemoryStore {
     #[must_use]
     pub fn task(&self, id: TaskId) -> Option<Task> {
         self.lock().tasks.get(&id).map(|row| row.task.clone())
+    }
+
+    /// All tasks, by id.
+    #[must_use]
+    pub fn tasks(&self) -> Vec<Task> {
+        self.lock().tasks.values().map(|row| row.task.clone()).collect()
     }
 
     /// A task's attempts, in order.

@@ -1,0 +1,59 @@
+//! When a device has to be woken: looks at idle phones, and the limits of a running attempt.
+
+use std::time::Duration;
+
+use super::{
+    StopCause,
+    core::{DeviceCore, Running},
+};
+use crate::domain::AdbState;
+
+/// What has to be done about a running attempt.
+pub(super) enum Overdue {
+    /// Ask it to end.
+    Stop(StopCause),
+    /// It did not end in time.
+    Abandon(StopCause),
+}
+
+impl DeviceCore {
+    /// When [`Self::on_wake`] has something to do, on the monotonic clock.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Duration> {
+        let look =
+            (self.running.is_none() && self.adb == Some(AdbState::Device) && !self.looking).then_some(self.next_look);
+        let attempt = self.running.as_ref().map(|running| match running.stopping {
+            Some((_, abandon_at)) => abandon_at,
+            None => self
+                .away_limit()
+                .into_iter()
+                .chain([running.deadline, self.stall_limit(running)])
+                .min()
+                .unwrap_or(running.deadline),
+        });
+        look.into_iter().chain(attempt).chain(self.quarantine.until()).min()
+    }
+
+    /// What has to be done about the running attempt now.
+    pub(super) fn overdue(&self, now: Duration) -> Option<Overdue> {
+        let running = self.running.as_ref()?;
+        if let Some((cause, abandon_at)) = running.stopping {
+            return (abandon_at <= now).then_some(Overdue::Abandon(cause));
+        }
+        if self.away_limit().is_some_and(|limit| limit <= now) {
+            return Some(Overdue::Stop(StopCause::DeviceAway));
+        }
+        if running.deadline <= now {
+            return Some(Overdue::Stop(StopCause::TimeLimit));
+        }
+        (self.stall_limit(running) <= now).then_some(Overdue::Stop(StopCause::Stall))
+    }
+
+    fn away_limit(&self) -> Option<Duration> {
+        Some(self.away_since? + Duration::from_secs(self.settings.attempt.offline_grace_s))
+    }
+
+    fn stall_limit(&self, running: &Running) -> Duration {
+        running.progressed + Duration::from_secs(self.settings.attempt.stall_limit_s)
+    }
+}

@@ -1,0 +1,262 @@
+//! Random farms with random trouble, under virtual time. Whatever happens: never two attempts on a device or an
+//! account, never above a limit, and in the end every task is over.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use crate::{
+    domain::{AttemptId, Blame, FailureReason, Limits, ScriptLimit, TaskId, TaskState},
+    ports::AccountStore,
+    settings::FarmSettings,
+    supervisor::ActorKind,
+    testing::{
+        Behaviour, Sabotage, ScriptedRunner, TestFarm,
+        farm::{quick_settings, request, request_for, script, times},
+    },
+};
+
+const DEVICES: [&str; 4] = ["p1", "p2", "p3", "p4"];
+const ACCOUNTS: [&[&str]; 4] = [&["a", "b"], &["c"], &[], &["d", "e", "f"]];
+const PER_HOUR: u32 = 6;
+
+/// Something that happens to the farm.
+#[derive(Debug, Clone)]
+enum Trouble {
+    Unplug(usize),
+    PlugAll,
+    Panic(usize),
+    PanicAccount,
+    PanicRouter,
+    StoreAway(u64),
+    Stop(i64),
+    Delete(i64),
+    Retry,
+    ClockJump(i64),
+    Submit { target: usize, count: usize, priority: i8 },
+    Pause(u64),
+}
+
+fn trouble() -> impl Strategy<Value = Trouble> {
+    prop_oneof![
+        4 => (0usize..8, 1usize..5, -3i8..4)
+            .prop_map(|(target, count, priority)| Trouble::Submit { target, count, priority }),
+        4 => (1u64..40).prop_map(Trouble::Pause),
+        1 => (0usize..4).prop_map(Trouble::Unplug),
+        1 => Just(Trouble::PlugAll),
+        1 => (0usize..4).prop_map(Trouble::Panic),
+        1 => Just(Trouble::PanicAccount),
+        1 => Just(Trouble::PanicRouter),
+        1 => (1u64..20).prop_map(Trouble::StoreAway),
+        1 => (1i64..30).prop_map(Trouble::Stop),
+        1 => (1i64..30).prop_map(Trouble::Delete),
+        1 => Just(Trouble::Retry),
+        1 => (-3600i64..3600).prop_map(Trouble::ClockJump),
+    ]
+}
+
+fn behaviour() -> impl Strategy<Value = Behaviour> {
+    prop_oneof![
+        5 => (0u64..20).prop_map(|seconds| Behaviour::completes(Duration::from_secs(seconds))),
+        1 => Just(Behaviour::fails(FailureReason::FlowError, Blame::Task)),
+        1 => Just(Behaviour::fails(FailureReason::DeviceError, Blame::Device)),
+        1 => Just(Behaviour::fails(FailureReason::DeviceOffline, Blame::Device)),
+        1 => Just(Behaviour::unverified(FailureReason::Timeout)),
+        1 => Just(Behaviour::Panic),
+        1 => Just(Behaviour::Hang),
+    ]
+}
+
+fn settings(device_limit: Option<u32>) -> FarmSettings {
+    let mut settings = quick_settings();
+    settings.device_limit = device_limit;
+    settings.attempt.stall_limit_s = 60;
+    settings.retry.auto = true;
+    settings.limits.enabled = true;
+    let limit = ScriptLimit {
+        per_hour: Some(PER_HOUR),
+        per_day: None,
+        min_gap_s: Some(2),
+    };
+    settings.limits.scripts = Limits::from([(script("post"), limit)]);
+    settings
+}
+
+async fn strike(farm: &TestFarm, trouble: &Trouble) {
+    let supervisor = &farm.farm.supervisor;
+    match trouble {
+        Trouble::Pause(seconds) => tokio::time::sleep(Duration::from_secs(*seconds)).await,
+        Trouble::Submit {
+            target,
+            count,
+            priority,
+        } => {
+            let mut request = match target {
+                0..4 => request(&[DEVICES[*target]]),
+                _ => request_for(&["a", "d", "f"]),
+            };
+            request.priority = *priority;
+            // Refused while the store is away or the router is being rebuilt: nothing was promised then.
+            let _ = farm.try_submit(times(request, *count)).await;
+        }
+        Trouble::Unplug(device) => {
+            let left: Vec<&str> = DEVICES
+                .iter()
+                .filter(|name| **name != DEVICES[*device])
+                .copied()
+                .collect();
+            farm.show(&left);
+        }
+        Trouble::PlugAll => farm.show(&DEVICES),
+        Trouble::Panic(device) => {
+            if supervisor.lives(ActorKind::Device, DEVICES[*device]).await {
+                supervisor
+                    .sabotage(ActorKind::Device, DEVICES[*device], Sabotage::Panic)
+                    .await;
+            }
+        }
+        Trouble::PanicAccount => {
+            if supervisor.lives(ActorKind::Account, "d").await {
+                supervisor.sabotage(ActorKind::Account, "d", Sabotage::Panic).await;
+            }
+        }
+        Trouble::PanicRouter => {
+            if supervisor.lives(ActorKind::Router, "router").await {
+                supervisor.sabotage(ActorKind::Router, "router", Sabotage::Panic).await;
+            }
+        }
+        Trouble::StoreAway(seconds) => {
+            farm.store.set_away(true);
+            tokio::time::sleep(Duration::from_secs(*seconds)).await;
+            farm.store.set_away(false);
+        }
+        Trouble::Stop(task) => drop(farm.farm.router.stop(TaskId(*task)).await),
+        Trouble::Delete(task) => drop(farm.farm.router.delete(vec![TaskId(*task)]).await),
+        Trouble::Retry => drop(farm.farm.router.retry_all(Default::default()).await),
+        Trouble::ClockJump(seconds) => farm.clock.jump(SignedDuration::from_secs(*seconds)),
+    }
+}
+
+/// Calm returns: all phones are there, all actors are restarted by hand, attempts do what they should.
+async fn calm(farm: &TestFarm) {
+    farm.store.set_away(false);
+    farm.runner.clear_script();
+    farm.runner.set_usual(Behaviour::completes(Duration::from_secs(1)));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    for actor in farm.farm.supervisor.tree().await.unwrap() {
+        if actor.state == crate::supervisor::ActorState::Quarantined {
+            let kind = actor.kind.as_str().to_owned();
+            farm.farm.supervisor.restart(kind, actor.name).await.unwrap();
+        }
+    }
+    farm.show(&DEVICES);
+}
+
+async fn all_over(farm: &TestFarm) -> Result<(), TestCaseError> {
+    let mut open = Vec::new();
+    for _ in 0..2_000 {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        open = farm
+            .store
+            .tasks()
+            .into_iter()
+            .filter(|task| task.finished_at.is_none())
+            .collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+    }
+    let mut why = Vec::new();
+    for task in &open {
+        why.push((task.id, task.state, farm.farm.router.waiting_for(task.id).await));
+    }
+    Err(TestCaseError::fail(format!("never over: {why:?}")))
+}
+
+fn device_limit_was_kept(farm: &TestFarm, limit: Option<u32>) -> Result<(), TestCaseError> {
+    let Some(limit) = limit else { return Ok(()) };
+    let runs = farm.runner.runs();
+    for run in &runs {
+        let at_once = runs
+            .iter()
+            .filter(|other| other.began <= run.began && other.ended.is_none_or(|ended| ended > run.began));
+        // One that ended in the instant in which the next began is not at once.
+        let at_once = u32::try_from(at_once.count()).unwrap();
+        prop_assert!(at_once <= limit, "{at_once} devices at once, {limit} allowed");
+    }
+    Ok(())
+}
+
+async fn limits_were_kept(farm: &TestFarm, jumped: bool) -> Result<(), TestCaseError> {
+    if jumped {
+        // An hour of a clock that is set is not an hour.
+        return Ok(());
+    }
+    for account in farm.store.load_accounts().await.unwrap() {
+        let mut uses: Vec<_> = farm
+            .store
+            .uses()
+            .into_iter()
+            .filter(|used| used.username == account.username)
+            .collect();
+        uses.sort_by_key(|used| used.at);
+        let window = usize::try_from(PER_HOUR).unwrap();
+        for pair in uses.windows(window + 1) {
+            let hour = pair[window].at.duration_since(pair[0].at);
+            prop_assert!(hour >= SignedDuration::from_secs(3599), "{} {hour:?}", account.username);
+        }
+    }
+    Ok(())
+}
+
+async fn a_farm_in_trouble(
+    limit: Option<u32>,
+    behaviours: Vec<Behaviour>,
+    troubles: Vec<Trouble>,
+) -> Result<(), TestCaseError> {
+    let devices: Vec<(&str, &[&str])> = DEVICES.into_iter().zip(ACCOUNTS).collect();
+    let runner = ScriptedRunner::usually(Behaviour::completes(Duration::from_secs(3)));
+    for (number, behaviour) in (1i64..).zip(behaviours) {
+        runner.script(TaskId(number), vec![behaviour]);
+    }
+    let farm = TestFarm::start(&devices, settings(limit), runner).await;
+    for trouble in &troubles {
+        strike(&farm, trouble).await;
+    }
+    calm(&farm).await;
+    all_over(&farm).await?;
+
+    prop_assert_eq!(farm.runner.overlaps(), Vec::<String>::new());
+    device_limit_was_kept(&farm, limit)?;
+    let jumped = troubles.iter().any(|trouble| matches!(trouble, Trouble::ClockJump(_)));
+    limits_were_kept(&farm, jumped).await?;
+    for device in farm.farm.supervisor.devices().await.unwrap() {
+        prop_assert_eq!(device.current_task, None, "{} is held", device.serial);
+    }
+    for account in farm.farm.supervisor.accounts().await.unwrap() {
+        prop_assert_eq!(account.current_task, None, "{} is held", account.record.username);
+    }
+    let lost = farm
+        .store
+        .tasks()
+        .into_iter()
+        .filter(|task| task.state == TaskState::Running)
+        .count();
+    prop_assert_eq!(lost, 0);
+    prop_assert!(farm.runner.runs().iter().all(|run| run.spec.attempt > AttemptId(0)));
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn in_any_trouble_nothing_overlaps_no_limit_breaks_and_nothing_starves(
+        limit in proptest::option::of(1u32..4),
+        behaviours in proptest::collection::vec(behaviour(), 0..20),
+        troubles in proptest::collection::vec(trouble(), 1..25),
+    ) {
+        actix::System::new().block_on(a_farm_in_trouble(limit, behaviours, troubles))?;
+    }
+}

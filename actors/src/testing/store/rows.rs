@@ -1,0 +1,310 @@
+//! What each call does to the rows of tasks and attempts.
+
+use std::sync::Arc;
+
+use super::{AttemptRow, Tables, TaskRow};
+use crate::{
+    domain::{
+        AttemptId, Claim, Claimed, EffectState, Epoch, Failure, FailureReason, NewTask, PendingTask, Purpose,
+        RescueVerdict, Rescued, Task, TaskId, TaskState, Timestamp,
+    },
+    ports::{Finish, Lane, LaneHead, Resolution, RetryFilter, StoreError, TaskNext},
+};
+
+impl Tables {
+    pub(super) fn create(&mut self, request: NewTask, at: Timestamp) -> TaskId {
+        self.last_task += 1;
+        let id = TaskId(self.last_task);
+        let due_at = request.due_at;
+        let later = due_at.is_some_and(|due| due > at);
+        let task = Task {
+            id,
+            request,
+            state: if later {
+                TaskState::Scheduled
+            } else {
+                TaskState::Available
+            },
+            purpose: Purpose::Execute,
+            created_at: at,
+            started_at: None,
+            finished_at: None,
+            retry_count: 0,
+            progress: None,
+            remark: String::new(),
+            failure: None,
+        };
+        let row = TaskRow {
+            task,
+            due_at,
+            attempts: 0,
+            auto_retries: 0,
+            stop_intended: false,
+            cut_off: 0,
+        };
+        self.tasks.insert(id, row);
+        self.tell_task(id, at);
+        id
+    }
+
+    pub(super) fn head(&self, lane: Lane, limit: u32, at: Timestamp) -> LaneHead {
+        let rows = self
+            .tasks
+            .values()
+            .filter(|row| row.is_pending() && lane_of(row).as_ref() == Some(&lane));
+        let (mut due, later): (Vec<&TaskRow>, Vec<&TaskRow>) =
+            rows.partition(|row| row.due_at.is_none_or(|due| due <= at));
+        due.sort_by_key(|row| row.place());
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        LaneHead {
+            more: due.len() > limit,
+            due: due.into_iter().take(limit).filter_map(TaskRow::pending).collect(),
+            next_due: later.into_iter().filter_map(|row| row.due_at).min(),
+            lane,
+        }
+    }
+
+    pub(super) fn claim_one(&mut self, claim: Claim) -> Option<Claimed> {
+        if claim.lease.epoch != Epoch(self.epoch) {
+            return None;
+        }
+        let taken = self
+            .attempts
+            .values()
+            .filter(|row| row.outcome.is_none())
+            .any(|row| row.serial == claim.serial || (row.username.is_some() && row.username == claim.username));
+        let row = self
+            .tasks
+            .get_mut(&claim.task)
+            .filter(|row| row.is_pending() && !taken)?;
+        row.attempts += 1;
+        row.task.state = TaskState::Running;
+        row.task.started_at = Some(claim.at);
+        row.task.remark = String::new();
+        self.last_attempt += 1;
+        let claimed = Claimed {
+            task: claim.task,
+            attempt: AttemptId(self.last_attempt),
+            number: row.attempts,
+            purpose: row.task.purpose,
+            script: row.task.request.script.clone(),
+            config: Arc::clone(&row.task.request.config),
+        };
+        if let Some(account) = claim.username.as_ref().and_then(|name| self.accounts.get_mut(name)) {
+            account.last_used = Some(claim.at);
+        }
+        let attempt = AttemptRow {
+            task: claim.task,
+            number: claimed.number,
+            serial: claim.serial,
+            username: claim.username,
+            lease: claim.lease,
+            started_at: claim.at,
+            outcome: None,
+            steps: Vec::new(),
+        };
+        self.attempts.insert(claimed.attempt, attempt);
+        self.tell_task(claim.task, claim.at);
+        Some(claimed)
+    }
+
+    pub(super) fn finish_one(&mut self, finish: Finish) -> bool {
+        let Some(attempt) = self.live(finish.attempt, &finish.lease) else {
+            return false;
+        };
+        attempt.outcome = Some(finish.outcome.to_owned());
+        self.uses.extend(finish.used);
+        let Some(row) = self.tasks.get_mut(&finish.task) else {
+            return false;
+        };
+        let stop_intended = std::mem::take(&mut row.stop_intended);
+        row.task.progress = None;
+        row.cut_off = 0;
+        match finish.next {
+            TaskNext::Completed { remark } => row.complete(remark, finish.at),
+            TaskNext::Failed { failure } => row.fail(failure, finish.at),
+            // Who asked for the stop was told that it will not run again.
+            TaskNext::Again { .. } if stop_intended => row.fail(stopped("stopped"), finish.at),
+            TaskNext::Again {
+                due_at,
+                purpose,
+                remark,
+                counts,
+            } => {
+                row.task.state = TaskState::Retryable;
+                row.due_at = Some(due_at);
+                row.task.purpose = purpose;
+                row.task.remark = remark;
+                row.auto_retries += u32::from(counts);
+                row.task.retry_count += u32::from(counts);
+            }
+        }
+        self.tell_task(finish.task, finish.at);
+        true
+    }
+
+    pub(super) fn release_one(&mut self, task: TaskId, attempt: AttemptId, remark: &str) {
+        let Some(attempt) = self.attempts.get_mut(&attempt).filter(|row| row.outcome.is_none()) else {
+            return;
+        };
+        attempt.outcome = Some("abandoned".to_owned());
+        let at = attempt.started_at;
+        let Some(row) = self.tasks.get_mut(&task) else { return };
+        if std::mem::take(&mut row.stop_intended) {
+            row.fail(stopped("stopped before it started"), at);
+        } else {
+            row.task.state = TaskState::Available;
+            row.task.remark = remark.to_owned();
+        }
+        self.tell_task(task, at);
+    }
+
+    pub(super) fn rescue_one(
+        &mut self,
+        attempt: AttemptId,
+        task: TaskId,
+        poison_limit: u32,
+        at: Timestamp,
+    ) -> Option<Rescued> {
+        let open = self.open_effect(task);
+        let confirmed = |state| matches!(state, EffectState::Confirmed | EffectState::ResolvedDone);
+        let done = self
+            .effects
+            .iter()
+            .any(|effect| effect.key.task == task && confirmed(effect.state));
+        self.attempts.get_mut(&attempt)?.outcome = Some("abandoned".to_owned());
+        let row = self.tasks.get_mut(&task)?;
+        let stop_intended = std::mem::take(&mut row.stop_intended);
+        row.cut_off += 1;
+        let verdict = if open {
+            row.again(Purpose::Verify, "the controller ended in the middle of it; looks first");
+            RescueVerdict::Verify
+        } else if done {
+            row.complete("done; the controller ended right after it".to_owned(), at);
+            RescueVerdict::Completed
+        } else if stop_intended {
+            row.fail(stopped("stopped"), at);
+            RescueVerdict::Failed(FailureReason::Stopped)
+        } else if row.cut_off >= poison_limit {
+            let message = format!("the controller ended {} times in the middle of it", row.cut_off);
+            row.fail(failure(FailureReason::Interrupted, message), at);
+            RescueVerdict::Failed(FailureReason::Interrupted)
+        } else {
+            row.again(Purpose::Execute, "the controller ended in the middle of it; runs again");
+            RescueVerdict::Repeat
+        };
+        self.tell_task(task, at);
+        Some(Rescued { task, attempt, verdict })
+    }
+
+    pub(super) fn retry_one(&mut self, task: TaskId, at: Timestamp) -> Option<PendingTask> {
+        let open = self.open_effect(task);
+        let row = self.tasks.get_mut(&task)?;
+        let unknown = row.outcome_unknown();
+        row.task.state = TaskState::Available;
+        row.task.purpose = if open || unknown {
+            Purpose::Verify
+        } else {
+            Purpose::Execute
+        };
+        row.task.retry_count += 1;
+        row.task.failure = None;
+        row.task.finished_at = None;
+        row.task.remark = String::new();
+        row.auto_retries = 0;
+        row.due_at = None;
+        let pending = row.pending();
+        self.tell_task(task, at);
+        pending
+    }
+
+    pub(super) fn resolve_one(&mut self, resolution: &Resolution) {
+        let to = if resolution.done {
+            EffectState::ResolvedDone
+        } else {
+            EffectState::ResolvedNotDone
+        };
+        for effect in self
+            .effects
+            .iter_mut()
+            .filter(|effect| effect.key.task == resolution.task)
+        {
+            if matches!(effect.state, EffectState::Intended | EffectState::Unknown) {
+                effect.state = to;
+            }
+        }
+        let Some(row) = self.tasks.get_mut(&resolution.task) else {
+            return;
+        };
+        if resolution.done {
+            row.complete(format!("resolved by a person: {}", resolution.note), resolution.at);
+        } else {
+            let message = format!("a person says that it did not take place: {}", resolution.note);
+            row.fail(failure(FailureReason::Interrupted, message), resolution.at);
+        }
+        self.tell_task(resolution.task, resolution.at);
+    }
+}
+
+impl TaskRow {
+    pub(super) fn complete(&mut self, remark: String, at: Timestamp) {
+        self.task.state = TaskState::Completed;
+        self.task.finished_at = Some(at);
+        self.task.remark = remark;
+        self.task.failure = None;
+    }
+
+    pub(super) fn fail(&mut self, failure: Failure, at: Timestamp) {
+        self.task.state = TaskState::Failed;
+        self.task.finished_at = Some(at);
+        self.task.remark.clone_from(&failure.message);
+        self.task.failure = Some(failure);
+    }
+
+    pub(super) fn again(&mut self, purpose: Purpose, remark: &str) {
+        self.task.state = TaskState::Retryable;
+        self.task.purpose = purpose;
+        self.task.remark = remark.to_owned();
+        self.due_at = None;
+    }
+
+    pub(super) fn outcome_unknown(&self) -> bool {
+        let reason = self.task.failure.as_ref().map(|failure| failure.reason);
+        reason == Some(FailureReason::OutcomeUnknown)
+    }
+
+    pub(super) fn matches(&self, filter: &RetryFilter) -> bool {
+        let request = &self.task.request;
+        let fits = |wanted: bool, equal: bool| !wanted || equal;
+        fits(filter.serial.is_some(), filter.serial == request.serial)
+            && fits(filter.username.is_some(), filter.username == request.username)
+            && filter
+                .batch_id
+                .as_ref()
+                .is_none_or(|batch| **batch == *request.batch_id)
+    }
+}
+
+pub(super) fn lane_of(row: &TaskRow) -> Option<Lane> {
+    Some(Lane {
+        serial: row.task.request.serial.clone()?,
+        username: row.task.request.username.clone(),
+    })
+}
+
+pub(super) fn stopped(message: &str) -> Failure {
+    failure(FailureReason::Stopped, message.to_owned())
+}
+
+pub(super) fn failure(reason: FailureReason, message: String) -> Failure {
+    Failure {
+        reason,
+        message,
+        step: None,
+        retryable: true,
+    }
+}
+
+pub(super) fn no_device(task: TaskId) -> StoreError {
+    StoreError::Conflict(format!("task {task} names no device"))
+}
