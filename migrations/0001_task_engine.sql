@@ -7,8 +7,8 @@ CREATE TABLE controller (
     started_at INTEGER NOT NULL
 ) STRICT;
 
--- The queues: tasks of one device for one account (or for none). A number in the task's index instead of two names makes
--- its entries a third as long, and each claim takes one out.
+-- The queues: tasks of one device for one account (or for none). A number in the index of tasks instead of two names
+-- makes its entries a third as long, and each claim takes one out.
 CREATE TABLE lane (
     id       INTEGER PRIMARY KEY,
     serial   TEXT NOT NULL,

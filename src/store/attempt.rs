@@ -59,7 +59,8 @@ pub(super) async fn list_attempts(conn: &mut SqliteConnection, task: TaskId) -> 
 /// Who holds what since when, by serial.
 pub(super) async fn list_holders(conn: &mut SqliteConnection) -> Result<Vec<LeaseHolder>, Fault> {
     let rows = sqlx::query(
-        "SELECT serial, username, task_id, id, epoch, started_at FROM attempt WHERE finished_at IS NULL ORDER BY serial",
+        "SELECT serial, username, task_id, id, epoch, started_at FROM attempt
+         WHERE finished_at IS NULL ORDER BY serial",
     )
     .fetch_all(conn)
     .await?;

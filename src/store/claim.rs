@@ -1,6 +1,9 @@
 //! Claims: a pending task becomes running, with a new attempt on a device.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use farmhand_actors::domain::{AttemptId, Claim, Claimed, Purpose, ScriptName, Status, TaskId};
 use serde_json::json;
@@ -37,27 +40,18 @@ impl ClaimedRow {
     }
 }
 
-/// Claims the tasks of many callers.
+/// Claims the tasks of many callers; what is not pending, or whose device or account is not free, is left alone.
 pub(super) async fn claim(
     tx: &mut Transaction,
     asks: &mut [Ask<Vec<Claim>, Vec<Option<ClaimedRow>>>],
 ) -> Result<(), Fault> {
-    if let Some(stale) = asks
-        .iter()
-        .flat_map(|ask| &ask.input)
-        .find(|claim| !tx.is_current(&claim.lease))
-    {
-        return Err(Fault::Conflict(format!(
-            "task {} was claimed for epoch {}, which is not the newest: only the controller that was started last may \
-             claim",
-            stale.task, stale.lease.epoch
-        )));
-    }
-    let mut running = start_tasks(tx, asks.iter().flat_map(|ask| &ask.input)).await?;
+    let free = claimable(tx, asks.iter().flat_map(|ask| &ask.input));
+    let mut running = start_tasks(tx, &free).await?;
     let mut attempts = Vec::new();
     for ask in asks {
         let rows = ask.input.iter().map(|claim| {
-            let row = running.remove(&claim.task)?;
+            // By the token too: of two claims for one task only one was let through.
+            let row = running.remove(&(claim.task, Arc::clone(&claim.lease.token)))?;
             attempts.push(attempt_row(&row, claim));
             let data = json!({
                 "status": Status::Running.number(), "attempt": row.number, "purpose": row.purpose,
@@ -93,25 +87,47 @@ fn attempt_row(row: &ClaimedRow, claim: &Claim) -> impl serde::Serialize + use<>
     )
 }
 
+/// Those given by the newest controller, one for each task, device and account.
+fn claimable<'a>(tx: &Transaction, claims: impl Iterator<Item = &'a Claim>) -> Vec<&'a Claim> {
+    let (mut tasks, mut serials, mut usernames) = (HashSet::new(), HashSet::new(), HashSet::new());
+    claims
+        .filter(|claim| {
+            tx.is_current(&claim.lease)
+                && !tasks.contains(&claim.task)
+                && !serials.contains(&claim.serial)
+                && claim.username.as_ref().is_none_or(|name| !usernames.contains(name))
+                && tasks.insert(claim.task)
+                && serials.insert(&claim.serial)
+                && claim.username.as_ref().is_none_or(|name| usernames.insert(name))
+        })
+        .collect()
+}
+
 /// Makes those running that are pending, and numbers their attempts.
 async fn start_tasks(
     tx: &mut Transaction,
-    claims: impl Iterator<Item = &Claim>,
-) -> Result<HashMap<TaskId, ClaimedRow>, Fault> {
-    let claims = claims.map(|claim| (claim.task, millis(claim.at))).collect::<Vec<_>>();
+    claims: &[&Claim],
+) -> Result<HashMap<(TaskId, Arc<str>), ClaimedRow>, Fault> {
+    let mut running = HashMap::with_capacity(claims.len());
+    if claims.is_empty() {
+        return Ok(running);
+    }
+    let asked = claims
+        .iter()
+        .map(|claim| (claim.task, millis(claim.at), &claim.serial, &claim.username))
+        .collect::<Vec<_>>();
+    let tokens = claims
+        .iter()
+        .map(|claim| (claim.task, &claim.lease.token))
+        .collect::<HashMap<_, _>>();
     let rows = sqlx::query(include_str!("queries/start_tasks.sql"))
-        .bind(to_json(&claims)?)
+        .bind(to_json(&asked)?)
         .fetch_all(&mut tx.conn)
         .await?;
-    let mut running = HashMap::with_capacity(rows.len());
     for row in &rows {
         let script = get_script(row, "script_name")?;
-        tx.counts.moved(
-            &script,
-            get_source(row, "source")?,
-            (Status::Pending, None),
-            (Status::Running, None),
-        );
+        let (from, to) = ((Status::Pending, None), (Status::Running, None));
+        tx.counts.moved(&script, get_source(row, "source")?, from, to);
         let task = TaskId(get(row, "id")?);
         let claimed = ClaimedRow {
             task,
@@ -121,7 +137,9 @@ async fn start_tasks(
             script,
             config: get(row, "config")?,
         };
-        running.insert(task, claimed);
+        if let Some(token) = tokens.get(&task) {
+            running.insert((task, Arc::clone(token)), claimed);
+        }
     }
     Ok(running)
 }

@@ -100,6 +100,20 @@ pub(super) async fn list_effects(conn: &mut SqliteConnection, task: TaskId) -> R
     rows.iter().map(effect_of).collect()
 }
 
+/// Which of these tasks have an effect that may have taken place, in the order asked for.
+pub(super) async fn list_open(conn: &mut SqliteConnection, tasks: &[TaskId]) -> Result<Vec<TaskId>, Fault> {
+    let rows = sqlx::query(
+        "SELECT asked.value AS id FROM json_each(?1) AS asked
+         WHERE EXISTS (SELECT 1 FROM effect
+                       WHERE effect.task_id = asked.value AND effect.state IN ('intended', 'unknown'))
+         ORDER BY asked.key",
+    )
+    .bind(json(tasks)?)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|row| get(row, "id").map(TaskId)).collect()
+}
+
 /// The open effects of completed tasks took place. `completed`: tasks and when they were.
 pub(super) async fn confirm_open_effects(tx: &mut Transaction, completed: &[(TaskId, i64)]) -> Result<(), Fault> {
     if completed.is_empty() {

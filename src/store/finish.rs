@@ -76,19 +76,11 @@ async fn end_attempts(
         .collect()
 }
 
-/// Those that would go on although somebody has asked to stop them.
+/// Those that would go on although somebody has asked to stop them. An open effect is looked up when they are retried.
 async fn find_stopped(tx: &mut Transaction, finishes: &[&Finish]) -> Result<HashSet<TaskId>, Fault> {
     let going_on = finishes
         .iter()
-        .filter(|finish| {
-            matches!(
-                finish.next,
-                TaskNext::Again {
-                    purpose: Purpose::Execute,
-                    ..
-                }
-            )
-        })
+        .filter(|finish| matches!(finish.next, TaskNext::Again { .. }))
         .map(|finish| finish.task)
         .collect::<Vec<_>>();
     if going_on.is_empty() {

@@ -138,8 +138,8 @@ impl Store {
         }
     }
 
-    /// Whether a write failed in a way that leaves the disk in doubt: nothing is written any more, and the process should
-    /// end so that the next start checks the database.
+    /// Whether a write failed in a way that leaves the disk in doubt: nothing is written any more, and the process
+    /// should end so that the next start checks the database.
     #[must_use]
     pub fn is_suspect(&self) -> bool {
         self.shared.suspect.load(Ordering::Acquire)

@@ -95,6 +95,10 @@ impl TaskStore for Store {
         self.write(remarks, task::remark_tasks).await
     }
 
+    async fn open_effects(&self, tasks: Vec<TaskId>) -> Result<Vec<TaskId>, StoreError> {
+        Ok(effect::list_open(&mut *self.reader().await?, &tasks).await?)
+    }
+
     async fn stats(&self) -> Result<TaskStats, StoreError> {
         Store::stats(self).await
     }

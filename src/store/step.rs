@@ -57,7 +57,8 @@ pub(super) async fn write_progress(
         .collect::<Vec<_>>();
     sqlx::query(
         "UPDATE task SET progress = news.progress
-         FROM (SELECT value ->> 0 AS task_id, value ->> 1 AS attempt_id, value -> 2 AS progress FROM json_each(?1)) AS news
+         FROM (SELECT value ->> 0 AS task_id, value ->> 1 AS attempt_id, value -> 2 AS progress
+               FROM json_each(?1)) AS news
               JOIN attempt ON attempt.id = news.attempt_id
          WHERE task.id = news.task_id AND attempt.task_id = task.id AND attempt.finished_at IS NULL",
     )

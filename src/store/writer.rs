@@ -182,8 +182,8 @@ impl Writer {
     async fn commit(&mut self, changes: &mut [Box<dyn Change>]) -> Result<(), Fault> {
         if self.shared.suspect.load(Ordering::Acquire) {
             return Err(Fault::Row(
-                "an earlier write failed in a way that leaves the disk in doubt: stop farmhand, check the disk, start it \
-                 again"
+                "an earlier write failed in a way that leaves the disk in doubt: stop farmhand, check the disk, start \
+                 it again"
                     .to_owned(),
             ));
         }

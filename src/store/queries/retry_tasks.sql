@@ -1,7 +1,8 @@
 -- ?1: [task, …], ?2: now. 600000 is the head start of one step of priority.
 UPDATE task
 SET state = 'available', due_at = NULL, rank = ?2 - priority * 600000,
-    purpose = CASE WHEN EXISTS (SELECT 1 FROM effect
+    purpose = CASE WHEN failure_reason = 'outcome_unknown'
+                     OR EXISTS (SELECT 1 FROM effect
                                 WHERE effect.task_id = task.id AND effect.state IN ('intended', 'unknown'))
                    THEN 'verify' ELSE 'execute' END,
     retry_count = retry_count + 1, auto_retries = 0, interruptions = 0, stop_requested_at = NULL, finished_at = NULL,

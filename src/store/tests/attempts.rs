@@ -1,8 +1,8 @@
 //! Claims, their leases, and the ends of attempts.
 
 use farmhand_actors::{
-    domain::{AccountUse, AttemptId, FailureReason, Progress, Purpose, StepRecord, StepState, TaskState},
-    ports::{AccountStore, AttemptJournal, StoreError, TaskStore},
+    domain::{AccountUse, AttemptId, DevicePatch, FailureReason, Progress, Purpose, StepRecord, StepState, TaskState},
+    ports::{AccountStore, AttemptJournal, DeviceStore, StoreError, TaskStore},
 };
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ async fn a_device_and_an_account_have_one_live_attempt_each() {
 
     for (task, serial, username) in [(ids[1], "a", None), (ids[2], "b", Some("anna"))] {
         let answer = farm.store.claim(vec![farm.claim_of(task, serial, username)]).await;
-        assert!(matches!(answer, Err(StoreError::Conflict(_))), "{answer:?}");
+        assert_eq!(answer.expect("answers"), [None]);
     }
 
     assert_eq!(farm.store.stats().await.expect("counts").running, 1);
@@ -50,20 +50,44 @@ async fn a_device_and_an_account_have_one_live_attempt_each() {
 }
 
 #[tokio::test]
-async fn a_claim_that_fails_does_not_spoil_the_others_of_its_group() {
+async fn of_claims_for_the_same_device_one_is_let_through_and_the_others_change_nothing() {
     let farm = Farm::new().await;
-    let ids = farm
-        .submit(["a", "a", "b", "c"].map(|serial| task_for(serial, None)).to_vec())
-        .await;
+    let tasks = ["a", "a", "b", "c"].map(|serial| task_for(serial, None));
+    let ids = farm.submit(tasks.to_vec()).await;
     let claims = [(0, "a"), (1, "a"), (2, "b"), (3, "c")];
 
     let asks = claims.map(|(index, serial)| farm.store.claim(vec![farm.claim_of(ids[index], serial, None)]));
     let answers = futures_util::future::join_all(asks).await;
+    let twice = ["d", "e"].map(|serial| farm.claim_of(ids[1], serial, None));
+    let twice = farm.store.claim(twice.to_vec()).await.expect("answers");
 
-    let good = answers.iter().map(Result::is_ok).collect::<Vec<_>>();
-    assert_eq!(good, [true, false, true, true]);
-    let stats = farm.store.stats().await.expect("counts");
-    assert_eq!((stats.pending, stats.running), (1, 3));
+    let let_through = answers.iter().map(|answer| matches!(answer.as_deref(), Ok([Some(_)])));
+    assert_eq!(let_through.collect::<Vec<_>>(), [true, false, true, true]);
+    assert_eq!((twice[0].is_some(), twice[1].is_some()), (true, false));
+    assert_eq!(farm.store.stats().await.expect("counts").running, 4);
+    let mut old = farm.claim_of(farm.submit_one(task_for("f", None)).await, "f", None);
+    old.lease.epoch = Epoch(0);
+    assert_eq!(farm.store.claim(vec![old]).await.expect("answers"), [None]);
+}
+
+#[tokio::test]
+async fn a_change_that_fails_does_not_spoil_the_others_of_its_group() {
+    let farm = Farm::new().await;
+    let unknown = serial_of("unknown");
+    let patch = || farm.store.patch_device(&unknown, DevicePatch::default());
+
+    let (first, submitted, second, known) = futures_util::join!(
+        patch(),
+        farm.store.submit(vec![task_for("a", None)], None, Vec::new(), at(0)),
+        patch(),
+        farm.store.add_device(&unknown, at(0)),
+    );
+
+    assert!(matches!(first, Err(StoreError::Conflict(_))), "{first:?}");
+    assert!(matches!(second, Err(StoreError::Conflict(_))), "{second:?}");
+    assert!(submitted.is_ok() && known.is_ok(), "{submitted:?} {known:?}");
+    assert_eq!(farm.store.stats().await.expect("counts").pending, 1);
+    assert_eq!(farm.store.load_devices().await.expect("reads").len(), 1);
 }
 
 #[tokio::test]

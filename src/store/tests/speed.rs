@@ -25,7 +25,7 @@ async fn fill(farm: &Farm, n: usize) {
     }
 }
 
-/// CPU time of the threads whose name begins so, milliseconds: it says more than the clock on a machine that others use.
+/// CPU time of the threads whose name begins so, milliseconds: it says more than the clock on a busy machine.
 fn cpu_ms(thread: &str) -> u64 {
     let tasks = std::fs::read_dir("/proc/self/task").expect("lists");
     let ticks = tasks.flatten().filter_map(|task| {
