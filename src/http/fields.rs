@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use farmhand_actors::domain::FieldError;
+use farmhand_actors::domain::{FieldError, InvalidId};
 use serde_json::{Map, Value};
 
 use super::envelope::ApiError;
@@ -197,6 +197,11 @@ impl<'a> Fields<'a> {
             Err(ApiError::Invalid(self.faults))
         }
     }
+}
+
+/// Parses an id; its fault is told without the id's kind, since the field says it.
+pub fn id<T>(parse: fn(&str) -> Result<T, InvalidId>) -> impl FnOnce(&str) -> Result<T, &'static str> {
+    move |text| parse(text).map_err(|error| error.problem)
 }
 
 /// A whole number; `5.0` is one too, as JSON does not tell them apart.

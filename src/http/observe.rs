@@ -159,9 +159,9 @@ fn record(span: &Span, method: &'static str, route: &str, status: u16, took: Dur
         .record("duration_ms", duration_ms);
     // Probes and scrapes come every few seconds and say nothing when they are well.
     if status < 400 && (route.starts_with("/health") || route == "/metrics") {
-        tracing::debug!(route, status, duration_ms, "request answered");
+        tracing::debug!("request answered");
     } else {
-        tracing::info!(route, status, duration_ms, "request answered");
+        tracing::info!("request answered");
     }
     metrics::histogram!(
         REQUEST_DURATION,

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::http::{
     envelope::ApiError,
-    fields::{Fields, kind_of, whole_number},
+    fields::{Fields, id, kind_of, whole_number},
 };
 
 /// The app of an account that names none.
@@ -31,11 +31,11 @@ pub fn parse_new(body: &Value, apps: &[String]) -> Result<NewAccount, ApiError> 
 
 /// An account that is to be created; `None` when it has no name.
 pub fn read_new(fields: &mut Fields<'_>, apps: &[String]) -> Option<NewAccount> {
-    let username = fields.parsed("username", |text| Username::parse(text).map_err(|error| error.problem));
+    let username = fields.parsed("username", id(Username::parse));
     let username = fields.required("username", username);
     let app = read_app(fields, apps).unwrap_or_else(|| USUAL_APP.to_owned());
-    let package = fields.parsed("package", Package::parse);
-    let serial = fields.parsed("serial", Serial::parse);
+    let package = fields.parsed("package", id(Package::parse));
+    let serial = fields.parsed("serial", id(Serial::parse));
     let status = read_status(fields);
     let limits = read_limits(fields).unwrap_or_default();
     Some(NewAccount {
@@ -61,8 +61,8 @@ pub fn parse_patch(body: &Value, apps: &[String]) -> Result<AccountPatch, ApiErr
     }
     let patch = AccountPatch {
         app: read_app(&mut fields, apps),
-        package: nullable(&mut fields, "package", Package::parse),
-        serial: nullable(&mut fields, "serial", Serial::parse),
+        package: nullable(&mut fields, "package", id(Package::parse)),
+        serial: nullable(&mut fields, "serial", id(Serial::parse)),
         status: read_status(&mut fields),
         limits: if fields.is_null("limits") {
             Some(Limits::new())

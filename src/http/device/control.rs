@@ -14,7 +14,7 @@ use crate::http::{
     auth::AdminOnly,
     body::JsonBody,
     envelope::{Answer, ApiError, success},
-    fields::Fields,
+    fields::{Fields, id},
     state::App,
 };
 
@@ -166,7 +166,7 @@ fn parse_link(body: &Value) -> Result<(String, Option<Package>), ApiError> {
     if fields.value("link").is_some_and(Value::is_string) && (!is_link || link.chars().any(char::is_control)) {
         fields.fault("link", "must be a link with its scheme, e.g. https://example.com/");
     }
-    let package = fields.parsed("package", Package::parse);
+    let package = fields.parsed("package", id(Package::parse));
     fields.finish((link.to_owned(), package))
 }
 

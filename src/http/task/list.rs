@@ -2,7 +2,7 @@
 
 use farmhand_actors::domain::{FailureReason, ScriptName, Serial, Source, Status, Username};
 
-use crate::http::{envelope::ApiError, ports::TaskFilter, query::Query};
+use crate::http::{envelope::ApiError, fields::id, ports::TaskFilter, query::Query};
 
 /// What the list takes.
 pub const PARAMETERS: [&str; 9] = [
@@ -41,9 +41,9 @@ pub fn parse(mut query: Query) -> Result<ListRequest, ApiError> {
                 .into_iter()
                 .find(|status| status.number() == i64::from(number))
         }),
-        serial: query.parsed("serial", Serial::parse),
-        username: query.parsed("username", Username::parse),
-        script_name: query.parsed("script_name", ScriptName::parse),
+        serial: query.parsed("serial", id(Serial::parse)),
+        username: query.parsed("username", id(Username::parse)),
+        script_name: query.parsed("script_name", id(ScriptName::parse)),
         source: query.parsed("source", |word| match word {
             "api" => Ok(Source::Api),
             "ui" => Ok(Source::Ui),

@@ -15,7 +15,7 @@ use super::{
     auth::Principal,
     body::{JsonBody, OptionalJsonBody},
     envelope::{Answer, ApiError, success},
-    fields::{Fields, whole_number},
+    fields::{Fields, id, whole_number},
     query::Query,
     state::App,
 };
@@ -210,8 +210,8 @@ fn parse_retry_filter(body: &Value) -> Result<RetryFilter, ApiError> {
     let mut fields = Fields::of_body(body, &["include_unknown", "serial", "username", "batch_id"])?;
     let filter = RetryFilter {
         include_unknown: fields.flag("include_unknown").unwrap_or(false),
-        serial: fields.parsed("serial", Serial::parse),
-        username: fields.parsed("username", Username::parse),
+        serial: fields.parsed("serial", id(Serial::parse)),
+        username: fields.parsed("username", id(Username::parse)),
         batch_id: fields.text("batch_id", 64).map(str::to_owned),
     };
     fields.finish(filter)

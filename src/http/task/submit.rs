@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use actix_web::HttpRequest;
 use farmhand_actors::{
     domain::{
-        IdempotencyKey, InvalidId, Now, ScriptInfo, ScriptName, Serial, Source, SubmitTarget, SubmitTasks, Timestamp,
-        Username, ValidConfig,
+        IdempotencyKey, InvalidId, Now, ScriptInfo, ScriptName, Serial, Source, SubmitTarget, SubmitTasks, Username,
+        ValidConfig,
+        schedule::{ScheduleError, TimeOfDay, next_instant},
     },
     ports::ScriptCatalog,
 };
-use jiff::{civil::Time, tz::TimeZone};
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -86,7 +87,7 @@ pub async fn parse(body: &Value, asked: Asked, scripts: &dyn ScriptCatalog) -> R
     let start_time = fields.parsed("start_time", parse_start_time);
     let scheduled_at = start_time
         .as_ref()
-        .and_then(|(_, time)| next_start(*time, &asked.zone, asked.now.wall));
+        .and_then(|(_, time)| next_instant(*time, &asked.zone, asked.now.wall).ok());
     let interval_minutes = read_interval(&mut fields);
     let priority = fields
         .integer("priority", -10..=10)
@@ -261,46 +262,8 @@ fn read_interval(fields: &mut Fields<'_>) -> Option<(u32, u32)> {
     Some((minutes(min)?, minutes(max)?)).filter(|(_, max)| *max > 0)
 }
 
-/// `"HH:MM"`, exactly.
-fn parse_start_time(text: &str) -> Result<(String, Time), &'static str> {
-    const WANTED: &str = "must be a time of the day as \"HH:MM\", 00:00 to 23:59";
-    let digits = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
-    let (hour, minute) = text
-        .split_once(':')
-        .filter(|(hour, minute)| digits(hour) && digits(minute))
-        .ok_or(WANTED)?;
-    let (hour, minute) = (hour.parse().map_err(|_| WANTED)?, minute.parse().map_err(|_| WANTED)?);
-    Time::new(hour, minute, 0, 0)
-        .map(|time| (text.to_owned(), time))
-        .map_err(|_| WANTED)
-}
-
-/// The next instant at which the farm's clock shows `time`: today, or tomorrow if it has passed. A time that the
-/// clock skips is the first instant after the gap; one that it shows twice is the first of the two.
-fn next_start(time: Time, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
-    let today = zone.to_datetime(now).date();
-    [
-        Some(today),
-        today.tomorrow().ok(),
-        today.tomorrow().and_then(|day| day.tomorrow()).ok(),
-    ]
-    .into_iter()
-    .flatten()
-    .filter_map(|day| first_instant(day.to_datetime(time), zone))
-    .find(|instant| *instant >= now)
-}
-
-fn first_instant(wanted: jiff::civil::DateTime, zone: &TimeZone) -> Option<Timestamp> {
-    use jiff::tz::AmbiguousOffset;
-    let ambiguous = zone.to_ambiguous_timestamp(wanted);
-    match ambiguous.offset() {
-        AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => ambiguous.earlier().ok(),
-        // Read with the offset before the gap, the time lies after it; the gap's own instant is the transition.
-        AmbiguousOffset::Gap { .. } => {
-            let before = ambiguous.earlier().ok()?;
-            zone.following(before).next().map(|transition| transition.timestamp())
-        }
-    }
+fn parse_start_time(text: &str) -> Result<(String, TimeOfDay), ScheduleError> {
+    TimeOfDay::parse(text).map(|time| (text.to_owned(), time))
 }
 
 /// The key is the client's own; beside it stands whose it is, so that two clients may use the same one.
