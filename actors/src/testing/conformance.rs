@@ -10,8 +10,8 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use crate::{
     domain::{
-        AttemptId, Claim, Claimed, Epoch, Failure, FailureReason, Lease, NewTask, PendingTask, ScriptName, Serial,
-        Source, TaskId, TaskState, Timestamp, Username,
+        AttemptId, Claim, Claimed, EffectGate, EffectIntent, EffectKey, Epoch, Failure, FailureReason, Lease, NewTask,
+        PendingTask, ScriptName, Serial, Source, TaskId, TaskState, Timestamp, Username,
     },
     ports::{AttemptJournal, Finish, Lane, LaneHead, SharedStore, StoreError, SubmitResult, TaskNext},
 };
@@ -189,8 +189,27 @@ impl Subject {
         Ok(written == [true])
     }
 
+    async fn intend(&self, task: TaskId, attempt: AttemptId, lease: &Lease) -> Result<EffectGate, StoreError> {
+        let intent = EffectIntent {
+            key: EffectKey {
+                task,
+                step: "publish".into(),
+                ordinal: 0,
+            },
+            attempt,
+            lease: lease.clone(),
+            content: serde_json::json!({}),
+            baseline: serde_json::json!({}),
+        };
+        self.journal.intend(intent).await
+    }
+
     async fn fail(&self, device: &str, lease: &Lease, reason: FailureReason) -> Result<TaskId, StoreError> {
         let (task, attempt) = self.running(device, lease).await?;
+        if reason == FailureReason::OutcomeUnknown {
+            // Nobody can be in doubt of an effect that was never intended.
+            assert_eq!(self.intend(task, attempt, lease).await?, EffectGate::Act);
+        }
         assert!(
             self.end(task, attempt, lease, failed(reason)).await?,
             "the owner ends its attempt"

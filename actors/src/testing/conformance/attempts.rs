@@ -5,10 +5,10 @@ use serde_json::json;
 use super::{Checked, Subject, after, completed, failed, lane, lease, task};
 use crate::{
     domain::{
-        AttemptId, EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, FailureReason, Lease, Purpose,
-        RescueVerdict, TaskId, TaskState,
+        AttemptId, EffectFinding, EffectGate, EffectKey, EffectState, FailureReason, Purpose, RescueVerdict, TaskId,
+        TaskState,
     },
-    ports::{StoreError, TaskNext},
+    ports::TaskNext,
 };
 
 fn again(purpose: Purpose, seconds: u64, counts: bool) -> TaskNext {
@@ -146,26 +146,6 @@ pub(super) async fn an_older_epoch_writes_nothing(subject: Subject) -> Checked {
     assert!(!matches!(subject.claim(pending, "p2", &old).await, Ok(Some(_))));
     assert_eq!(subject.state(pending).await?, Some(TaskState::Available));
     Ok(())
-}
-
-impl Subject {
-    async fn intend(&self, task: TaskId, attempt: AttemptId, lease: &Lease) -> Result<EffectGate, StoreError> {
-        let key = EffectKey {
-            task,
-            step: "publish".into(),
-            ordinal: 0,
-        };
-        let (content, baseline) = (json!({}), json!({}));
-        self.journal
-            .intend(EffectIntent {
-                key,
-                attempt,
-                lease: lease.clone(),
-                content,
-                baseline,
-            })
-            .await
-    }
 }
 
 pub(super) async fn what_a_dead_controller_left_is_taken_up_by_the_rules(subject: Subject) -> Checked {
