@@ -1,5 +1,13 @@
 //! The way of the code, held by a test: sizes, rooms and arrows, banned words.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed assertion is how a test speaks"
+)]
+
 use std::path::{Path, PathBuf};
 
 /// Lines of a file without its tests.

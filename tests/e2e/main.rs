@@ -1,6 +1,14 @@
 //! The whole farm: the real binary, a real database, simulated phones in their own process, and (where a test says
 //! so) the real adb server between them.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed assertion is how a test speaks"
+)]
+
 mod crash;
 mod faults;
 mod harness;
