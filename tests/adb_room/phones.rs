@@ -140,7 +140,7 @@ async fn shows_its_screen(driver: &dyn DeviceDriver, panel: (u32, u32)) {
     assert_eq!((picture.width, picture.height), panel);
 }
 
-fn find<'a>(tree: &'a UiTree, holds: impl Fn(&UiNode) -> bool) -> Option<&'a UiNode> {
+fn find(tree: &UiTree, holds: impl Fn(&UiNode) -> bool) -> Option<&UiNode> {
     tree.nodes.iter().find(|node| holds(node))
 }
 
