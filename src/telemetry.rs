@@ -1,5 +1,7 @@
 //! Log lines: text for people or JSON for machines, to standard error.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::settings::{Log, LogFormat};
@@ -15,7 +17,13 @@ pub fn start(log: &Log) -> Result<(), String> {
     // Already started (tests that build several applications): the first one stays.
     let _ = match log.format {
         LogFormat::Text => lines
-            .with(fmt::layer().with_writer(std::io::stderr).with_target(false))
+            .with(
+                fmt::layer()
+                    // Colours are for eyes: a file or a journal would keep their escapes.
+                    .with_ansi(std::io::stderr().is_terminal())
+                    .with_writer(std::io::stderr)
+                    .with_target(false),
+            )
             .try_init(),
         LogFormat::Json => lines
             .with(

@@ -164,7 +164,7 @@ fn welcome(application: &Application, simulator: &Simulator, phones: u32) -> Str
          \n    -d '{{\"serials\": [\"device_serial_1\"], \"script_name\": \"post\", \"script_config\": {{\
          \n         \"content_type\": 0, \"captions\": \"Check out my new video! #viral #fyp\",\
          \n         \"material_list\": [\"C:/Videos/video1.mp4\"], \"upload_wait_time\": 60}}}}'\n\
-         \n  curl http://{farm}/api/v1/task/1\
+         \n  curl http://{farm}/api/v1/task/1   (1: the id that the answer names)\
          \n  curl http://{control}/ledger\n\
          \nCtrl-C ends it.\n"
     )

@@ -56,16 +56,21 @@ pub fn run(doctor: &Doctor) -> Result<(), CliError> {
     if doctor.json {
         output::json(&Value::Array(rows))?;
     } else {
-        output::table(
-            &[("check", "/check"), ("state", "/state"), ("finding", "/finding")],
-            &rows,
-        )?;
+        output::print(&report(&findings))?;
     }
     let wrong = findings.iter().filter(|finding| finding.state == "wrong").count();
     if wrong == 0 {
         return Ok(());
     }
     Err(CliError::Failed(format!("{wrong} thing(s) to mend")))
+}
+
+/// One line for each finding, never cut: its end says how to mend it.
+fn report(findings: &[Finding]) -> String {
+    let widest = findings.iter().map(|finding| finding.what.chars().count()).max();
+    let width = widest.unwrap_or_default();
+    let line = |finding: &Finding| format!("{:<7}  {:<width$}  {}\n", finding.state, finding.what, finding.text);
+    findings.iter().map(line).collect()
 }
 
 async fn look(settings: &Settings) -> Vec<Finding> {
@@ -125,4 +130,29 @@ fn adb_program() -> Result<String, String> {
         .collect::<Vec<_>>()
         .join(", ");
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_told_to_its_end_however_long_it_is() {
+        let mend = "no answer; ".to_owned() + &"mend it so ".repeat(30);
+        let findings = [
+            Finding::of("http", Ok("free".to_owned()), "wrong"),
+            Finding::of("adb server 127.0.0.1:5037", Err(mend.clone()), "wrong"),
+        ];
+
+        let report = report(&findings);
+
+        assert!(
+            report.ends_with(&format!("wrong    adb server 127.0.0.1:5037  {mend}\n")),
+            "{report}"
+        );
+        assert!(
+            report.starts_with("ok       http                       free\n"),
+            "{report}"
+        );
+    }
 }

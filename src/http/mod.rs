@@ -36,7 +36,7 @@ use actix_web::{
 
 use self::envelope::{Answer, ApiError};
 pub use self::{
-    server::{ServeError, serve},
+    server::{Listener, ServeError, serve},
     state::{AppState, Check, Health, HttpSettings},
 };
 

@@ -1,6 +1,10 @@
 //! Starts the server.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener, ToSocketAddrs},
+    time::Duration,
+};
 
 use actix_web::{App as WebApp, HttpServer, dev::Server, web};
 
@@ -16,8 +20,6 @@ const DISCONNECT_DEADLINE: Duration = Duration::from_secs(3);
 const SHUTDOWN_S: u64 = 5;
 /// Connections that one worker holds; idle ones cost little, file descriptors are what runs out.
 const CONNECTIONS_PER_WORKER: usize = 10_000;
-/// Connections that wait to be accepted.
-const BACKLOG: u32 = 1024;
 
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
@@ -31,27 +33,75 @@ pub enum ServeError {
         host: String,
     },
     /// The address cannot be had.
-    #[error("cannot listen on {host}:{port} (http.host, http.port)")]
+    #[error(
+        "cannot listen on {host}:{port}: {problem}; is farmhand running already? else change http.host or http.port"
+    )]
     Bind {
         /// `http.host`
         host: String,
         /// `http.port`
         port: u16,
-        /// Why.
-        source: io::Error,
+        /// Why, in the system's words.
+        problem: String,
     },
 }
 
-/// Binds the address and builds the server: await it (or spawn it) to serve, and stop it by its handle. Signals are
-/// left to the caller.
+/// The addresses of the settings, held but not served yet: who calls now waits until [`serve`].
+#[derive(Debug)]
+pub struct Listener {
+    sockets: Vec<TcpListener>,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Takes the addresses, before anything is started that would have to be ended again when they cannot be had.
+    ///
+    /// # Errors
+    /// Names the setting and the mend.
+    pub fn bind(settings: &HttpSettings) -> Result<Self, ServeError> {
+        let (host, port) = (settings.host.as_str(), settings.port);
+        if settings.auth == AuthMode::Off && !is_loopback(host) {
+            let host = host.to_owned();
+            return Err(ServeError::Open { host });
+        }
+        let failed = |error: io::Error| ServeError::Bind {
+            host: host.to_owned(),
+            port,
+            problem: error.to_string(),
+        };
+        let name = host.trim_start_matches('[').trim_end_matches(']');
+        let addresses = (name, port).to_socket_addrs().map_err(failed)?;
+        let bound: Vec<_> = addresses.map(TcpListener::bind).collect();
+        // A name can mean addresses that this host does not have (`localhost` without IPv6): one is enough.
+        let (sockets, errors): (Vec<_>, Vec<_>) = bound.into_iter().partition(Result::is_ok);
+        let sockets: Vec<TcpListener> = sockets.into_iter().flatten().collect();
+        match sockets.first().map(TcpListener::local_addr) {
+            Some(address) => Ok(Self {
+                address: address.map_err(failed)?,
+                sockets,
+            }),
+            None => {
+                let first = errors.into_iter().find_map(Result::err);
+                Err(failed(
+                    first.unwrap_or_else(|| io::Error::other("the name has no address")),
+                ))
+            }
+        }
+    }
+
+    /// The first of them.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Builds the server: await it (or spawn it) to serve, and stop it by its handle. Signals are left to the caller.
 ///
 /// # Errors
-/// Names the setting and the mend.
-pub fn serve(state: AppState, settings: HttpSettings) -> Result<(Server, SocketAddr), ServeError> {
+/// The sockets cannot be used.
+pub fn serve(state: AppState, settings: HttpSettings, listener: Listener) -> Result<Server, ServeError> {
     let (host, port) = (settings.host.clone(), settings.port);
-    if settings.auth == AuthMode::Off && !is_loopback(&host) {
-        return Err(ServeError::Open { host });
-    }
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = if settings.workers == 0 {
         cores()
@@ -59,11 +109,6 @@ pub fn serve(state: AppState, settings: HttpSettings) -> Result<(Server, SocketA
         settings.workers
     };
     let app = web::Data::new(App::new(state, settings));
-    let bind = |source| ServeError::Bind {
-        host: host.clone(),
-        port,
-        source,
-    };
     let server = HttpServer::new(move || {
         WebApp::new()
             .app_data(app.clone())
@@ -71,16 +116,17 @@ pub fn serve(state: AppState, settings: HttpSettings) -> Result<(Server, SocketA
             .wrap(actix_web::middleware::from_fn(observe))
     })
     .workers(workers)
-    .backlog(BACKLOG)
     .max_connections(CONNECTIONS_PER_WORKER)
     .client_request_timeout(HEAD_DEADLINE)
     .client_disconnect_timeout(DISCONNECT_DEADLINE)
     .keep_alive(KEEP_ALIVE)
     .shutdown_timeout(SHUTDOWN_S)
-    .disable_signals()
-    .bind((host.trim_start_matches('[').trim_end_matches(']'), port))
-    .map_err(bind)?;
-    let address = server.addrs().first().copied();
-    let address = address.ok_or_else(|| bind(io::Error::other("the name has no address")))?;
-    Ok((server.run(), address))
+    .disable_signals();
+    let server = listener.sockets.into_iter().try_fold(server, HttpServer::listen);
+    let server = server.map_err(|error| ServeError::Bind {
+        host,
+        port,
+        problem: error.to_string(),
+    })?;
+    Ok(server.run())
 }

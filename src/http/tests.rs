@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    Check, Health, HttpSettings, api_table,
+    Check, Health, HttpSettings, Listener, api_table,
     auth::{AuthMode, new_key},
     docs::OPENAPI,
     license::{License, Plan},
@@ -478,27 +478,24 @@ async fn the_server_listens_where_it_is_told_and_not_openly_without_keys() {
         ..HttpSettings::default()
     };
 
-    let (server, address) = serve(state.clone(), settings.clone()).unwrap();
+    let listener = Listener::bind(&settings).unwrap();
+    let address = listener.address();
+    let server = serve(state, settings.clone(), listener).unwrap();
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
 
     assert!(address.ip().is_loopback() && address.port() != 0);
-    let taken = serve(
-        state.clone(),
-        HttpSettings {
-            port: address.port(),
-            ..settings.clone()
-        },
-    );
-    assert!(taken.err().unwrap().to_string().contains("http.port"));
-    let open = serve(
-        state,
-        HttpSettings {
-            host: "0.0.0.0".to_owned(),
-            ..settings
-        },
-    );
-    assert!(open.err().unwrap().to_string().contains("auth.mode"));
+    let taken = Listener::bind(&HttpSettings {
+        port: address.port(),
+        ..settings.clone()
+    });
+    let taken = taken.unwrap_err().to_string();
+    assert!(taken.contains("http.port") && taken.contains("already"), "{taken}");
+    let open = Listener::bind(&HttpSettings {
+        host: "0.0.0.0".to_owned(),
+        ..settings
+    });
+    assert!(open.unwrap_err().to_string().contains("auth.mode"));
     handle.stop(false).await;
     running.await.unwrap().unwrap();
 }

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod clock;
+mod lock;
 mod presence;
 mod translate;
 
@@ -43,12 +44,18 @@ pub enum StartupError {
         problem: String,
     },
     /// The data folder cannot be used.
-    #[error("data_dir {}: {source}", folder.display())]
+    #[error("data_dir {}: {source}; choose another data_dir, or mend the rights of this one", folder.display())]
     Folder {
         /// Which.
         folder: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// Another controller uses the data folder.
+    #[error("data_dir {}: another controller uses it; end that one, or give this one another data_dir", folder.display())]
+    Taken {
+        /// Which.
+        folder: PathBuf,
     },
     /// The database cannot be used.
     #[error("database.url: {0}")]
@@ -57,7 +64,7 @@ pub enum StartupError {
     #[error("license: {0}")]
     License(#[from] http::license::LicenseError),
     /// The address cannot be had.
-    #[error("{0}: {source}", source = std::error::Error::source(.0).map_or_else(String::new, ToString::to_string))]
+    #[error("{0}")]
     Http(http::ServeError),
     /// The actors did not start.
     #[error("the actors did not start: {0}")]
@@ -74,6 +81,7 @@ pub struct Application {
     health: Arc<Health>,
     /// Ends what watches in the background.
     stop: CancellationToken,
+    _lock: lock::FolderLock,
 }
 
 impl Application {
@@ -85,6 +93,12 @@ impl Application {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let license = translate::license(&settings, clock.now().wall)?;
         let data = make_folder(&settings.data_dir)?;
+        // What can be refused is refused before the first actor starts.
+        let lock = lock::FolderLock::take(&data)?;
+        let http = translate::http(&settings, &data)?;
+        make_folder(&http.upload_dir)?;
+        let listener = http::Listener::bind(&http).map_err(StartupError::Http)?;
+        let address = listener.address();
         let metrics = start_metrics();
         let store = Store::open(translate::store(&settings, &data)).await?;
         let (library, picker) = start_media(&settings, &data, &store, &clock)?;
@@ -98,7 +112,10 @@ impl Application {
             media: picker,
             evidence_dir: make_folder(&data.join("evidence"))?,
             clock: Arc::clone(&clock),
-            settings: FlowSettings::default(),
+            settings: FlowSettings {
+                packages: settings.apps.clone(),
+                ..FlowSettings::default()
+            },
         });
         let relay = presence::PresenceRelay::default();
         let adb = adb::start(settings.adb.clone(), settings.devices.clone(), relay.callback());
@@ -126,9 +143,7 @@ impl Application {
             license,
             health: Arc::clone(&health),
         };
-        let http = translate::http(&settings, &data)?;
-        make_folder(&http.upload_dir)?;
-        let (server, address) = http::serve(state, http).map_err(StartupError::Http)?;
+        let server = http::serve(state, http, listener).map_err(StartupError::Http)?;
         health.start();
         Ok(Self {
             server,
@@ -138,6 +153,7 @@ impl Application {
             store,
             health,
             stop,
+            _lock: lock,
         })
     }
 

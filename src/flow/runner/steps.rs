@@ -171,7 +171,7 @@ impl Run {
         self.step = self.step.saturating_add(1);
         self.popups_dismissed = 0;
         self.detail.clear();
-        let label: String = step.describe().chars().take(MAX_LABEL).collect();
+        let label: String = self.describe(step).chars().take(MAX_LABEL).collect();
         let now = self.parts.clock.now();
         let record = StepRecord {
             index: self.step,
@@ -198,6 +198,13 @@ impl Run {
             record,
             since: now.mono,
         })
+    }
+
+    /// What a step does, for people; a label says what its expressions mean.
+    fn describe(&self, step: &Step) -> String {
+        let label = step.label.as_ref().filter(|label| label.contains("${"));
+        let told = label.and_then(|label| self.js.interpolate(label).ok());
+        told.unwrap_or_else(|| step.describe())
     }
 
     fn end_step(&mut self, begun: Begun, done: Done) {
