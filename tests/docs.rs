@@ -65,7 +65,9 @@ fn states_of_schema(table: &str) -> BTreeSet<String> {
     let (_, table) = schema.split_once(&format!("CREATE TABLE {table} (")).unwrap();
     let (_, list) = table.split_once("CHECK (state IN (").unwrap();
     let (list, _) = list.split_once(')').unwrap();
-    list.split(',').map(|word| word.trim().trim_matches('\'').to_owned()).collect()
+    list.split(',')
+        .map(|word| word.trim().trim_matches('\'').to_owned())
+        .collect()
 }
 
 #[test]
@@ -112,7 +114,10 @@ fn anchors(paper: &Path) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     let anchor = |heading: &str| {
         let kept = heading.trim_start_matches('#').trim().to_lowercase();
-        let kept: String = kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect();
+        let kept: String = kept
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+            .collect();
         kept.replace(' ', "-")
     };
     headings.map(anchor).collect()

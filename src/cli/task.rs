@@ -108,6 +108,9 @@ pub struct List {
     /// Only this script's
     #[arg(long)]
     script: Option<String>,
+    /// Only those that failed for this reason, e.g. outcome_unknown
+    #[arg(long, value_name = "REASON")]
+    failure: Option<String>,
     /// Page, from 1
     #[arg(long, default_value_t = 1)]
     page: u32,
@@ -209,6 +212,7 @@ fn run_list(list: &List) -> Result<(), CliError> {
     query.extend(list.serial.clone().map(|serial| ("serial", serial)));
     query.extend(list.username.clone().map(|username| ("username", username)));
     query.extend(list.script.clone().map(|script| ("script_name", script)));
+    query.extend(list.failure.clone().map(|reason| ("failure_reason", reason)));
     let page = list.remote.client()?.get("/task", &query)?;
     if list.remote.json {
         return output::json(&page);
