@@ -1,5 +1,13 @@
 //! The papers, held to the code: states, links, names of functions, example flows.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed assertion is how a test speaks"
+)]
+
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},

@@ -1,6 +1,6 @@
 //! Prints answers: JSON for scripts, tables that fit the terminal for people.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 
@@ -32,12 +32,15 @@ pub fn bytes(content: &[u8]) -> Result<(), CliError> {
     }
 }
 
-/// Prints rows as a table, the last column cut to fit.
+/// Prints rows as a table, lines cut to fit the terminal; what goes into a file or a pipe is not cut.
 pub fn table(columns: &[Column<'_>], rows: &[Value]) -> Result<(), CliError> {
     print(&render(columns, rows, width()))
 }
 
 fn width() -> usize {
+    if !io::stdout().is_terminal() {
+        return usize::MAX;
+    }
     std::env::var("COLUMNS")
         .ok()
         .and_then(|text| text.parse().ok())
@@ -80,10 +83,15 @@ fn render(columns: &[Column<'_>], rows: &[Value], width: usize) -> String {
     text
 }
 
+/// A text on one line, without what a terminal would obey.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "-".to_owned(),
-        Some(Value::String(text)) => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
+        Some(Value::String(text)) => plain(text),
         Some(Value::Array(items)) => {
             let items: Vec<_> = items.iter().map(|item| cell(Some(item))).collect();
             if items.is_empty() {

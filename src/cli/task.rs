@@ -230,6 +230,14 @@ fn show(one: &One) -> Result<(), CliError> {
         return output::json(&task);
     }
     output::table(&COLUMNS, std::slice::from_ref(&task))?;
+    // In full, whatever the table had room for: it says what to do.
+    if let Some(remark) = task
+        .get("remark")
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+    {
+        output::print(&format!("\n{}\n", output::plain(remark)))?;
+    }
     for attempt in task.get("attempts").and_then(Value::as_array).into_iter().flatten() {
         output::print("\n")?;
         let head = [

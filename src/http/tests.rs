@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, ops::RangeInclusive, time::Duration};
 
-use actix_web::test::TestRequest;
+use actix_web::{dev::Server, test::TestRequest};
 use farmhand_actors::{
     domain::{Event, EventTopic, NewEvent, TaskState},
     ports::StoreError,
@@ -469,6 +469,18 @@ async fn what_the_router_cannot_do_is_told_by_its_code() {
     }
 }
 
+/// A real server at any free port.
+fn serve_anywhere(api: &Api) -> (Server, SocketAddr) {
+    let settings = HttpSettings {
+        port: 0,
+        ..HttpSettings::default()
+    };
+    let listener = Listener::bind(&settings).unwrap();
+    let address = listener.address();
+    let server = serve(api.app.state.clone(), settings, listener).unwrap();
+    (server, address)
+}
+
 #[actix_web::test]
 async fn the_server_listens_where_it_is_told_and_not_openly_without_keys() {
     let api = Api::new();
@@ -527,14 +539,7 @@ async fn exchange(address: SocketAddr, request: &[u8], until: &str) -> String {
 #[actix_web::test]
 async fn a_real_server_survives_panics_and_refuses_endless_bodies() {
     let api = Api::new();
-    let (server, address) = serve(
-        api.app.state.clone(),
-        HttpSettings {
-            port: 0,
-            ..HttpSettings::default()
-        },
-    )
-    .unwrap();
+    let (server, address) = serve_anywhere(&api);
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
 
@@ -578,14 +583,7 @@ async fn followers_get_every_event_in_order_and_are_told_of_what_is_gone() {
         api.reads.newest.send_replace(head);
     };
     tell(5..=7, 5);
-    let (server, address) = serve(
-        api.app.state.clone(),
-        HttpSettings {
-            port: 0,
-            ..HttpSettings::default()
-        },
-    )
-    .unwrap();
+    let (server, address) = serve_anywhere(&api);
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
     let follow = |last: &str| {
@@ -622,14 +620,7 @@ async fn followers_get_every_event_in_order_and_are_told_of_what_is_gone() {
 async fn a_new_follower_gets_what_happens_from_then_on() {
     let api = Api::new();
     tell(&api, 5..=7);
-    let (server, address) = serve(
-        api.app.state.clone(),
-        HttpSettings {
-            port: 0,
-            ..HttpSettings::default()
-        },
-    )
-    .unwrap();
+    let (server, address) = serve_anywhere(&api);
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
 
@@ -653,14 +644,7 @@ async fn a_new_follower_gets_what_happens_from_then_on() {
 #[actix_web::test]
 async fn the_end_of_the_server_ends_the_streams_of_its_followers() {
     let api = Api::new();
-    let (server, address) = serve(
-        api.app.state.clone(),
-        HttpSettings {
-            port: 0,
-            ..HttpSettings::default()
-        },
-    )
-    .unwrap();
+    let (server, address) = serve_anywhere(&api);
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
     let follow = "GET /api/v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n";

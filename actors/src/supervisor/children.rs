@@ -321,6 +321,20 @@ fn arbiter_of<'a>(arbiters: &'a [ArbiterHandle], serial: &Serial, generation: Ge
     arbiters.get(usize::try_from(place).ok()?)
 }
 
+impl SupervisorActor {
+    /// Counts as an exit, so that it is tried again after its back-off.
+    fn router_not_booted(&mut self, generation: Generation, error: &StoreError, ctx: &mut Context<Self>) {
+        tracing::error!(%error, "the router cannot be rebuilt");
+        let exit = ChildExited {
+            key: router_key(),
+            generation,
+            panicked: false,
+        };
+        let effects = self.core.on_exited(&exit, self.parts.clock.now());
+        self.perform(effects, ctx);
+    }
+}
+
 impl Handler<RouterBooted> for SupervisorActor {
     type Result = ();
 
@@ -332,16 +346,7 @@ impl Handler<RouterBooted> for SupervisorActor {
         match booted {
             Ok(boot) if current => self.start_router(generation, boot, ctx),
             Ok(_) => {}
-            Err(error) => {
-                tracing::error!(%error, "the router cannot be rebuilt");
-                let exit = ChildExited {
-                    key: router_key(),
-                    generation,
-                    panicked: false,
-                };
-                let effects = self.core.on_exited(&exit, self.parts.clock.now());
-                self.perform(effects, ctx);
-            }
+            Err(error) => self.router_not_booted(generation, &error, ctx),
         }
     }
 }
