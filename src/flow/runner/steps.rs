@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Run, fault::Fault};
 use crate::flow::{
     expr::Covered,
-    model::{Body, Flow, Step, Text},
+    model::{Body, Command, Flow, Step, Text},
 };
 
 /// Longest label that is kept, characters.
@@ -129,7 +129,7 @@ impl Run {
             self.open_effect(step).await?;
         }
         let begun = self.begin_step(step)?;
-        let result = self.guarded(step).await;
+        let result = self.guarded(step).await.map_err(|fault| self.named(step, fault));
         for line in self.js.take_log() {
             tracing::info!(task.id = %self.spec.task, attempt.id = %self.spec.attempt, line, "flow log");
         }
@@ -161,6 +161,21 @@ impl Run {
         self.execute(step).await
     }
 
+    /// Adds the step's own name to what it looked for in vain.
+    fn named(&self, step: &Step, fault: Fault) -> Fault {
+        let Some(label) = step.label.as_deref().filter(|_| !step.has_steps()) else {
+            return fault;
+        };
+        let label = self.shown(label);
+        match fault {
+            Fault::NotFound(what) => Fault::NotFound(format!("{what} ({label})")),
+            // The condition of `assertTrue` says nothing to people that its label does not.
+            Fault::Assertion(_) if matches!(step.command, Command::AssertTrue(_)) => Fault::Assertion(label),
+            Fault::Assertion(what) => Fault::Assertion(format!("{label}: {what}")),
+            fault => fault,
+        }
+    }
+
     fn begin_step(&mut self, step: &Step) -> Result<Begun, Fault> {
         if self.step >= self.settings.max_steps {
             return Err(Fault::Invalid(format!(
@@ -171,7 +186,12 @@ impl Run {
         self.step = self.step.saturating_add(1);
         self.popups_dismissed = 0;
         self.detail.clear();
-        let label: String = step.describe().chars().take(MAX_LABEL).collect();
+        // Labels are for people, so they are evaluated; a command in short is shown as it is written.
+        let label = match &step.label {
+            Some(label) => self.shown(label),
+            None => step.describe(),
+        };
+        let label: String = label.chars().take(MAX_LABEL).collect();
         let now = self.parts.clock.now();
         let record = StepRecord {
             index: self.step,
