@@ -258,7 +258,7 @@ fn lints_are_switched_off_only_with_a_reason() {
                     .text
                     .lines()
                     .skip(at)
-                    .take(4)
+                    .take(9)
                     .any(|line| line.contains("reason = "))
             {
                 faults.push(format!("{}:{}: {}", source.path.display(), at + 1, line.trim()));

@@ -295,6 +295,31 @@ impl Controller {
         answer["data"].clone()
     }
 
+    /// Adds a file to the library; answers its object.
+    pub fn upload(&self, file: &Path, fields: &[(&str, &str)]) -> Value {
+        let boundary = "farmhand-test-boundary";
+        let mut body = Vec::new();
+        for (name, value) in fields {
+            body.extend(
+                format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes(),
+            );
+        }
+        let name = file.file_name().unwrap().to_string_lossy();
+        body.extend(
+            format!("--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n")
+                .bytes(),
+        );
+        body.extend(std::fs::read(file).unwrap());
+        body.extend(format!("\r\n--{boundary}--\r\n").bytes());
+        let answer = ureq::post(format!("{}/api/v1/material", self.base))
+            .header("content-type", format!("multipart/form-data; boundary={boundary}"))
+            .send(&body[..]);
+        let text = answer.unwrap().body_mut().read_to_string().unwrap();
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(answer["code"], 0, "{answer}");
+        answer["data"].clone()
+    }
+
     pub fn create(&self, body: &Value) -> Vec<i64> {
         let data = self.ok("POST", "/api/v1/task", Some(body));
         data["task_ids"]
@@ -333,6 +358,8 @@ pub struct Farm {
     pub sim: Sim,
     pub adb: Option<AdbServer>,
     pub controller: Controller,
+    /// A folder of media of this farm alone; clients call it `C:/Farm`.
+    pub media: PathBuf,
     /// Everything of this farm lies here; gone with it.
     _dir: tempfile::TempDir,
 }
@@ -342,19 +369,26 @@ pub fn media() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/media")
 }
 
-/// Settings of a controller that reaches the phones through `servers`; limits and retry delays made for tests.
-pub fn settings(servers: &str, devices: &[(String, String)]) -> String {
+/// Settings of a controller that reaches the phones through `servers`; limits and retry delays made for tests. `own` is
+/// a media folder beside that of the demo.
+pub fn settings(servers: &str, devices: &[(String, String)], own: &Path) -> String {
     let devices: Vec<_> = devices
         .iter()
         .map(|(serial, address)| format!("{{ serial = \"{serial}\", address = \"{address}\" }}"))
         .collect();
     let media = media();
-    let media = media.display();
+    let (media, own) = (media.display(), own.display());
     format!(
         "devices = [{}]\n[adb]\nservers = [\"{servers}\"]\nstart_server = false\n[retry]\nauto = true\ndelay = [0, 1]\n[limits]\nenabled = false\n\
-         [media]\nroots = [\"{media}\"]\n[media.path_map]\n\"C:/Videos\" = \"{media}\"\n\"C:/Images\" = \"{media}\"\n",
+         [media]\nroots = [\"{media}\", \"{own}\"]\n[media.path_map]\n\"C:/Videos\" = \"{media}\"\n\"C:/Images\" = \"{media}\"\n\"C:/Farm\" = \"{own}\"\n",
         devices.join(", ")
     )
+}
+
+fn media_folder(dir: &Path) -> PathBuf {
+    let folder = dir.join("media");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 impl Farm {
@@ -362,12 +396,14 @@ impl Farm {
     pub fn with_adb(phones: u32) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let adb = AdbServer::start(dir.path())?;
+        let media = media_folder(dir.path());
         let sim = Sim::start(dir.path(), phones);
-        let controller = Controller::start(dir.path(), &settings(&adb.address(), &sim.phones));
+        let controller = Controller::start(dir.path(), &settings(&adb.address(), &sim.phones, &media));
         let farm = Self {
             sim,
             adb: Some(adb),
             controller,
+            media,
             _dir: dir,
         };
         farm.await_online();
@@ -378,11 +414,13 @@ impl Farm {
     pub fn without_adb(phones: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let sim = Sim::start(dir.path(), phones);
-        let controller = Controller::start(dir.path(), &settings(&sim.server, &[]));
+        let media = media_folder(dir.path());
+        let controller = Controller::start(dir.path(), &settings(&sim.server, &[], &media));
         let farm = Self {
             sim,
             adb: None,
             controller,
+            media,
             _dir: dir,
         };
         farm.await_online();

@@ -13,3 +13,5 @@ mod crash;
 mod faults;
 mod harness;
 mod main_job;
+mod materials;
+mod scripts;

@@ -34,6 +34,7 @@ const FILES: &[(&str, &str)] = &[
         include_str!("../../../flows/post/from_gallery.yaml"),
     ),
     ("post/sound.yaml", include_str!("../../../flows/post/sound.yaml")),
+    ("post/stories.yaml", include_str!("../../../flows/post/stories.yaml")),
     ("post/text.yaml", include_str!("../../../flows/post/text.yaml")),
 ];
 

@@ -76,6 +76,15 @@ pub struct Step {
 }
 
 impl Step {
+    /// Whether it is made of other steps.
+    #[must_use]
+    pub fn has_steps(&self) -> bool {
+        matches!(
+            self.command,
+            Command::RunFlow(_) | Command::Repeat(_) | Command::Retry(_)
+        )
+    }
+
     /// What it does, for people: its label, or its command in short.
     #[must_use]
     pub fn describe(&self) -> String {

@@ -13,7 +13,7 @@ use crate::flow::expr::ScriptError;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Fault {
     /// An element is not there.
-    #[error("element not found: {0}")]
+    #[error("element not found: {0}; the step's picture shows what was there instead")]
     NotFound(String),
     /// An assertion does not hold.
     #[error("assertion failed: {0}")]
@@ -40,7 +40,7 @@ pub enum Fault {
     #[error("the app asks for a person: {0} is visible")]
     Challenge(String),
     /// The account cannot be shown.
-    #[error("the account could not be shown: {0}")]
+    #[error("the account could not be shown, see that it is logged in on this phone: {0}")]
     Account(Box<Fault>),
     /// There are no media.
     #[error("{0}")]

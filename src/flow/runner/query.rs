@@ -63,6 +63,16 @@ impl Run {
         selectors.iter().map(|selector| self.query(selector)).collect()
     }
 
+    /// A text for people: its expressions evaluated, or as it is written where that fails.
+    pub(in crate::flow) fn shown(&self, text: &str) -> String {
+        self.js.interpolate(text).unwrap_or_else(|_| text.to_owned())
+    }
+
+    /// What was looked for in vain.
+    pub(in crate::flow) fn not_found(&self, selector: &Selector) -> Fault {
+        Fault::NotFound(self.shown(&selector.to_string()))
+    }
+
     fn pattern(&mut self, text: Option<&str>) -> Result<Option<Pattern>, Fault> {
         let Some(text) = text else { return Ok(None) };
         let text = self.js.interpolate(text)?;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Run, fault::Fault};
 use crate::flow::{
     expr::Covered,
-    model::{Body, Flow, Step, Text},
+    model::{Body, Command, Flow, Step, Text},
 };
 
 /// Longest label that is kept, characters.
@@ -129,7 +129,7 @@ impl Run {
             self.open_effect(step).await?;
         }
         let begun = self.begin_step(step)?;
-        let result = self.guarded(step).await;
+        let result = self.guarded(step).await.map_err(|fault| self.named(step, fault));
         for line in self.js.take_log() {
             tracing::info!(task.id = %self.spec.task, attempt.id = %self.spec.attempt, line, "flow log");
         }
@@ -159,6 +159,21 @@ impl Run {
         }
         self.check_known_screen().await?;
         self.execute(step).await
+    }
+
+    /// Adds the step's own name to what it looked for in vain.
+    fn named(&self, step: &Step, fault: Fault) -> Fault {
+        let Some(label) = step.label.as_deref().filter(|_| !step.has_steps()) else {
+            return fault;
+        };
+        let label = self.shown(label);
+        match fault {
+            Fault::NotFound(what) => Fault::NotFound(format!("{what} ({label})")),
+            // The condition of `assertTrue` says nothing to people that its label does not.
+            Fault::Assertion(_) if matches!(step.command, Command::AssertTrue(_)) => Fault::Assertion(label),
+            Fault::Assertion(what) => Fault::Assertion(format!("{label}: {what}")),
+            fault => fault,
+        }
     }
 
     fn begin_step(&mut self, step: &Step) -> Result<Begun, Fault> {

@@ -23,7 +23,8 @@ impl Run {
     async fn expect_visible(&mut self, selector: &Selector, time: Duration) -> Result<(), Fault> {
         let query = self.query(selector)?;
         let found = self.find(&query, time).await?;
-        let found = found.ok_or_else(|| Fault::Assertion(format!("{selector} is not visible")))?;
+        let found =
+            found.ok_or_else(|| Fault::Assertion(format!("{} is not visible", self.shown(&selector.to_string()))))?;
         self.note("matched", found.detail());
         Ok(())
     }
@@ -38,7 +39,10 @@ impl Run {
         if self.goes_away(&query, time).await? {
             return Ok(());
         }
-        Err(Fault::Assertion(format!("{selector} is visible")))
+        Err(Fault::Assertion(format!(
+            "{} is visible",
+            self.shown(&selector.to_string())
+        )))
     }
 
     pub(super) fn assert_true(&mut self, text: &Text) -> Result<(), Fault> {

@@ -12,10 +12,13 @@ impl Run {
         let time = self.lookup_time(step.timeout.as_ref(), self.settings.lookup_timeout)?;
         let query = self.query(selector)?;
         let found = self.find(&query, time).await?;
-        let found = found.ok_or_else(|| Fault::NotFound(selector.to_string()))?;
+        let found = found.ok_or_else(|| self.not_found(selector))?;
         self.note("matched", found.detail());
         if found.text().is_empty() {
-            return Err(Fault::NotFound(format!("{selector} has no text to copy")));
+            return Err(Fault::NotFound(format!(
+                "{} has no text to copy",
+                self.shown(&selector.to_string())
+            )));
         }
         Ok(self.js.set_copied_text(found.text())?)
     }

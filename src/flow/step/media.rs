@@ -78,7 +78,7 @@ impl Run {
                 let query = self.query(selector)?;
                 let time = self.left_of(self.settings.lookup_timeout);
                 let found = self.find(&query, time).await?;
-                Some(found.ok_or_else(|| Fault::NotFound(selector.to_string()))?.bounds)
+                Some(found.ok_or_else(|| self.not_found(selector))?.bounds)
             }
         };
         let mut picture = self.phone.call(self.phone.driver.screenshot()).await?;

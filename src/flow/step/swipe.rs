@@ -41,7 +41,7 @@ impl Run {
         let time = self.lookup_time(step.timeout.as_ref(), self.settings.lookup_timeout)?;
         let query = self.query(selector)?;
         let found = self.find_at_rest(&query, time).await?;
-        let found = found.ok_or_else(|| Fault::NotFound(selector.to_string()))?;
+        let found = found.ok_or_else(|| self.not_found(selector))?;
         self.note("matched", found.detail());
         let point = match point {
             Some(text) => Some(self.js.interpolate(text)?),

@@ -28,7 +28,7 @@ impl Run {
                 let time = self.lookup_time(step.timeout.as_ref(), usual)?;
                 let query = self.query(selector)?;
                 let found = self.find_at_rest(&query, time).await?;
-                let found = found.ok_or_else(|| Fault::NotFound(selector.to_string()))?;
+                let found = found.ok_or_else(|| self.not_found(selector))?;
                 self.note("matched", found.detail());
                 self.point_in(found.bounds, tap.point.as_deref())?
             }

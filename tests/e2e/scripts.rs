@@ -1,0 +1,542 @@
+//! What `post`, `follow` and `unfollow` can be told to do, for both apps: each variant once, and what it left on the
+//! phones.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Farm, follow, tail, wait_for};
+
+const APPS: [&str; 2] = ["tiktok", "instagram"];
+/// Longest wait for all tasks of a table: they queue for the same phones.
+const TABLE: Duration = Duration::from_secs(400);
+
+/// One variant of a post and what the ledger must tell of it.
+struct Variant {
+    app: &'static str,
+    config: Value,
+    detail: Value,
+}
+
+fn variant(app: &'static str, config: Value, detail: Value) -> Variant {
+    Variant { app, config, detail }
+}
+
+/// The config of a post of `video1.mp4`, with `extra` over it.
+fn post_config(caption: &str, extra: &Value) -> Value {
+    let mut config = json!({ "captions": caption, "material_list": ["C:/Videos/video1.mp4"], "upload_wait_time": 60 });
+    for (key, value) in extra.as_object().unwrap() {
+        config[key] = value.clone();
+    }
+    config
+}
+
+/// A task of one account.
+pub fn task_of(username: &str, script: &str, config: &Value) -> Value {
+    json!({ "usernames": [username], "script_name": script, "script_config": config })
+}
+
+/// Waits until a task has ended.
+pub fn ended(farm: &Farm, id: i64) -> Value {
+    wait_for(&format!("task {id} ends"), TABLE, || {
+        let task = farm.controller.task(id);
+        (task["status"].as_i64() >= Some(2)).then_some(task)
+    })
+}
+
+pub fn completed(farm: &Farm, id: i64) -> Value {
+    let task = ended(farm, id);
+    assert_eq!(task["status"], 2, "{task:#}\n{}", tail(&farm.controller.log()));
+    task
+}
+
+pub fn failure(task: &Value) -> (&str, &str) {
+    let text = |name: &str| task["failure"][name].as_str().unwrap_or_default();
+    (text("reason"), text("message"))
+}
+
+/// A farm where each of `phones` phones has one account of each app: `tiktok0`, `instagram0`, `tiktok1` …
+fn both_apps(phones: u32) -> Farm {
+    let farm = Farm::without_adb(phones);
+    for at in 0..farm.sim.phones.len() {
+        for app in APPS {
+            farm.account(farm.sim.serial(at), app, &format!("{app}{at}"));
+        }
+    }
+    farm
+}
+
+/// Posts every variant, spread over phones, and compares the ledger with what was wanted.
+fn post_all(variants: &[Variant]) -> Farm {
+    let phones = 3;
+    let farm = both_apps(phones);
+    let tasks: Vec<(i64, String, String)> = (0..)
+        .zip(variants)
+        .map(|(at, variant)| {
+            let caption = format!("variant {at}");
+            let username = format!("{}{}", variant.app, at % phones);
+            let body = task_of(&username, "post", &post_config(&caption, &variant.config));
+            (farm.controller.create(&body)[0], caption, username)
+        })
+        .collect();
+    for ((id, caption, username), variant) in tasks.iter().zip(variants) {
+        let task = completed(&farm, *id);
+        let published = farm.sim.ledger("publish");
+        let mine: Vec<&Value> = published
+            .iter()
+            .filter(|entry| entry["detail"]["caption"] == *caption)
+            .collect();
+        assert_eq!(mine.len(), 1, "{}: {mine:#?}\n{task:#}", variant.config);
+        assert_eq!(
+            (mine[0]["account"].as_str(), mine[0]["app"].as_str()),
+            (Some(username.as_str()), Some(variant.app))
+        );
+        for (key, wanted) in variant.detail.as_object().unwrap() {
+            let found = if key == "files" {
+                file_names(mine[0])
+            } else {
+                mine[0]["detail"][key].clone()
+            };
+            assert_eq!(found, *wanted, "{key} of {}: {:#}", variant.config, mine[0]);
+        }
+    }
+    assert_eq!(farm.sim.ledger("publish").len(), variants.len());
+    farm
+}
+
+pub fn file_names(entry: &Value) -> Value {
+    let files = entry["detail"]["files"].as_array().unwrap();
+    files.iter().map(|file| file["name"].clone()).collect()
+}
+
+#[test]
+fn videos_and_images_in_order_are_posted_by_every_way() {
+    let three = json!(["C:/Images/image3.jpg", "C:/Images/image1.jpg", "C:/Images/image4.png"]);
+    let mut variants = Vec::new();
+    for app in APPS {
+        for way in ["share", "addButton"] {
+            let detail = json!({ "content_type": "video", "files": ["video1.mp4"], "post_way": way });
+            variants.push(variant(app, json!({ "post_way": way }), detail));
+            variants.push(variant(
+                app,
+                json!({ "post_way": way, "content_type": 1, "image_count": 3, "material_list": three }),
+                json!({
+                    "content_type": "images", "files": ["image3.jpg", "image1.jpg", "image4.png"], "post_way": way
+                }),
+            ));
+        }
+    }
+    post_all(&variants);
+}
+
+#[test]
+fn sounds_are_used_by_name_and_by_link_and_chosen_as_told() {
+    let links = [
+        "https://www.tiktok.com/music/Slow-Tram-7012345678",
+        "https://www.instagram.com/reels/audio/Slow-Tram",
+    ];
+    let mut variants = Vec::new();
+    for (app, link) in APPS.into_iter().zip(links) {
+        for sound in ["Low Tide", link] {
+            let title = if sound == link { "Slow Tram" } else { sound };
+            variants.push(variant(
+                app,
+                json!({ "post_way": "useSound", "sound_name": sound }),
+                json!({ "post_way": "useSound", "sound": title, "files": ["video1.mp4"] }),
+            ));
+        }
+        let custom = json!({ "add_sound": "custom", "custom_sound_keyword": "Paper Planes" });
+        variants.push(variant(app, custom, json!({ "sound": "Paper Planes Home" })));
+        for first in [json!("1"), json!(1)] {
+            variants.push(variant(
+                app,
+                json!({ "add_sound": first }),
+                json!({ "sound": "Morning Coffee" }),
+            ));
+        }
+    }
+    let images =
+        |choice: Value| json!({ "content_type": 1, "material_list": ["C:/Images/image1.jpg"], "add_sound": choice });
+    for (choice, sound) in [
+        (json!("-1"), json!("Morning Coffee")),
+        (json!(-1), json!("Morning Coffee")),
+        (json!("0"), Value::Null),
+        (json!(0), Value::Null),
+    ] {
+        variants.push(variant("tiktok", images(choice), json!({ "sound": sound })));
+    }
+    post_all(&variants);
+}
+
+#[test]
+fn volumes_products_and_placement_are_set_as_told() {
+    let mut variants = Vec::new();
+    for app in APPS {
+        variants.push(variant(
+            app,
+            json!({ "origin_sound_volume": 0, "add_sound_volume": 100 }),
+            json!({ "original_volume": 0, "added_volume": 100 }),
+        ));
+        variants.push(variant(
+            app,
+            json!({ "origin_sound_volume": 7 }),
+            json!({ "original_volume": 7, "added_volume": 50 }),
+        ));
+    }
+    let product = json!({ "add_product_link": 1 });
+    variants.push(variant(
+        "tiktok",
+        product.clone(),
+        json!({ "product_link": "Ceramic Mug" }),
+    ));
+    variants.push(variant("instagram", product, json!({ "product_link": null })));
+    for way in ["share", "addButton"] {
+        let story = json!({ "placement": "story", "post_way": way });
+        variants.push(variant(
+            "instagram",
+            story,
+            json!({ "placement": "story", "post_way": way }),
+        ));
+    }
+    variants.push(variant(
+        "instagram",
+        json!({ "placement": "reel" }),
+        json!({ "placement": "reel" }),
+    ));
+    post_all(&variants);
+}
+
+#[test]
+fn captions_are_chosen_and_arrive_complete_whatever_they_hold() {
+    let long = "Zażółć gęślą jaźń 🎬 ".chars().cycle().take(1_999).collect::<String>() + "!";
+    let any = "100%s 👩‍👩‍👧 «日本語» it's \"$HOME\" `x` \\n & ; שלום | a < b";
+    let cases: Vec<(String, Vec<String>)> = vec![
+        (
+            "{Good {morning|evening}|Hi} all".to_owned(),
+            ["Good morning all", "Good evening all", "Hi all"]
+                .map(str::to_owned)
+                .to_vec(),
+        ),
+        (
+            "first line\n\nsecond line".to_owned(),
+            ["first line", "second line"].map(str::to_owned).to_vec(),
+        ),
+        (any.to_owned(), vec![any.to_owned()]),
+        (long.clone(), vec![long]),
+        (String::new(), vec![String::new()]),
+    ];
+    let farm = Farm::without_adb(2);
+    let mut tasks = Vec::new();
+    for (at, (template, allowed)) in cases.iter().enumerate() {
+        for app in APPS {
+            let username = format!("{app}.user_{at}");
+            farm.account(farm.sim.serial(at % 2), app, &username);
+            let body = task_of(&username, "post", &post_config(template, &json!({})));
+            tasks.push((farm.controller.create(&body)[0], username, allowed));
+        }
+    }
+
+    for (id, username, allowed) in tasks {
+        let task = completed(&farm, id);
+        let published = farm.sim.ledger("publish");
+        let mine: Vec<&Value> = published.iter().filter(|entry| entry["account"] == username).collect();
+        assert_eq!(mine.len(), 1, "{task:#}");
+        let caption = mine[0]["detail"]["caption"].as_str().unwrap();
+        assert!(
+            allowed.iter().any(|wanted| wanted == caption),
+            "{caption:?} of {allowed:?}"
+        );
+    }
+}
+
+#[test]
+fn every_attempt_makes_the_same_choice_of_caption() {
+    let farm = both_apps(1);
+    let serial = farm.sim.serial(0).to_owned();
+    farm.sim.fault(&serial, &json!({ "kind": "upload_fails" }));
+    let template = (0..40)
+        .map(|line| format!("{{a|b|c}} line {line}"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let id = farm
+        .controller
+        .create(&task_of("tiktok0", "post", &post_config(&template, &json!({}))))[0];
+    let task = ended(&farm, id);
+    assert_eq!(
+        (&task["status"], failure(&task).0),
+        (&json!(3), "assertion_failed"),
+        "{task:#}"
+    );
+    farm.sim.heal(&serial);
+    farm.controller.ok("POST", &format!("/api/v1/task/{id}/retry"), None);
+    completed(&farm, id);
+
+    let mut captions: Vec<Value> = ["upload_failed", "publish"]
+        .iter()
+        .flat_map(|kind| farm.sim.ledger(kind))
+        .map(|entry| entry["detail"]["caption"].clone())
+        .collect();
+    assert!(captions.len() >= 2, "{captions:?}");
+    captions.dedup();
+    assert_eq!(captions.len(), 1, "{captions:?}");
+    assert_eq!(farm.sim.ledger("publish").len(), 1);
+}
+
+#[test]
+fn an_upload_that_takes_longer_than_allowed_is_found_when_it_is_through() {
+    let farm = both_apps(2);
+    let configs = [
+        ("tiktok0", json!({})),
+        ("instagram0", json!({})),
+        ("instagram1", json!({ "placement": "story" })),
+    ];
+    for (serial, _) in &farm.sim.phones {
+        farm.sim.fault(serial, &json!({ "kind": "upload_slow", "ms": 6000 }));
+    }
+    let ids: Vec<i64> = configs
+        .iter()
+        .map(|(username, extra)| {
+            let mut config = post_config("slow", extra);
+            config["upload_wait_time"] = json!(0);
+            farm.controller.create(&task_of(username, "post", &config))[0]
+        })
+        .collect();
+
+    for id in ids {
+        let task = completed(&farm, id);
+        assert_eq!(task["attempts"].as_array().unwrap().len(), 1, "{task:#}");
+    }
+    assert_eq!(farm.sim.ledger("publish").len(), 3);
+}
+
+#[test]
+fn a_story_whose_confirmation_was_lost_is_read_back() {
+    let farm = both_apps(1);
+    let serial = farm.sim.serial(0).to_owned();
+    let story = |caption: &str| {
+        task_of(
+            "instagram0",
+            "post",
+            &post_config(caption, &json!({ "placement": "story" })),
+        )
+    };
+    let first = farm.controller.create(&story("first"))[0];
+    completed(&farm, first);
+
+    farm.sim.fault(&serial, &json!({ "kind": "publish_ack_lost" }));
+    let lost = farm.controller.create(&story("second"))[0];
+    completed(&farm, lost);
+    farm.sim.fault(&serial, &json!({ "kind": "app_crash" }));
+    let crashed = farm.controller.create(&story("third"))[0];
+    completed(&farm, crashed);
+
+    let captions: Vec<Value> = farm
+        .sim
+        .ledger("publish")
+        .iter()
+        .map(|entry| entry["detail"]["caption"].clone())
+        .collect();
+    assert_eq!(captions, ["first", "second", "third"]);
+}
+
+#[test]
+fn follows_and_their_ends_do_what_is_missing_and_say_what_was_there() {
+    let farm = both_apps(2);
+    // Of one account in a row: (script, config, ledger's kind or none, a word of the remark).
+    let rows = [
+        (
+            "follow",
+            json!({ "target_users": ["bob"] }),
+            Some("follow"),
+            "followed bob",
+        ),
+        ("follow", json!({ "target_user": "@Bob" }), None, "already"),
+        (
+            "follow",
+            json!({ "target_users": ["anna.b_c"], "access_method": "search" }),
+            Some("follow"),
+            "followed anna.b_c",
+        ),
+        (
+            "follow",
+            json!({ "target_users": ["private_eve"] }),
+            Some("follow_request"),
+            "asked to follow",
+        ),
+        (
+            "follow",
+            json!({ "target_users": ["private_eve"] }),
+            None,
+            "already asked",
+        ),
+        (
+            "unfollow",
+            json!({ "target_username": "bob" }),
+            Some("unfollow"),
+            "unfollowed bob",
+        ),
+        ("unfollow", json!({ "target_users": ["bob"] }), None, "was not followed"),
+        (
+            "follow",
+            json!({ "target_users": ["anna.b_c"], "action": "unfollow", "access_method": "search" }),
+            Some("unfollow"),
+            "unfollowed anna.b_c",
+        ),
+        (
+            "unfollow",
+            json!({ "target_users": ["private_eve"] }),
+            Some("unfollow"),
+            "unfollowed private_eve",
+        ),
+    ];
+    let kinds = ["follow", "follow_request", "unfollow"];
+    let effects = |username: &str| -> Vec<Value> {
+        let all = kinds.iter().flat_map(|kind| farm.sim.ledger(kind));
+        all.filter(|entry| entry["account"] == username).collect()
+    };
+    std::thread::scope(|scope| {
+        for username in ["tiktok0", "instagram1"] {
+            let (farm, rows, effects) = (&farm, &rows, &effects);
+            scope.spawn(move || {
+                for (script, config, kind, remark) in rows {
+                    let before = effects(username).len();
+                    let id = farm.controller.create(&task_of(username, script, config))[0];
+                    let task = completed(farm, id);
+                    assert!(task["remark"].as_str().unwrap().contains(remark), "{remark}: {task:#}");
+                    let now = effects(username);
+                    assert_eq!(
+                        now.len() - before,
+                        usize::from(kind.is_some()),
+                        "{username} {script} {config}"
+                    );
+                    if let Some(kind) = kind {
+                        let same = |entry: &&Value| {
+                            entry["kind"] == *kind
+                                && remark.ends_with(entry["detail"]["target"].as_str().unwrap_or("?"))
+                        };
+                        assert!(now.iter().any(|entry| entry["kind"] == *kind), "{now:#?}");
+                        assert!(
+                            *kind == "follow_request" || now.iter().any(|entry| same(&entry)),
+                            "{now:#?}"
+                        );
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn several_targets_are_a_task_each_and_unknown_ones_fail_by_name_without_effect() {
+    let farm = both_apps(2);
+    let mut all = Vec::new();
+    for (username, method) in [
+        ("tiktok0", "direct"),
+        ("instagram1", "search"),
+        ("tiktok1", "search"),
+        ("instagram0", "direct"),
+    ] {
+        let config = json!({ "target_users": ["bob", "@nobody_here", "carol", "BOB"], "access_method": method });
+        let ids = farm.controller.create(&task_of(username, "follow", &config));
+        assert_eq!(ids.len(), 3);
+        all.push((username, ids));
+    }
+    for (username, ids) in all {
+        completed(&farm, ids[0]);
+        completed(&farm, ids[2]);
+        let task = ended(&farm, ids[1]);
+        assert_eq!(
+            (&task["status"], failure(&task).0),
+            (&json!(3), "assertion_failed"),
+            "{task:#}"
+        );
+        assert!(failure(&task).1.contains("nobody of the name @nobody_here"), "{task:#}");
+        let targets: Vec<Value> = farm
+            .sim
+            .ledger("follow")
+            .iter()
+            .filter(|entry| entry["account"] == username)
+            .map(|entry| entry["detail"]["target"].clone())
+            .collect();
+        assert_eq!(targets, ["bob", "carol"]);
+    }
+}
+
+#[test]
+fn the_phone_is_switched_to_the_tasks_account_and_nobody_else_acts() {
+    let farm = Farm::without_adb(1);
+    let serial = farm.sim.serial(0).to_owned();
+    for name in ["anna.b_c", "annaxb_c", "bella"] {
+        farm.account(&serial, "tiktok", name);
+    }
+    for name in ["bella", "anna.b_c", "annaxb_c"] {
+        let id = farm.controller.create(&task_of(
+            name,
+            "follow",
+            &json!({ "target_users": [format!("of_{name}")] }),
+        ))[0];
+        completed(&farm, id);
+    }
+    let mut body = follow(&serial, "of_all");
+    body["enable_multi_account"] = json!(true);
+    for id in farm.controller.create(&body) {
+        completed(&farm, id);
+    }
+
+    let mut pairs: Vec<String> = farm
+        .sim
+        .ledger("follow")
+        .iter()
+        .map(|entry| {
+            format!(
+                "{} {}",
+                entry["account"].as_str().unwrap(),
+                entry["detail"]["target"].as_str().unwrap()
+            )
+        })
+        .collect();
+    pairs.sort();
+    assert_eq!(
+        pairs,
+        [
+            "anna.b_c of_all",
+            "anna.b_c of_anna.b_c",
+            "annaxb_c of_all",
+            "annaxb_c of_annaxb_c",
+            "bella of_all",
+            "bella of_bella"
+        ]
+    );
+}
+
+#[test]
+fn an_account_that_is_not_logged_in_on_its_phone_is_unavailable_and_its_steps_say_for_whom() {
+    let farm = both_apps(1);
+    let serial = farm.sim.serial(0).to_owned();
+    let body = json!({ "username": "stranger", "app": "tiktok", "serial": serial });
+    farm.controller.ok("POST", "/api/v1/account", Some(&body));
+    let id = farm
+        .controller
+        .create(&task_of("stranger", "follow", &json!({ "target_users": ["bob"] })))[0];
+
+    let task = ended(&farm, id);
+
+    assert_eq!(
+        (&task["status"], failure(&task).0),
+        (&json!(3), "account_unavailable"),
+        "{task:#}"
+    );
+    let message = failure(&task).1;
+    assert!(
+        message.contains("stranger") && message.contains("logged in"),
+        "{message}"
+    );
+    assert!(farm.sim.ledger("follow").is_empty());
+    let steps = task["attempts"][0]["steps"].as_array().unwrap();
+    assert!(
+        steps.iter().any(|step| step["label"] == "Switch to stranger"),
+        "{steps:#?}"
+    );
+    let failed: Vec<&Value> = steps.iter().filter(|step| step["state"] == "failed").collect();
+    assert!(failed.iter().all(|step| step["screenshot"].is_string()), "{failed:#?}");
+}
