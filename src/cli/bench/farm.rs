@@ -26,8 +26,9 @@ use crate::{
 
 /// The bench's script, as a file of `flows.dir`.
 const FLOW_FILE: &str = "bench.yaml";
-/// One command on the phone's shell (`am force-stop`), and nothing that waits for a screen.
-const FLOW: &str = "appId: com.android.settings\nfarmhand:\n  description: One shell command.\n---\n- stopApp\n";
+/// One command on the phone's shell (`cmd uimode night`), and nothing that waits for a screen. Taking the phone for the
+/// attempt is another call.
+const FLOW: &str = "appId: com.android.settings\nfarmhand:\n  description: One shell command.\n---\n- assertLightMode\n";
 /// The simulated phones' thread: its CPU time is not the controller's.
 const SIMULATOR_THREAD: &str = "simulator";
 /// Counts the calls to phones.
