@@ -3,6 +3,7 @@
 //! Exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found, 4 cannot connect.
 
 mod account;
+mod bench;
 mod client;
 mod demo;
 mod device;
@@ -60,6 +61,9 @@ enum Command {
     Key(key::KeyCommand),
     /// Check adb, devices, database and settings, and say how to mend them
     Doctor(doctor::Doctor),
+    /// Measure how fast farmhand is on this machine
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
 }
 
 /// How to reach a running controller.
@@ -140,6 +144,7 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         Command::License(remote) => license::run(&remote),
         Command::Key(command) => key::run(command),
         Command::Doctor(doctor) => doctor::run(&doctor),
+        Command::Bench(command) => bench::run(&command),
     }
 }
 

@@ -46,6 +46,14 @@ impl Settings {
         Self::load_from(Path::new("settings.toml"), file, std::env::vars().collect(), overrides)
     }
 
+    /// The defaults alone, whatever this directory and the environment say: for benches.
+    ///
+    /// # Errors
+    /// Never, unless the embedded file is broken.
+    pub fn defaults() -> Result<Self, SettingsError> {
+        Self::load_from(Path::new("settings.toml.none"), None, std::collections::HashMap::new(), &[])
+    }
+
     fn load_from(
         local: &Path,
         file: Option<&Path>,

@@ -24,6 +24,7 @@ mod material;
 mod open;
 mod ports;
 mod prune;
+mod raw;
 mod reads;
 mod retry;
 mod step;
@@ -54,6 +55,7 @@ pub use attempt::LeaseHolder;
 pub use event::EventPage;
 pub use list::TaskFilter;
 pub use prune::Retention;
+pub use raw::raw_commits_per_second;
 
 use aside::Aside;
 use change::{Ask, Call};

@@ -134,6 +134,12 @@ async fn connect(path: &Path, options: SqliteConnectOptions) -> Result<SqliteCon
     options.connect().await.map_err(|error| unusable(path, error))
 }
 
+/// A fresh database without tables, with the durability of the store's own.
+pub(super) async fn open_bare(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let busy_timeout = Duration::from_secs(1);
+    connect(path, writing(path, busy_timeout).create_if_missing(true)).await
+}
+
 fn unusable(path: &Path, error: sqlx::Error) -> StoreError {
     let fault = Fault::Sql(error);
     match fault.told() {

@@ -1,0 +1,95 @@
+//! `farmhand bench`: how fast it is on this machine. Progress goes to standard error, one line of JSON for each result
+//! to standard output.
+//!
+//! Every bench uses a fresh database in the system's temporary folder (`TMPDIR`), with the durability of production.
+
+mod farm;
+mod idle_phone;
+mod queue;
+mod usage;
+
+use clap::{Subcommand, ValueEnum};
+use serde::Serialize;
+
+use super::{CliError, output, serve::failed};
+use crate::{
+    settings::{Log, LogFormat},
+    telemetry,
+};
+
+/// `farmhand bench …`
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// The store and the actors, with phones that do nothing
+    Queue {
+        /// What to measure
+        #[arg(long)]
+        mode: QueueMode,
+        /// How many tasks
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+        n: u32,
+    },
+    /// The whole controller over HTTP, on simulated phones, one shell command for each task
+    Farm {
+        /// How many phones
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        phones: u32,
+        /// How many tasks
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+        n: u32,
+    },
+}
+
+/// What `bench queue` measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueMode {
+    /// All tasks are stored in bulk, then run to completion
+    Drain,
+    /// 16 producers create one task in each commit while the tasks are run
+    Single,
+    /// One task every 50 ms on an idle farm: from its creation to the start of its attempt
+    Lat,
+}
+
+/// Runs a bench and prints its figures.
+pub fn run(command: &BenchCommand) -> Result<(), CliError> {
+    let log = Log {
+        format: LogFormat::Text,
+        level: "warn".to_owned(),
+    };
+    telemetry::start(&log).map_err(CliError::Usage)?;
+    match *command {
+        BenchCommand::Queue { mode, n } => queue::run(mode, n),
+        BenchCommand::Farm { phones, n } => farm::run(phones, n),
+    }
+}
+
+/// One result, on a line of its own.
+fn print_line(result: &impl Serialize) -> Result<(), CliError> {
+    let line = serde_json::to_string(result).map_err(failed)?;
+    output::print(&format!("{line}\n"))
+}
+
+/// A figure with so many decimals as mean something.
+fn rounded(figure: f64, decimals: i32) -> f64 {
+    let scale = 10_f64.powi(decimals);
+    (figure * scale).round() / scale
+}
+
+/// `n` per second.
+fn per_second(n: u32, took: std::time::Duration) -> f64 {
+    rounded(f64::from(n) / took.as_secs_f64().max(1e-9), 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_rounded_and_never_divided_by_nothing() {
+        assert_eq!(per_second(100, std::time::Duration::from_millis(300)), 333.3);
+        assert!(per_second(1, std::time::Duration::ZERO).is_finite());
+        assert_eq!(rounded(1.23456, 3), 1.235);
+    }
+}
