@@ -51,7 +51,12 @@ impl Settings {
     /// # Errors
     /// Never, unless the embedded file is broken.
     pub fn defaults() -> Result<Self, SettingsError> {
-        Self::load_from(Path::new("settings.toml.none"), None, std::collections::HashMap::new(), &[])
+        Self::load_from(
+            Path::new("settings.toml.none"),
+            None,
+            std::collections::HashMap::new(),
+            &[],
+        )
     }
 
     fn load_from(

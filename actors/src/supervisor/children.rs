@@ -145,18 +145,6 @@ impl SupervisorActor {
         });
     }
 
-    /// Counts as an exit, so that the next try comes after the back-off.
-    fn router_not_rebuilt(&mut self, generation: Generation, error: &StoreError, ctx: &mut Context<Self>) {
-        tracing::error!(%error, "the router cannot be rebuilt");
-        let exit = ChildExited {
-            key: router_key(),
-            generation,
-            panicked: false,
-        };
-        let effects = self.core.on_exited(&exit, self.parts.clock.now());
-        self.perform(effects, ctx);
-    }
-
     fn start_router(&mut self, generation: Generation, boot: RouterBoot, ctx: &Context<Self>) {
         let pulse = Arc::new(Pulse::default());
         let epoch = boot.epoch;
