@@ -6,7 +6,7 @@ mod view;
 
 use actix_web::{HttpRequest, web};
 use farmhand_actors::{
-    domain::{Serial, TaskId, Username},
+    domain::{Serial, Submitted, TaskId, Username},
     ports::{Resolution, RetryFilter},
 };
 use serde_json::{Value, json};
@@ -38,11 +38,20 @@ pub async fn create(
         .tasks
         .submit(submit::parse(&body, asked, &*app.state.scripts).await?)
         .await?;
+    log_created(&submitted);
     Ok(success(&json!({
         "task_ids": submitted.task_ids,
         "created_count": submitted.task_ids.len(),
         "warnings": submitted.warnings,
     })))
+}
+
+/// Ties the request's id (in the span around this) to the task ids that every later line carries.
+fn log_created(submitted: &Submitted) {
+    let (first, last) = (submitted.task_ids.first(), submitted.task_ids.last());
+    if let (Some(first), Some(last)) = (first, last) {
+        tracing::info!(tasks = submitted.task_ids.len(), task.first = %first, task.last = %last, "tasks created");
+    }
 }
 
 /// `GET /api/v1/task`
