@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 /// How long a call took, by kind and outcome.
-const COMMAND_SECONDS: &str = "farm_adb_command_duration_seconds";
+const COMMAND_SECONDS: &str = "farmhand_adb_command_duration_seconds";
 /// Calls given up: past their deadline, or dropped by their caller.
-const ABANDONED: &str = "farm_adb_abandoned_total";
+const ABANDONED: &str = "farmhand_adb_abandoned_total";
 /// 1 while an adb server answers.
-const SERVER_UP: &str = "farm_adb_server_up";
+const SERVER_UP: &str = "farmhand_adb_server_up";
 
 pub(super) fn describe() {
     metrics::describe_histogram!(

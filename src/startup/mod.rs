@@ -2,6 +2,7 @@
 
 mod adapters;
 mod clock;
+mod evidence;
 mod lock;
 mod presence;
 mod translate;
@@ -106,11 +107,19 @@ impl Application {
         let catalog = FlowCatalog::new((!flows.is_empty()).then(|| PathBuf::from(flows)), Arc::clone(&picker));
         let stop = CancellationToken::new();
         actix_rt::spawn(Arc::clone(&catalog).watch(stop.clone()));
+        let evidence = make_folder(&data.join("evidence"))?;
+        let keep = settings.retention.clone();
+        actix_rt::spawn(evidence::prune(
+            evidence.clone(),
+            keep,
+            Arc::clone(&store),
+            stop.clone(),
+        ));
         let runner = FlowRunner::new(FlowRunnerParts {
             catalog: Arc::clone(&catalog),
             journal: Arc::clone(&store) as Arc<dyn AttemptJournal>,
             media: picker,
-            evidence_dir: make_folder(&data.join("evidence"))?,
+            evidence_dir: evidence,
             clock: Arc::clone(&clock),
             settings: FlowSettings {
                 packages: settings.apps.clone(),

@@ -33,7 +33,7 @@ const FLOW: &str =
 /// The simulated phones' thread: its CPU time is not the controller's.
 const SIMULATOR_THREAD: &str = "simulator";
 /// Counts the calls to phones.
-const CALLS: &str = "farm_adb_command_duration_seconds_count";
+const CALLS: &str = "farmhand_adb_command_duration_seconds_count";
 /// Between two looks at how far the farm is; also what a measured time may be too long by.
 const LOOK: Duration = Duration::from_millis(10);
 /// Without any task coming to its end for so long, the bench gives up.
