@@ -1,6 +1,7 @@
 //! The composition root: the only place that sees every room. `main` and the tests build the same [`Application`].
 
 mod adapters;
+mod checks;
 mod clock;
 mod evidence;
 mod lock;
@@ -12,7 +13,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use actix_web::dev::{Server, ServerHandle};
 use farmhand_actors::{
     farm::{Farm, FarmParts},
-    ports::{AttemptJournal, Clock, MaterialStore, MediaPicker, ScriptCatalog, SharedStore},
+    ports::{AttemptJournal, Clock, MaterialStore, MediaPicker, ScriptCatalog, ScriptRunner, SharedStore},
     supervisor::SupervisorHandle,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     adb::{self, AdbHandle},
     flow::{FlowCatalog, FlowRunner, FlowRunnerParts, FlowSettings},
-    http::{self, AppState, Check, Health},
+    http::{self, AppState, Health},
     media::{MediaLibrary, MediaPaths, Picker},
     settings::Settings,
     store::Store,
@@ -77,7 +78,7 @@ pub struct Application {
     server: Server,
     address: SocketAddr,
     farm: Farm,
-    adb: AdbHandle,
+    adb: Arc<AdbHandle>,
     store: Arc<Store>,
     health: Arc<Health>,
     /// Ends what watches in the background.
@@ -103,31 +104,14 @@ impl Application {
         let metrics = start_metrics();
         let store = Store::open(translate::store(&settings, &data)).await?;
         let (library, picker) = start_media(&settings, &data, &store, &clock)?;
-        let flows = &settings.flows.dir;
-        let catalog = FlowCatalog::new((!flows.is_empty()).then(|| PathBuf::from(flows)), Arc::clone(&picker));
         let stop = CancellationToken::new();
-        actix_rt::spawn(Arc::clone(&catalog).watch(stop.clone()));
-        let evidence = make_folder(&data.join("evidence"))?;
-        let keep = settings.retention.clone();
-        actix_rt::spawn(evidence::prune(
-            evidence.clone(),
-            keep,
-            Arc::clone(&store),
-            stop.clone(),
-        ));
-        let runner = FlowRunner::new(FlowRunnerParts {
-            catalog: Arc::clone(&catalog),
-            journal: Arc::clone(&store) as Arc<dyn AttemptJournal>,
-            media: picker,
-            evidence_dir: evidence,
-            clock: Arc::clone(&clock),
-            settings: FlowSettings {
-                packages: settings.apps.clone(),
-                ..FlowSettings::default()
-            },
-        });
+        let (catalog, runner) = start_scripts(&settings, &data, &store, &clock, picker, &stop)?;
         let relay = presence::PresenceRelay::default();
-        let adb = adb::start(settings.adb.clone(), settings.devices.clone(), relay.callback());
+        let adb = Arc::new(adb::start(
+            settings.adb.clone(),
+            settings.devices.clone(),
+            relay.callback(),
+        ));
         let farm = Farm::start(FarmParts {
             store: Arc::clone(&store) as SharedStore,
             drivers: adb.factory(),
@@ -139,12 +123,12 @@ impl Application {
         .await
         .map_err(|error| StartupError::Farm(error.to_string()))?;
         relay.connect(farm.supervisor.clone());
-        let health = Arc::new(Health::new(vec![database_check(&store)]));
+        let health = Arc::new(Health::new(vec![checks::database(&store), checks::adb(&adb)]));
         let state = AppState {
             tasks: Arc::new(farm.router.clone()),
             farm: Arc::new(farm.supervisor.clone()),
             reads: Arc::new(adapters::StoreReads(Arc::clone(&store))),
-            scripts: Arc::clone(&catalog) as Arc<dyn ScriptCatalog>,
+            scripts: catalog,
             pictures: Arc::new(adapters::Encoder),
             library: Arc::new(adapters::Materials(library)),
             clock,
@@ -261,6 +245,35 @@ fn start_media(
     Ok((library, Arc::new(picker)))
 }
 
+/// The scripts, what runs them, and what prunes the evidence that they leave.
+fn start_scripts(
+    settings: &Settings,
+    data: &std::path::Path,
+    store: &Arc<Store>,
+    clock: &Arc<dyn Clock>,
+    media: Arc<dyn MediaPicker>,
+    stop: &CancellationToken,
+) -> Result<(Arc<dyn ScriptCatalog>, Arc<dyn ScriptRunner>), StartupError> {
+    let flows = &settings.flows.dir;
+    let catalog = FlowCatalog::new((!flows.is_empty()).then(|| PathBuf::from(flows)), Arc::clone(&media));
+    actix_rt::spawn(Arc::clone(&catalog).watch(stop.clone()));
+    let evidence_dir = make_folder(&data.join("evidence"))?;
+    let (folder, keep) = (evidence_dir.clone(), settings.retention.clone());
+    actix_rt::spawn(evidence::prune(folder, keep, Arc::clone(store), stop.clone()));
+    let runner = FlowRunner::new(FlowRunnerParts {
+        catalog: Arc::clone(&catalog),
+        journal: Arc::clone(store) as Arc<dyn AttemptJournal>,
+        media,
+        evidence_dir,
+        clock: Arc::clone(clock),
+        settings: FlowSettings {
+            packages: settings.apps.clone(),
+            ..FlowSettings::default()
+        },
+    });
+    Ok((catalog, runner))
+}
+
 /// The process has one recorder; a second application in it (tests) renders nothing of its own.
 fn start_metrics() -> PrometheusHandle {
     let recorder = PrometheusBuilder::new().build_recorder();
@@ -276,16 +289,4 @@ fn start_metrics() -> PrometheusHandle {
         });
     }
     handle
-}
-
-fn database_check(store: &Arc<Store>) -> Check {
-    let store = Arc::clone(store);
-    Check {
-        name: "database",
-        required: true,
-        run: Box::new(move || {
-            let store = Arc::clone(&store);
-            Box::pin(async move { store.ping().await.map_err(|error| error.to_string()) })
-        }),
-    }
 }
