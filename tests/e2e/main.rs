@@ -15,3 +15,4 @@ mod harness;
 mod main_job;
 mod materials;
 mod scripts;
+mod wrong_start;

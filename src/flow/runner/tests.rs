@@ -124,6 +124,17 @@ fn failed(outcome: &Outcome) -> (FailureReason, Blame, bool) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_label_says_what_its_expressions_mean() {
+    let bench =
+        Bench::steps("- tapOn: { text: Search, label: \"Search for ${SERIAL}\" }\n- assertVisible: \"S${'earch'}\"\n");
+
+    completed(&bench.run(&Arc::new(phone(&["Search"]))).await);
+
+    let labels: Vec<String> = bench.journal.steps().into_iter().map(|step| step.label).collect();
+    assert_eq!(labels, ["Search for fake-1", "assertVisible \"S${'earch'}\""]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flow_taps_types_and_asserts() {
     let bench = Bench::steps("- tapOn: Search\n- inputText: hello ${1 + 1}\n- assertVisible: Results.*\n");
     let phone = phone(&["Search"]).reacting(|event, tree| {
