@@ -97,7 +97,9 @@ impl Application {
         let data = make_folder(&settings.data_dir)?;
         // What can be refused is refused before the first actor starts.
         let lock = lock::FolderLock::take(&data)?;
-        let (http, listener) = open_door(&settings, &data)?;
+        let http = translate::http(&settings, &data)?;
+        make_folder(&http.upload_dir)?;
+        let listener = http::Listener::bind(&http).map_err(StartupError::Http)?;
         let address = listener.address();
         let metrics = start_metrics();
         let store = Store::open(translate::store(&settings, &data)).await?;
@@ -220,31 +222,6 @@ fn make_folder(folder: &std::path::Path) -> Result<PathBuf, StartupError> {
             folder: folder.to_owned(),
             source,
         })
-}
-
-fn open_door(
-    settings: &Settings,
-    data: &std::path::Path,
-) -> Result<(http::HttpSettings, http::Listener), StartupError> {
-    let http = translate::http(settings, data)?;
-    make_folder(&http.upload_dir)?;
-    let listener = http::Listener::bind(&http).map_err(StartupError::Http)?;
-    Ok((http, listener))
-}
-
-/// The folder of the evidence, from which old files vanish until `stop`.
-fn keep_evidence(
-    settings: &Settings,
-    data: &std::path::Path,
-    stop: &CancellationToken,
-) -> Result<PathBuf, StartupError> {
-    let folder = make_folder(&data.join("evidence"))?;
-    actix_rt::spawn(evidence::prune(
-        folder.clone(),
-        settings.retention.clone(),
-        stop.clone(),
-    ));
-    Ok(folder)
 }
 
 fn start_media(
