@@ -3,10 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use farmhand_actors::domain::UiTree;
 use serde_json::{Value, json};
 
-use super::{CliError, Remote, output};
-use crate::flow;
+use super::{CliError, Remote, client::part, output};
+use crate::flow::{self, inspect::Element};
+
+/// Longest part of an element's words that is shown, characters.
+const LONGEST_WORDS: usize = 60;
 
 /// `farmhand flow …`
 #[derive(Debug, Subcommand)]
@@ -21,6 +25,14 @@ pub enum FlowCommand {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Print what a device shows, each element with a selector that finds it alone
+    Inspect {
+        /// The device
+        #[arg(long)]
+        serial: String,
+        #[command(flatten)]
+        remote: Remote,
     },
 }
 
@@ -46,7 +58,36 @@ pub fn run(command: FlowCommand) -> Result<(), CliError> {
             output::table(&columns, &items)
         }
         FlowCommand::Check { files, json } => check(&files, json),
+        FlowCommand::Inspect { serial, remote } => inspect(&serial, &remote),
     }
+}
+
+fn inspect(serial: &str, remote: &Remote) -> Result<(), CliError> {
+    let path = format!("/device/{}/hierarchy", part(serial));
+    let tree: UiTree = serde_json::from_value(remote.client()?.get(&path, &[])?)
+        .map_err(|error| CliError::Failed(format!("the controller's hierarchy cannot be read: {error}")))?;
+    let elements = flow::inspect::elements(&tree);
+    if remote.json {
+        let rows: Vec<Value> = elements
+            .iter()
+            .map(|element| {
+                json!({
+                    "depth": element.depth, "class": element.class, "words": element.words, "selector": element.selector
+                })
+            })
+            .collect();
+        return output::json(&Value::Array(rows));
+    }
+    let lines: String = elements.iter().map(line).collect();
+    output::print(&lines)
+}
+
+/// An element as a line of the tree.
+fn line(element: &Element) -> String {
+    let indent = "  ".repeat(element.depth);
+    let words: String = element.words.chars().take(LONGEST_WORDS).collect();
+    let selector = element.selector.as_deref().unwrap_or("-");
+    format!("{indent}{} {words:?}  {selector}\n", element.class)
 }
 
 fn check(files: &[PathBuf], json: bool) -> Result<(), CliError> {

@@ -10,12 +10,14 @@
 //! | [`runner`] | one attempt, step by step; the gate to what cannot be undone |
 //! | `step` | what each command does |
 //! | [`catalog`] | the scripts that tasks may name |
+//! | [`inspect`] | selectors for the elements of a screen, for authors |
 //! | [`vision`] | pictures of screens |
 
 pub mod catalog;
 #[cfg(test)]
 mod conformance;
 pub mod expr;
+pub mod inspect;
 pub mod model;
 pub mod params;
 pub mod parse;

@@ -1,9 +1,9 @@
 //! What a screen shows: the view tree and the picture.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A rectangle in pixels of the current rotation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Bounds {
     /// Left edge.
     pub left: i32,
@@ -39,7 +39,7 @@ impl Bounds {
 }
 
 /// One node of a view tree. Booleans that the dump does not name are `None`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct UiNode {
     /// Place of the parent in [`UiTree::nodes`]; `None` for a window's root.
     pub parent: Option<usize>,
@@ -76,7 +76,7 @@ pub struct UiNode {
 }
 
 /// A view tree: nodes in document order (every parent before its children).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct UiTree {
     /// All nodes of all windows.
     pub nodes: Vec<UiNode>,

@@ -18,8 +18,9 @@ use self::template::{Part, parts, unescape};
 
 /// Memory of one attempt's scripts, bytes.
 const MEMORY: usize = 64 * 1024 * 1024;
-/// Stack of scripts, bytes: a quarter of what a thread has, since the interpreter runs on the caller's.
-const STACK: usize = 512 * 1024;
+/// Stack of scripts, bytes: half of what a thread has. The interpreter runs on the caller's and counts from where the
+/// attempt began, so flows within flows use it up, too.
+const STACK: usize = 1024 * 1024;
 /// Longest that one expression or script may take. Scripts run on the attempt's own thread, so this is also the
 /// longest that they may hold up a stop.
 const TIME: Duration = Duration::from_millis(1_000);

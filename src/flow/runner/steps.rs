@@ -158,6 +158,10 @@ impl Run {
             return Err(Fault::Policy(refusal));
         }
         self.check_known_screen().await?;
+        // Not by way of `execute`: its frame is large, and flows within flows lie on one stack.
+        if step.has_steps() {
+            return self.control(&step.command).await;
+        }
         self.execute(step).await
     }
 

@@ -515,3 +515,40 @@ async fn the_engine_itself_costs_little_beside_the_phone() {
         start.elapsed()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn scripts_run_in_flows_within_flows_within_flows() {
+    let depth = 16;
+    let nested = format!(
+        "- {}inputText: \"${{1 + 1}}\"{}\n",
+        "runFlow: { commands: [ ".repeat(depth),
+        " ] }".repeat(depth)
+    );
+    let bench = Bench::steps(&nested);
+    let phone = Arc::new(phone(&[]));
+    completed(&bench.run(&phone).await);
+    assert_eq!(phone.events(), ["Type(2)"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_show_labels_evaluated_and_failures_say_what_was_looked_for() {
+    let flow = "- evalScript: { script: \"${output.who = 'a.b'}\", label: \"Greet ${output.who || USERNAME}\" }\n\
+                - tapOn: { id: \"${output.who}\", text: \"${pattern(output.who)}\", label: \"Open ${output.who}\", timeout: 0 }\n";
+    let bench = Bench::steps(flow);
+    let outcome = bench.run(&Arc::new(phone(&[]))).await;
+    let steps = bench.journal.steps();
+    assert_eq!((&*steps[0].label, &*steps[1].label), ("Greet anna", "Open a.b"));
+    let Outcome::Failed { failure, .. } = outcome else {
+        panic!("{outcome:?}")
+    };
+    for words in ["element not found: ", "id: a.b", "Open a.b", "picture"] {
+        assert!(failure.message.contains(words), "{words}: {}", failure.message);
+    }
+
+    let bench = Bench::steps("- assertTrue: { condition: \"${false}\", label: \"${USERNAME} may do it\" }\n");
+    let outcome = bench.run(&Arc::new(phone(&[]))).await;
+    let Outcome::Failed { failure, .. } = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(failure.message, "assertion failed: anna may do it");
+}

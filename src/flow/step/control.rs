@@ -12,7 +12,7 @@ const MAX_RETRIES: i64 = 3;
 
 impl Run {
     /// Boxed, since flows run flows.
-    pub(super) fn control<'a>(&'a mut self, command: &'a Command) -> LocalBoxFuture<'a, Result<Done, Fault>> {
+    pub(in crate::flow) fn control<'a>(&'a mut self, command: &'a Command) -> LocalBoxFuture<'a, Result<Done, Fault>> {
         Box::pin(async move {
             match command {
                 Command::RunFlow(run) => self.sub_flow(run).await,

@@ -49,7 +49,8 @@ impl Run {
             Command::ClearState(app) => self.clear_state(app.as_ref()).await?,
             Command::ClearKeychain => return Ok(Done::Skipped),
             Command::SetPermissions(app, permissions) => self.set_permissions(app.as_ref(), permissions).await?,
-            Command::RunFlow(_) | Command::Repeat(_) | Command::Retry(_) => return self.control(&step.command).await,
+            // Made of steps: the runner has gone into them.
+            Command::RunFlow(_) | Command::Repeat(_) | Command::Retry(_) => return Ok(Done::Skipped),
             Command::EvalScript(script) => self.eval_script(script)?,
             Command::RunScript(script) => return self.run_script(script).await,
             Command::CopyTextFrom(selector) => self.copy_text_from(step, selector).await?,
