@@ -5,7 +5,11 @@
 
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{Method, header},
+    web,
+};
 use bytes::Bytes;
 use farmhand_actors::domain::Event;
 use futures_util::{Stream, stream};
@@ -30,16 +34,21 @@ const RECONNECT_MS: u32 = 2000;
 /// `GET /api/v1/events`
 pub async fn follow(app: web::Data<App>, request: HttpRequest) -> Answer {
     let after = parse_place(&request)?;
+    let mut response = HttpResponse::Ok();
+    response
+        .content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header(("x-accel-buffering", "no"));
+    // Without a body there is nothing to wait for.
+    if request.method() == Method::HEAD {
+        return Ok(response.finish());
+    }
     let place = Arc::clone(&app.streams).try_acquire_owned();
     let place = place.map_err(|_| ApiError::RateLimited {
         message: "too many followers",
         retry_after_s: 10,
     })?;
-    Ok(HttpResponse::Ok()
-        .content_type("text/event-stream")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header(("x-accel-buffering", "no"))
-        .streaming(messages(Follower::new(app, after, place))))
+    Ok(response.streaming(messages(Follower::new(app, after, place))))
 }
 
 /// The place after which to begin: a header as browsers send it on reconnecting, a parameter for everybody else.
