@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{Method, header},
     web,
 };
@@ -34,21 +34,24 @@ const RECONNECT_MS: u32 = 2000;
 /// `GET /api/v1/events`
 pub async fn follow(app: web::Data<App>, request: HttpRequest) -> Answer {
     let after = parse_place(&request)?;
-    let mut response = HttpResponse::Ok();
-    response
-        .content_type("text/event-stream")
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header(("x-accel-buffering", "no"));
     // Without a body there is nothing to wait for.
     if request.method() == Method::HEAD {
-        return Ok(response.finish());
+        return Ok(head().finish());
     }
     let place = Arc::clone(&app.streams).try_acquire_owned();
     let place = place.map_err(|_| ApiError::RateLimited {
         message: "too many followers",
         retry_after_s: 10,
     })?;
-    Ok(response.streaming(messages(Follower::new(app, after, place))))
+    Ok(head().streaming(messages(Follower::new(app, after, place))))
+}
+
+fn head() -> HttpResponseBuilder {
+    let mut head = HttpResponse::Ok();
+    head.content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header(("x-accel-buffering", "no"));
+    head
 }
 
 /// The place after which to begin: a header as browsers send it on reconnecting, a parameter for everybody else.

@@ -3,8 +3,8 @@
 use std::{
     io::Read,
     path::Path,
-    process::{Command, Output},
-    time::Duration,
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::json;
@@ -20,12 +20,23 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 fn serve(dir: &Path, settings: &str, flags: &[&str]) -> Output {
     std::fs::write(dir.join("farm.toml"), settings).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_farmhand"))
-        .args(["serve", "--config", "farm.toml", "--port", "0"])
+    let mut child = Command::new(env!("CARGO_BIN_EXE_farmhand"))
+        .args(["serve", "--config", "farm.toml"])
         .args(flags)
         .current_dir(dir)
-        .output()
-        .unwrap()
+        .env("FARMHAND__ADB__START_SERVER", "false")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + SOON;
+    while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    // One that did start is ended here, and its status says so.
+    child.kill().ok();
+    child.wait_with_output().unwrap()
 }
 
 #[test]
