@@ -158,6 +158,9 @@ pub fn run(command: TaskCommand) -> Result<(), CliError> {
             let answer = remote
                 .client()?
                 .delete_with("/task/batch", &json!({ "task_ids": ids }))?;
+            if answer.get("deleted_count") == Some(&json!(0)) {
+                return Err(CliError::NotFound("none of these tasks exists".to_owned()));
+            }
             summary(
                 &remote,
                 &answer,

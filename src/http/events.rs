@@ -5,7 +5,11 @@
 
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
-use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::{Method, header},
+    web,
+};
 use bytes::Bytes;
 use farmhand_actors::domain::Event;
 use futures_util::{Stream, stream};
@@ -30,16 +34,24 @@ const RECONNECT_MS: u32 = 2000;
 /// `GET /api/v1/events`
 pub async fn follow(app: web::Data<App>, request: HttpRequest) -> Answer {
     let after = parse_place(&request)?;
+    // Without a body there is nothing to wait for.
+    if request.method() == Method::HEAD {
+        return Ok(head().finish());
+    }
     let place = Arc::clone(&app.streams).try_acquire_owned();
     let place = place.map_err(|_| ApiError::RateLimited {
         message: "too many followers",
         retry_after_s: 10,
     })?;
-    Ok(HttpResponse::Ok()
-        .content_type("text/event-stream")
+    Ok(head().streaming(messages(Follower::new(app, after, place))))
+}
+
+fn head() -> HttpResponseBuilder {
+    let mut head = HttpResponse::Ok();
+    head.content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .insert_header(("x-accel-buffering", "no"))
-        .streaming(messages(Follower::new(app, after, place))))
+        .insert_header(("x-accel-buffering", "no"));
+    head
 }
 
 /// The place after which to begin: a header as browsers send it on reconnecting, a parameter for everybody else.

@@ -29,7 +29,7 @@ pub mod task;
 pub mod upload;
 
 use actix_web::{
-    HttpRequest, Route,
+    HttpRequest, Route, guard as method,
     middleware::from_fn,
     web::{self, ServiceConfig},
 };
@@ -128,13 +128,18 @@ fn route(method: &str) -> Route {
         "POST" => web::post(),
         "PATCH" => web::patch(),
         "DELETE" => web::delete(),
-        _ => web::get(),
+        // Whatever can be read can be asked about: HEAD is GET without the body (RFC 9110, section 9.3.2).
+        _ => web::route().guard(method::Any(method::Get()).or(method::Head())),
     }
 }
 
 /// A path with its methods; any other method is answered with those there are.
 fn resource(path: &str, verbs: Vec<Verb>) -> actix_web::Resource {
-    let allowed = verbs.iter().map(|(method, _)| *method).collect::<Vec<_>>().join(", ");
+    let words = verbs.iter().map(|(method, _)| match *method {
+        "GET" => "GET, HEAD",
+        method => method,
+    });
+    let allowed = words.collect::<Vec<_>>().join(", ");
     let refuse = move || {
         let allowed = allowed.clone();
         async move { Answer::Err(ApiError::MethodNotAllowed { allowed }) }

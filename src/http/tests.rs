@@ -83,9 +83,12 @@ async fn an_unknown_path_and_a_wrong_method_are_answered_in_the_envelope() {
         .await;
     assert_eq!(
         (wrong.status.as_u16(), wrong.code(), wrong.header("allow")),
-        (405, 40501, "GET, POST")
+        (405, 40501, "GET, HEAD, POST")
     );
-    assert_eq!(api.post("/api/v1/task/stats", json!({})).await.header("allow"), "GET");
+    assert_eq!(
+        api.post("/api/v1/task/stats", json!({})).await.header("allow"),
+        "GET, HEAD"
+    );
 }
 
 #[actix_web::test]

@@ -1,7 +1,7 @@
 //! Accounts, and the uses that count towards their limits.
 
 use farmhand_actors::domain::{
-    AccountPatch, AccountRecord, AccountStatus, AccountUse, Package, TaskId, Timestamp, Username,
+    AccountPatch, AccountRecord, AccountStatus, AccountUse, EventTopic, NewEvent, Package, TaskId, Timestamp, Username,
 };
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
@@ -51,6 +51,7 @@ pub(super) async fn create_account(tx: &mut Transaction, account: &AccountRecord
     if written.rows_affected() == 0 {
         return Err(Fault::Conflict(format!("account {} exists already", account.username)));
     }
+    tell(tx, &account.username, "account.created");
     Ok(())
 }
 
@@ -95,6 +96,7 @@ pub(super) async fn patch_account(
     .bind(json(&account.limits)?)
     .execute(&mut tx.conn)
     .await?;
+    tell(tx, username, "account.changed");
     Ok(Some(account))
 }
 
@@ -129,7 +131,11 @@ pub(super) async fn delete_account(tx: &mut Transaction, username: &Username) ->
         .bind(username.as_str())
         .execute(&mut tx.conn)
         .await?;
-    Ok(deleted.rows_affected() > 0)
+    let deleted = deleted.rows_affected() > 0;
+    if deleted {
+        tell(tx, username, "account.deleted");
+    }
+    Ok(deleted)
 }
 
 /// Confirmed uses since a time, oldest first.
@@ -185,6 +191,16 @@ pub(super) async fn use_for_effects(tx: &mut Transaction, tasks: &[TaskId]) -> R
     .execute(&mut tx.conn)
     .await?;
     Ok(())
+}
+
+/// What a person changed; who listens asks for the account itself.
+fn tell(tx: &mut Transaction, username: &Username, kind: &str) {
+    tx.tell(NewEvent {
+        topic: EventTopic::Account,
+        kind: kind.to_owned(),
+        subject: username.to_string(),
+        data: serde_json::json!({}),
+    });
 }
 
 async fn find_account(conn: &mut SqliteConnection, username: &Username) -> Result<Option<AccountRecord>, Fault> {

@@ -1,6 +1,6 @@
 //! Devices ever seen or configured.
 
-use farmhand_actors::domain::{DeviceInfo, DevicePatch, DeviceRecord, Serial, Timestamp};
+use farmhand_actors::domain::{DeviceInfo, DevicePatch, DeviceRecord, EventTopic, NewEvent, Serial, Timestamp};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
@@ -62,6 +62,12 @@ pub(super) async fn patch_device(tx: &mut Transaction, (serial, patch): &(Serial
     if written.rows_affected() == 0 {
         return Err(Fault::Conflict(format!("device {serial} does not exist")));
     }
+    tx.tell(NewEvent {
+        topic: EventTopic::Device,
+        kind: "device.changed".to_owned(),
+        subject: serial.to_string(),
+        data: serde_json::json!({}),
+    });
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader},
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -42,6 +42,22 @@ pub fn free_port() -> u16 {
 pub struct Process(Child);
 
 impl Process {
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Sends SIGTERM and answers how it ended, and after how long.
+    ///
+    /// # Panics
+    /// When it does not end within `limit`.
+    pub fn terminate(mut self, limit: Duration) -> (ExitStatus, Duration) {
+        let asked = Instant::now();
+        let sent = Command::new("kill").arg(self.id().to_string()).status().unwrap();
+        assert!(sent.success());
+        let status = wait_for("the process ends after SIGTERM", limit, || self.0.try_wait().unwrap());
+        (status, asked.elapsed())
+    }
+
     pub fn kill(&mut self) {
         self.0.kill().ok();
         self.0.wait().ok();
@@ -110,7 +126,7 @@ pub fn call(method: &str, url: &str, body: Option<&Value>) -> (u16, Value) {
 
 /// Simulated phones.
 pub struct Sim {
-    _process: Process,
+    process: Process,
     pub control: String,
     pub server: String,
     pub phones: Vec<(String, String)>,
@@ -141,11 +157,15 @@ impl Sim {
             .map(|phone| (text(phone, "serial"), text(phone, "adb")))
             .collect();
         Self {
-            _process: process,
+            process,
             control: text(&ready, "control"),
             server: text(&ready, "server"),
             phones,
         }
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     pub fn serial(&self, at: usize) -> &str {
@@ -279,6 +299,15 @@ impl Controller {
     /// SIGKILL.
     pub fn kill(&mut self) {
         self.process = None;
+    }
+
+    /// SIGTERM; how it ended, and after how long.
+    pub fn terminate(&mut self, limit: Duration) -> (ExitStatus, Duration) {
+        self.process.take().expect("the controller runs").terminate(limit)
+    }
+
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
     }
 
     pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {

@@ -134,8 +134,21 @@ impl SupervisorActor {
         }
         let mut snapshot = self.device_snapshot(self.known_device(serial)?);
         // The actor shows it a moment later; the answer already says what was committed.
-        if !snapshot.enabled && snapshot.state != DeviceState::Busy {
-            snapshot.state = DeviceState::Disabled;
+        match (snapshot.enabled, snapshot.state) {
+            (
+                false,
+                DeviceState::Online | DeviceState::Offline | DeviceState::Unauthorized | DeviceState::Quarantined,
+            ) => {
+                snapshot.state = DeviceState::Disabled;
+                "is switched off".clone_into(&mut snapshot.cause);
+                "enable it to go on".clone_into(&mut snapshot.next_action);
+            }
+            (true, DeviceState::Disabled) => {
+                snapshot.state = DeviceState::Offline;
+                "was switched on".clone_into(&mut snapshot.cause);
+                "is being looked for".clone_into(&mut snapshot.next_action);
+            }
+            _ => {}
         }
         Ok(snapshot)
     }

@@ -139,19 +139,13 @@ pub async fn retry_all(app: web::Data<App>, OptionalJsonBody(body): OptionalJson
 }
 
 /// `POST /api/v1/task/{task_id}/resolve`
-pub async fn resolve(app: web::Data<App>, path: web::Path<String>, JsonBody(body): JsonBody) -> Answer {
-    let id = parse_id(&path)?;
-    let (done, note) = parse_resolution(&body)?;
-    app.state
-        .tasks
-        .resolve(Resolution {
-            task: id,
-            done,
-            note,
-            at: app.now(),
-        })
-        .await?;
-    Ok(success(&show(&app, id).await?))
+pub async fn resolve(app: web::Data<App>, path: web::Path<String>, OptionalJsonBody(body): OptionalJsonBody) -> Answer {
+    let task = parse_id(&path)?;
+    show(&app, task).await?;
+    let (done, note) = parse_resolution(&body.unwrap_or_else(|| json!({})))?;
+    let at = app.now();
+    app.state.tasks.resolve(Resolution { task, done, note, at }).await?;
+    Ok(success(&show(&app, task).await?))
 }
 
 async fn show(app: &App, id: TaskId) -> Result<Value, ApiError> {

@@ -1,0 +1,203 @@
+//! The clients of the command line: what they print and how they end.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::{
+    harness::{free_port, media},
+    shared::{PARKED, WORKING, shared},
+};
+
+/// How a client ended and what it said.
+struct Ended {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Ended {
+    fn json(&self) -> Value {
+        assert_eq!(self.code, 0, "{}", self.err);
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
+    }
+}
+
+fn run_at(server: &str, line: &str) -> Ended {
+    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_farmhand"))
+        .args(line.split(' '))
+        .env("FARMHAND_SERVER", server)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ended {
+        code: status.code().unwrap(),
+        out: text(stdout),
+        err: text(stderr),
+    }
+}
+
+fn run(line: &str) -> Ended {
+    run_at(&shared().farm.controller.base, line)
+}
+
+#[test]
+fn every_listing_is_a_table_or_json() {
+    let pending = shared().pending();
+
+    for line in [
+        "task list",
+        "task stats",
+        "device list",
+        "account list",
+        "material list",
+        "flow list",
+        "license",
+        &format!("task show {pending}"),
+        &format!("device show {}", PARKED[0]),
+    ] {
+        let table = run(line);
+        assert_eq!(table.code, 0, "{line}: {}", table.err);
+        assert!(
+            !table.out.is_empty() && (line.contains("show") || !table.out.starts_with('{')),
+            "{line}: {}",
+            table.out
+        );
+        let json = run(&format!("{line} --json")).json();
+        assert!(json.is_object() || json.is_array(), "{line}");
+    }
+}
+
+#[test]
+fn a_task_is_created_stopped_retried_and_deleted() {
+    let config = "--config {\"target_users\":[\"a\",\"b\"]}";
+    let created = run(&format!(
+        "task create --script follow --serial {} {config} --json",
+        PARKED[0]
+    ))
+    .json();
+    let ids: Vec<_> = created["task_ids"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(Value::to_string)
+        .collect();
+
+    assert_eq!(ids.len(), 2);
+    assert_eq!(run(&format!("task stop {} --json", ids[0])).json()["status"], 3);
+    let again = run(&format!("task stop {}", ids[0]));
+    assert_eq!((again.code, again.err.is_empty()), (1, false), "{}", again.err);
+    assert_eq!(run(&format!("task retry {} --json", ids[0])).json()["status"], 0);
+    assert_eq!(
+        run(&format!("task delete {} --json", ids.join(" "))).json()["deleted_count"],
+        2
+    );
+    assert_eq!(run(&format!("task show {}", ids[0])).code, 3);
+    assert_eq!(run(&format!("task delete {}", ids[0])).code, 3);
+}
+
+#[test]
+fn a_client_that_waits_ends_as_its_task_ended() {
+    let farm = shared();
+    let name = farm.account(WORKING, "tiktok");
+
+    let done = run(&format!(
+        "task create --script follow --username {name} --config {{\"target_users\":[\"w\"]}} --wait"
+    ));
+    assert_eq!(done.code, 0, "{}", done.err);
+    let config = "--config {\"material_list\":[\"C:/Videos/no-such.mp4\"]}";
+    let failed = run(&format!("task create --script post --username {name} {config} --wait"));
+    assert_eq!(failed.code, 1, "{}", failed.err);
+    assert!(failed.err.contains("no-such.mp4"), "{}", failed.err);
+}
+
+#[test]
+fn a_wrong_call_ends_with_2() {
+    for line in [
+        "task",
+        "task list --status x",
+        "task show abc",
+        "nonsense",
+        "task list --page_size 5",
+        "task list --status 9",
+        "task create --script nope --serial sim-1",
+        "task create --script follow --serial sim-1",
+        "task create --script follow",
+        "task create --script follow --serial sim-1 --config {",
+        "device list --server ftp://x",
+        "account add a,b --app myspace",
+        "material add /no/such/file.mp4",
+    ] {
+        let ended = run(line);
+        assert_eq!(ended.code, 2, "{line}: {}{}", ended.out, ended.err);
+        assert!(!ended.err.is_empty() && ended.out.is_empty(), "{line}");
+        assert!(!ended.err.contains("panicked"), "{}", ended.err);
+    }
+}
+
+#[test]
+fn what_is_not_there_ends_with_3() {
+    for line in [
+        "task show 99999999",
+        "task stop 99999999",
+        "task retry 99999999",
+        "device show ghost",
+        "account show ghost",
+        "account delete ghost",
+        "material delete 99999999",
+        "device screenshot ghost --output /tmp/none.png",
+        "task create --script follow --serial ghost --config {\"target_users\":[\"a\"]}",
+    ] {
+        let ended = run(line);
+        assert_eq!(ended.code, 3, "{line}: {}{}", ended.out, ended.err);
+        assert!(!ended.err.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn a_controller_that_is_away_ends_with_4() {
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+
+    for line in [
+        "task list",
+        "device list --json",
+        "license",
+        "account export",
+        "task stop 1",
+    ] {
+        let ended = run_at(&nobody, line);
+        assert_eq!(ended.code, 4, "{line}: {}", ended.err);
+        assert!(ended.err.contains(&nobody), "{line}: {}", ended.err);
+    }
+}
+
+#[test]
+fn help_and_version_end_with_0() {
+    for line in [
+        "--help",
+        "--version",
+        "task --help",
+        "serve --help",
+        "task create --help",
+    ] {
+        let ended = run(line);
+        assert_eq!((ended.code, ended.out.is_empty()), (0, false), "{line}");
+    }
+}
+
+#[test]
+fn a_material_is_added_and_deleted_and_a_screenshot_saved() {
+    let file = media().join("video1.mp4");
+    let added = run(&format!("material add {} --json", file.display())).json();
+    let id = added
+        .pointer("/id")
+        .or_else(|| added.pointer("/0/id"))
+        .unwrap_or_else(|| panic!("{added}"));
+    assert_eq!(run(&format!("material delete {id}")).code, 0);
+
+    let dir = tempfile::tempdir().unwrap();
+    let picture = dir.path().join("screen.png");
+    let saved = run(&format!("device screenshot {WORKING} --output {}", picture.display()));
+    assert_eq!(saved.code, 0, "{}", saved.err);
+    assert!(std::fs::read(picture).unwrap().starts_with(b"\x89PNG"));
+}

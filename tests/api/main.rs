@@ -1,0 +1,21 @@
+//! The contract of the API, sentence by sentence, from outside: the real binary over HTTP, one file per resource.
+
+mod access;
+mod account;
+mod command_line;
+mod device;
+mod envelope;
+mod events;
+#[path = "../e2e/harness.rs"]
+#[allow(dead_code, reason = "shared with the tests of the whole farm, which use more of it")]
+mod harness;
+mod hostile;
+mod http;
+mod license;
+mod material;
+mod observe;
+mod process;
+mod shared;
+mod task_change;
+mod task_create;
+mod task_list;
