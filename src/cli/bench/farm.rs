@@ -28,7 +28,8 @@ use crate::{
 const FLOW_FILE: &str = "bench.yaml";
 /// One command on the phone's shell (`cmd uimode night`), and nothing that waits for a screen. Taking the phone for the
 /// attempt is another call.
-const FLOW: &str = "appId: com.android.settings\nfarmhand:\n  description: One shell command.\n---\n- assertLightMode\n";
+const FLOW: &str =
+    "appId: com.android.settings\nfarmhand:\n  description: One shell command.\n---\n- assertLightMode\n";
 /// The simulated phones' thread: its CPU time is not the controller's.
 const SIMULATOR_THREAD: &str = "simulator";
 /// Counts the calls to phones.
