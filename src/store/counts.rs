@@ -3,9 +3,6 @@
 use std::collections::HashMap;
 
 use farmhand_actors::domain::{FailureReason, ScriptName, Source, Status};
-use sqlx::SqliteConnection;
-
-use super::{fault::Fault, value::json};
 
 /// A kind of tasks that is counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,24 +45,16 @@ impl Counts {
         self.0.clear();
     }
 
-    /// Writes the changes and forgets them.
-    pub(super) async fn write(&mut self, conn: &mut SqliteConnection) -> Result<(), Fault> {
-        let rows: Vec<_> = self
-            .0
-            .drain()
-            .filter(|(_, n)| *n != 0)
-            .map(|(kind, n)| {
-                let reason = kind.reason.map_or("", FailureReason::as_str);
-                (kind.script, kind.source.as_str(), kind.status.number(), reason, n)
-            })
-            .collect();
-        if rows.is_empty() {
-            return Ok(());
-        }
-        sqlx::query(include_str!("queries/add_counts.sql"))
-            .bind(json(&rows)?)
-            .execute(conn)
-            .await?;
-        Ok(())
+    /// The changes that come to anything, in the order of `add_counts.sql`; they are forgotten here.
+    pub(super) fn take_rows(&mut self) -> Vec<CountRow> {
+        let changes = self.0.drain().filter(|(_, n)| *n != 0);
+        let rows = changes.map(|(kind, n)| {
+            let reason = kind.reason.map_or("", FailureReason::as_str);
+            (kind.script, kind.source.as_str(), kind.status.number(), reason, n)
+        });
+        rows.collect()
     }
 }
+
+/// Script, source, status, failure reason, change.
+pub(super) type CountRow = (ScriptName, &'static str, i64, &'static str, i64);

@@ -71,23 +71,31 @@ impl Transaction {
         Ok(())
     }
 
-    /// Writes what was gathered and commits; answers the number of the newest event.
+    /// Writes what was gathered and commits; answers the number of the newest event. All of it is one round trip to
+    /// SQLite's thread: a task that waits for its start waits for each of them.
     pub(super) async fn commit(&mut self) -> Result<i64, Fault> {
-        self.counts.write(&mut self.conn).await?;
-        if !self.events.is_empty() {
-            let written = sqlx::query(
-                "INSERT INTO event (at, topic, kind, subject, data)
-                 SELECT ?2, value ->> 0, value ->> 1, value ->> 2, value -> 3
-                 FROM (SELECT value FROM json_each(?1) LIMIT -1) WHERE value IS NOT NULL",
-            )
+        let counts = self.counts.take_rows();
+        let sql = match (counts.is_empty(), self.events.is_empty()) {
+            (true, true) => "COMMIT",
+            (true, false) => concat!(include_str!("queries/add_events.sql"), ";COMMIT"),
+            (false, true) => concat!(include_str!("queries/add_counts.sql"), ";COMMIT"),
+            (false, false) => concat!(
+                include_str!("queries/add_counts.sql"),
+                ";",
+                include_str!("queries/add_events.sql"),
+                ";COMMIT"
+            ),
+        };
+        let written = sqlx::query(sql)
+            .bind(json(&counts)?)
             .bind(json(&self.events)?)
             .bind(millis(Timestamp::now()))
             .execute(&mut self.conn)
             .await?;
+        if !self.events.is_empty() {
             self.last_event = written.last_insert_rowid();
             self.events.clear();
         }
-        sqlx::query("COMMIT").execute(&mut self.conn).await?;
         Ok(self.last_event)
     }
 

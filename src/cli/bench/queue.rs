@@ -136,15 +136,11 @@ impl Bench {
     /// Stores all tasks while the phones are away, then lets the phones come.
     async fn drain(&mut self, n: u32, raw_commits_s: f64) -> Result<Throughput, CliError> {
         let started = Instant::now();
-        let phones = u32::try_from(self.serials.len()).unwrap_or(1).max(1);
-        let most = u32::try_from(FarmSettings::default().max_tasks_per_request).unwrap_or(u32::MAX);
-        let mut left = n;
+        let mut left = usize::try_from(n).unwrap_or(usize::MAX);
         while left > 0 {
-            let each = (left / phones).min(most / phones).max(1);
-            let serials = self.serials.iter().take(usize::try_from(left).unwrap_or(usize::MAX));
-            let request = self.request(serials.cloned().collect(), each);
-            let made = self.farm.router.submit(request).await.map_err(failed)?.task_ids.len();
-            left = left.saturating_sub(u32::try_from(made).unwrap_or(u32::MAX));
+            let serials: Vec<Serial> = self.serials.iter().take(left).cloned().collect();
+            left = left.saturating_sub(serials.len());
+            self.farm.router.submit(self.request(serials)).await.map_err(failed)?;
         }
         let enq_s = per_second(n, started.elapsed());
         eprintln!("stored {n} tasks, {enq_s} a second");
@@ -171,7 +167,7 @@ impl Bench {
             let step = usize::try_from(PRODUCERS).unwrap_or(1);
             let count = n / PRODUCERS + u32::from(number < n % PRODUCERS);
             let serials = serials.step_by(step).take(usize::try_from(count).unwrap_or(0));
-            let requests = serials.map(|serial| self.request(vec![serial.clone()], 1));
+            let requests = serials.map(|serial| self.request(vec![serial.clone()]));
             actix_rt::spawn(produce(self.farm.router.clone(), requests.collect()))
         });
         let producers = futures_util::future::join_all(producers.collect::<Vec<_>>());
@@ -204,7 +200,7 @@ impl Bench {
         for serial in phones.iter().cycle().take(usize::try_from(n).unwrap_or(usize::MAX)) {
             pace.tick().await;
             let at = Instant::now();
-            let request = self.request(vec![serial.clone()], 1);
+            let request = self.request(vec![serial.clone()]);
             let submitted = self.farm.router.submit(request).await.map_err(failed)?;
             created.extend(submitted.task_ids.into_iter().map(|task| (task, at)));
         }
@@ -223,12 +219,12 @@ impl Bench {
         })
     }
 
-    /// A request for `each` tasks on each phone.
-    fn request(&self, serials: Vec<Serial>, each: u32) -> SubmitTasks {
+    /// A request for one task on each phone.
+    fn request(&self, serials: Vec<Serial>) -> SubmitTasks {
         SubmitTasks {
             target: SubmitTarget::Devices(serials),
             script: self.script.clone(),
-            configs: vec![Arc::new(json!({})); usize::try_from(each).unwrap_or(1)],
+            configs: vec![Arc::new(json!({}))],
             enable_multi_account: false,
             start_time: None,
             scheduled_at: None,
