@@ -105,7 +105,7 @@ impl Application {
         let store = Store::open(translate::store(&settings, &data)).await?;
         let (library, picker) = start_media(&settings, &data, &store, &clock)?;
         let stop = CancellationToken::new();
-        let (catalog, runner) = start_scripts(&settings, &data, &store, &clock, picker, &stop)?;
+        let Scripts { catalog, runner } = start_scripts(&settings, &data, &store, &clock, picker, &stop)?;
         let relay = presence::PresenceRelay::default();
         let adb = Arc::new(adb::start(
             settings.adb.clone(),
@@ -245,6 +245,12 @@ fn start_media(
     Ok((library, Arc::new(picker)))
 }
 
+/// Which scripts there are, and what runs them.
+struct Scripts {
+    catalog: Arc<dyn ScriptCatalog>,
+    runner: Arc<dyn ScriptRunner>,
+}
+
 /// The scripts, what runs them, and what prunes the evidence that they leave.
 fn start_scripts(
     settings: &Settings,
@@ -253,7 +259,7 @@ fn start_scripts(
     clock: &Arc<dyn Clock>,
     media: Arc<dyn MediaPicker>,
     stop: &CancellationToken,
-) -> Result<(Arc<dyn ScriptCatalog>, Arc<dyn ScriptRunner>), StartupError> {
+) -> Result<Scripts, StartupError> {
     let flows = &settings.flows.dir;
     let catalog = FlowCatalog::new((!flows.is_empty()).then(|| PathBuf::from(flows)), Arc::clone(&media));
     actix_rt::spawn(Arc::clone(&catalog).watch(stop.clone()));
@@ -271,7 +277,7 @@ fn start_scripts(
             ..FlowSettings::default()
         },
     });
-    Ok((catalog, runner))
+    Ok(Scripts { catalog, runner })
 }
 
 /// The process has one recorder; a second application in it (tests) renders nothing of its own.

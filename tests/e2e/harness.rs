@@ -1,5 +1,10 @@
 //! Starts what a farm is made of, each in a process of its own: simulated phones, a real adb server, the controller.
 
+#![allow(
+    dead_code,
+    reason = "two test programs share this file, and each uses its part of it"
+)]
+
 use std::{
     io::{BufRead, BufReader},
     net::TcpListener,
