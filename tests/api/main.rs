@@ -1,5 +1,13 @@
 //! The contract of the API, sentence by sentence, from outside: the real binary over HTTP, one file per resource.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed assertion is how a test speaks"
+)]
+
 mod access;
 mod account;
 mod command_line;
@@ -7,7 +15,6 @@ mod device;
 mod envelope;
 mod events;
 #[path = "../e2e/harness.rs"]
-#[allow(dead_code, reason = "shared with the tests of the whole farm, which use more of it")]
 mod harness;
 mod hostile;
 mod http;
