@@ -81,3 +81,26 @@ pub async fn server_version(address: &str, deadline: Duration) -> Result<u32, St
         .map_err(|error| error.to_string())?;
     u32::from_str_radix(answer.trim(), 16).map_err(|_| format!("{answer:?} is not a version"))
 }
+
+/// A phone as an adb server shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedPhone {
+    /// adb's name for it: a serial, or `host:port` of a TCP phone.
+    pub name: String,
+    /// Whether it can be used.
+    pub usable: bool,
+    /// What its state means, and what a person can do.
+    pub finding: String,
+}
+
+/// The phones that an adb server shows (`doctor`).
+///
+/// # Errors
+/// One line that says why it does not answer.
+pub async fn list_phones(address: &str, deadline: Duration) -> Result<Vec<ListedPhone>, String> {
+    let client = client::ServerClient::new(address, &AdbLimits::default());
+    let list = client::within(deadline, client.ask("host:devices"))
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok(watcher::listed(&list))
+}

@@ -89,9 +89,34 @@ async fn look(settings: &Settings) -> Vec<Finding> {
                 "{problem}; start it with `adb start-server`, or correct adb.servers"
             )),
         };
+        let answers = result.is_ok();
         findings.push(Finding::of(format!("adb server {server}"), result, "wrong"));
+        if answers {
+            findings.extend(phones(server, settings).await);
+        }
     }
     findings
+}
+
+/// The phones that a server shows.
+async fn phones(server: &str, settings: &Settings) -> Vec<Finding> {
+    let listed = match adb::list_phones(server, SERVER_DEADLINE).await {
+        Ok(listed) => listed,
+        Err(problem) => return vec![Finding::of("devices", Err(problem), "wrong")],
+    };
+    if listed.is_empty() && settings.devices.is_empty() {
+        let mend = "none; plug a phone in and allow USB debugging on it, or name phones on Wi-Fi in `devices`";
+        return vec![Finding::of("devices", Err(mend.to_owned()), "warning")];
+    }
+    let told = listed.into_iter().map(|phone| {
+        let result = if phone.usable {
+            Ok(phone.finding)
+        } else {
+            Err(phone.finding)
+        };
+        Finding::of(format!("device {}", phone.name), result, "warning")
+    });
+    told.collect()
 }
 
 fn data_folder(settings: &Settings) -> Result<String, String> {

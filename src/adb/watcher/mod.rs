@@ -7,17 +7,29 @@ mod tcp_phone;
 
 use std::sync::{Arc, Mutex};
 
-use farmhand_actors::supervisor::PresenceReport;
+use farmhand_actors::{domain::AdbState, supervisor::PresenceReport};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    ListedPhone,
     client::ServerClient,
     phone::{Phones, lock},
     settings::TcpPhone,
 };
 use server::ServerWatch;
 use tcp_phone::{Standings, TcpPhoneKeeper};
+
+/// The phones of a short list, for people.
+pub(super) fn listed(text: &str) -> Vec<ListedPhone> {
+    let phones = list::parse(text).into_iter();
+    let told = phones.map(|line| ListedPhone {
+        usable: line.state == AdbState::Device,
+        finding: list::mend_of(&line.state),
+        name: line.adb_serial,
+    });
+    told.collect()
+}
 
 /// Is told each change, by the watcher's tasks: it must not block.
 pub type PresenceCallback = Arc<dyn Fn(PresenceReport) + Send + Sync>;
