@@ -1,5 +1,13 @@
 //! The contract of the API, sentence by sentence, from outside: the real binary over HTTP, one file per resource.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says by a panic what is wrong, in its helpers too"
+)]
+
 mod access;
 mod account;
 mod command_line;
