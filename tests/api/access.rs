@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Controller, settings},
+    harness::{Controller, media, settings},
     http::Api,
     shared::{PARKED, shared},
 };
@@ -34,10 +34,7 @@ fn make_key(dir: &Path, scope: &str) -> String {
 #[test]
 fn keys_open_what_their_scope_allows() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = format!(
-        "{}\n[auth]\nmode = \"keys\"\n",
-        settings("127.0.0.1:1", &[], &crate::harness::media())
-    );
+    let settings = format!("{}\n[auth]\nmode = \"keys\"\n", settings("127.0.0.1:1", &[], &media()));
     let controller = Controller::start(dir.path(), &settings);
     let api = Api::new(&controller.base);
     let [read, write, admin] = ["read", "write", "admin"].map(|scope| make_key(dir.path(), scope));

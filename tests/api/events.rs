@@ -69,7 +69,7 @@ impl Stream {
 }
 
 fn is_about(event: &Event, task: i64) -> bool {
-    event.1 == "task" && event.2["subject"].as_str() == Some(task.to_string().as_str())
+    event.1 == "task" && event.2["subject"].as_str() == Some(&*task.to_string())
 }
 
 #[test]

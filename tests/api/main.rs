@@ -5,7 +5,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a failed assertion is how a test speaks"
+    reason = "a test says by a panic what is wrong, in its helpers too"
 )]
 
 mod access;
@@ -15,6 +15,7 @@ mod device;
 mod envelope;
 mod events;
 #[path = "../e2e/harness.rs"]
+#[allow(dead_code, reason = "shared with the tests of the whole farm, which use more of it")]
 mod harness;
 mod hostile;
 mod http;
