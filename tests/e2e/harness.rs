@@ -21,7 +21,8 @@ pub const SOON: Duration = Duration::from_secs(30);
 /// Longest wait for a task to end.
 pub const TASK: Duration = Duration::from_secs(90);
 
-const BINARY: &str = env!("CARGO_BIN_EXE_farmhand");
+/// The program under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_farmhand");
 
 /// Polls until `look` answers something.
 ///

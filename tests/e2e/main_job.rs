@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Farm, SOON, follow, post, wait_for};
+use crate::harness::{BINARY, Farm, SOON, follow, post, wait_for};
 
 #[test]
 fn a_post_has_its_effect_exactly_once_and_can_be_read_back() {
@@ -180,4 +180,21 @@ fn phones_appear_and_vanish_while_the_controller_runs() {
             .ok("GET", &format!("/api/v1/device/{}", farm.sim.serial(0)), None);
         (device["state"] == "online").then_some(())
     });
+}
+
+#[test]
+fn authors_see_a_phones_screen_with_selectors() {
+    let farm = Farm::without_adb(1);
+    let inspect = |serial: &str| {
+        let mut command = std::process::Command::new(BINARY);
+        command.args(["flow", "inspect", "--serial", serial, "--server", &farm.controller.base]);
+        command.output().unwrap()
+    };
+
+    let output = inspect(farm.sim.serial(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains(r#""TikTok"  { text: "TikTok" }"#), "{text}");
+
+    assert_eq!(inspect("nowhere").status.code(), Some(3));
 }

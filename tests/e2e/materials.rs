@@ -222,3 +222,31 @@ fn media_that_are_missing_wrong_or_elsewhere_are_named_and_nothing_is_posted() {
     completed(&farm, 1);
     assert_eq!(posted(&farm, "alice"), [json!(["later.mp4"])]);
 }
+
+#[test]
+fn as_many_images_as_wanted_are_posted_in_the_order_of_their_names() {
+    let farm = Farm::without_adb(2);
+    let folder = farm.media.join("album");
+    fs::create_dir_all(&folder).unwrap();
+    let names: Vec<String> = (10..27).map(|at| format!("image{at}.jpg")).collect();
+    for (name, at) in names.iter().zip((1..=3).cycle()) {
+        fs::copy(media().join(format!("image{at}.jpg")), folder.join(name)).unwrap();
+    }
+    let ids: Vec<i64> = [("tiktok", "share"), ("instagram", "addButton")]
+        .into_iter()
+        .zip(&farm.sim.phones)
+        .map(|((app, way), (serial, _))| {
+            farm.account(serial, app, app);
+            let config = json!({
+                "content_type": 1, "image_count": 15, "material_source": "localFolder", "material_path": "C:/Farm/album",
+                "post_way": way, "upload_wait_time": 60
+            });
+            farm.controller.create(&task_of(app, "post", &config))[0]
+        })
+        .collect();
+
+    for (id, app) in ids.into_iter().zip(["tiktok", "instagram"]) {
+        completed(&farm, id);
+        assert_eq!(posted(&farm, app), [json!(names[..15])]);
+    }
+}

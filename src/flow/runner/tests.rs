@@ -552,3 +552,15 @@ async fn records_show_labels_evaluated_and_failures_say_what_was_looked_for() {
     };
     assert_eq!(failure.message, "assertion failed: anna may do it");
 }
+
+#[tokio::test(start_paused = true)]
+async fn media_of_equal_content_keep_their_own_names() {
+    let bench =
+        Bench::new("appId: a.b\nfarmhand:\n  media: { files: files }\n---\n- addMedia: [ \"${media.files}\" ]\n");
+    let mut picked = two_images();
+    picked.files[1].path = picked.files[0].path.clone();
+    *bench.media.picked.lock().unwrap() = Some(Ok(picked));
+    let phone = Arc::new(phone(&[]));
+    completed(&bench.run(&phone).await);
+    assert_eq!(phone.events(), ["AddMedia(b.png)", "AddMedia(a.png)"]);
+}

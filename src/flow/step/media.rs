@@ -7,7 +7,7 @@ use std::{
 
 use farmhand_actors::{
     domain::{Bounds, Screenshot},
-    ports::{DriverError, MediaError},
+    ports::{DriverError, MediaError, PickedFile},
 };
 use serde_json::{Value, json};
 
@@ -32,6 +32,7 @@ impl Run {
                 MediaItem::Expression(text) => files.extend(self.media_of(text)?),
             }
         }
+        tell_apart(&mut files);
         for (path, name) in files.iter().rev() {
             let added = self.phone.call(self.phone.driver.add_media(path, name)).await;
             added.map_err(|fault| match fault {
@@ -61,7 +62,16 @@ impl Run {
 
     fn picked_file(&self, item: &Value) -> Result<(PathBuf, String), Fault> {
         let path = item.as_str().or_else(|| item.get("path").and_then(Value::as_str));
-        let picked = path.and_then(|path| self.media.files.iter().find(|file| file.path == Path::new(path)));
+        // Files of equal content share a path; then the name tells which is meant.
+        let same = |file: &&PickedFile| path.is_some_and(|path| file.path == Path::new(path));
+        let name = item.get("name").and_then(Value::as_str);
+        let named = self
+            .media
+            .files
+            .iter()
+            .filter(same)
+            .find(|file| Some(&*file.name) == name);
+        let picked = named.or_else(|| self.media.files.iter().find(same));
         let file = picked.ok_or_else(|| {
             Fault::Invalid(format!(
                 "{item} is not one of the media of this task; use ${{media.files}}"
@@ -151,6 +161,20 @@ impl Run {
     }
 }
 
+/// Gives files of the same name names of their own (`a.jpg`, `a-2.jpg`): on the phone one would replace the other.
+fn tell_apart(files: &mut [(PathBuf, String)]) {
+    let mut taken = std::collections::HashSet::new();
+    for (_, name) in files {
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+        let others = (2_u32..).map(|number| format!("{stem}-{number}.{extension}"));
+        let free = std::iter::once(name.clone())
+            .chain(others)
+            .find(|name| !taken.contains(name));
+        *name = free.unwrap_or_default();
+        taken.insert(name.clone());
+    }
+}
+
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -172,5 +196,20 @@ fn cut(picture: &Screenshot, area: Bounds) -> Screenshot {
         width: right.saturating_sub(left),
         height: bottom.saturating_sub(top),
         rgba,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_one_name_do_not_replace_one_another() {
+        let mut files: Vec<_> = ["a.jpg", "b.jpg", "a.jpg", "a-2.jpg", "a.jpg"]
+            .map(|name| (PathBuf::from("x"), name.to_owned()))
+            .to_vec();
+        tell_apart(&mut files);
+        let names: Vec<&str> = files.iter().map(|(_, name)| name.as_str()).collect();
+        assert_eq!(names, ["a.jpg", "b.jpg", "a-2.jpg", "a-2-2.jpg", "a-3.jpg"]);
     }
 }
