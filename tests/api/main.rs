@@ -15,7 +15,6 @@ mod device;
 mod envelope;
 mod events;
 #[path = "../e2e/harness.rs"]
-#[allow(dead_code, reason = "shared with the tests of the whole farm, which use more of it")]
 mod harness;
 mod hostile;
 mod http;
