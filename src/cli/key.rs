@@ -52,6 +52,9 @@ pub enum KeyCommand {
     Revoke {
         /// Its prefix, as `list` shows it
         prefix: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         local: Local,
     },
@@ -68,7 +71,7 @@ pub fn run(command: KeyCommand) -> Result<(), CliError> {
                 local,
             } => create(name, scope, json, &local).await,
             KeyCommand::List { json, local } => list(json, &local).await,
-            KeyCommand::Revoke { prefix, local } => revoke(&prefix, &local).await,
+            KeyCommand::Revoke { prefix, json, local } => revoke(&prefix, json, &local).await,
         }
     })
 }
@@ -121,15 +124,17 @@ fn shown(key: &ApiKey) -> Value {
     })
 }
 
-async fn revoke(prefix: &str, local: &Local) -> Result<(), CliError> {
+async fn revoke(prefix: &str, json: bool, local: &Local) -> Result<(), CliError> {
     let store = open(local).await?;
     let revoked = store.revoke_key(prefix, Timestamp::now()).await.map_err(failed)?;
     store.close().await;
-    if revoked {
-        eprintln!("{prefix} is revoked");
-        return Ok(());
+    if !revoked {
+        return Err(CliError::NotFound(format!(
+            "there is no valid key with the prefix {prefix}; see `farmhand key list`"
+        )));
     }
-    Err(CliError::NotFound(format!(
-        "there is no valid key with the prefix {prefix}; see `farmhand key list`"
-    )))
+    if json {
+        return output::json(&json!({ "prefix": prefix, "revoked": true }));
+    }
+    output::print(&format!("{prefix} is revoked\n"))
 }

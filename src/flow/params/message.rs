@@ -10,6 +10,14 @@ use crate::flow::parse::suggest::did_you_mean;
 /// Longest value that is shown in a message, characters.
 const SHOWN: usize = 60;
 
+/// Whether another complaint says more of the same value: the allowed values also say of which type they are.
+pub fn is_implied(error: &ValidationError<'_>, all: &[ValidationError<'_>]) -> bool {
+    matches!(error.kind(), Kind::Type { .. })
+        && all
+            .iter()
+            .any(|other| matches!(other.kind(), Kind::Enum { .. }) && other.instance_path() == error.instance_path())
+}
+
 /// What one complaint means for the fields.
 pub fn field_errors(schema: &Value, error: &ValidationError<'_>) -> Vec<FieldError> {
     let path = field_path(error.instance_path().as_str());

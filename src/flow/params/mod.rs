@@ -51,8 +51,12 @@ impl Schema {
         self.rename_aliases(&mut config, &mut errors);
         fill_defaults(&self.schema, &mut config);
         let config = Value::Object(config);
-        for error in self.validator.iter_errors(&config) {
-            errors.extend(message::field_errors(&self.schema, &error));
+        let complaints: Vec<_> = self.validator.iter_errors(&config).collect();
+        for error in complaints
+            .iter()
+            .filter(|error| !message::is_implied(error, &complaints))
+        {
+            errors.extend(message::field_errors(&self.schema, error));
         }
         self.required_when(&config, &mut errors);
         errors.dedup();

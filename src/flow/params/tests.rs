@@ -12,6 +12,7 @@ fn schema() -> Schema {
             "who": { "type": "string", "minLength": 1 },
             "captions": { "type": "string", "default": "", "x-expand": true },
             "way": { "enum": ["share", "addButton", "useSound"], "default": "share" },
+            "kind": { "type": "integer", "enum": [0, 1], "default": 0 },
             "volume": { "type": "integer", "minimum": 0, "maximum": 100, "default": 50 },
             "sound": { "type": ["string", "integer"], "default": "-1", "x-alias": ["music", "add_sound"] },
             "sound_name": { "type": "string", "default": "", "x-required-when": { "way": ["useSound"] } },
@@ -46,7 +47,7 @@ fn defaults_are_filled_in_also_inside() {
     assert!(errors.is_empty(), "{errors:?}");
     assert_eq!(
         config,
-        json!({"who": "a", "captions": "", "way": "share", "volume": 50, "sound": "-1", "sound_name": "",
+        json!({"who": "a", "captions": "", "way": "share", "kind": 0, "volume": 50, "sound": "-1", "sound_name": "",
                "files": [], "nested": {"deep": true}})
     );
 }
@@ -65,6 +66,11 @@ fn each_fault_says_what_would_be_right() {
         &json!({"who": "a", "zzz": 1}),
         "script_config.zzz",
         &["known are captions"],
+    );
+    fault(
+        &json!({"who": "a", "kind": "one"}),
+        "script_config.kind",
+        &["must be one of 0, 1", "\"one\""],
     );
     fault(
         &json!({"who": "a", "volume": 101}),
