@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{SOON, follow, wait_for},
-    shared::{PARKED, WORKING, ids, shared},
+    shared::{CHALLENGED, PARKED, ids, shared},
 };
 
 #[test]
@@ -218,9 +218,9 @@ fn a_wrong_import_changes_nothing() {
 #[test]
 fn an_account_that_an_app_challenges_waits_for_a_person() {
     let farm = shared();
-    let name = farm.account(WORKING, "instagram");
-    farm.farm.sim.fault(WORKING, &json!({ "kind": "challenge" }));
-    let mut body = follow(WORKING, "somebody");
+    let name = farm.account(CHALLENGED, "instagram");
+    farm.farm.sim.fault(CHALLENGED, &json!({ "kind": "challenge" }));
+    let mut body = follow(CHALLENGED, "somebody");
     body["usernames"] = json!([name]);
     body.as_object_mut().unwrap().remove("serials");
     let id = ids(&farm.api.post("/task", &body).ok())[0];
@@ -235,7 +235,7 @@ fn an_account_that_an_app_challenges_waits_for_a_person() {
         let task = farm.task(id);
         (task["status"] != 1).then_some(task)
     });
-    farm.farm.sim.heal(WORKING);
+    farm.farm.sim.heal(CHALLENGED);
     assert_eq!(
         farm.api.json("POST", &format!("{path}/resume"), None).ok()["status"],
         "active"

@@ -23,6 +23,10 @@ pub const ALONE: &str = "sim-7";
 pub const WORKING: &str = "sim-4";
 /// Where a person's own hand acts.
 pub const BY_HAND: &str = "sim-5";
+/// Where things go wrong on purpose, each test on one of its own: a fault is not for others' tasks.
+pub const CHALLENGED: &str = "sim-8";
+/// As [`CHALLENGED`]; its uploads fail.
+pub const FAILING: &str = "sim-9";
 /// Switched off and on, restarted.
 pub const SHAKEN: &str = "sim-6";
 
@@ -32,7 +36,7 @@ pub struct Shared {
 }
 
 static SHARED: LazyLock<Shared> = LazyLock::new(|| {
-    let farm = Farm::without_adb(7);
+    let farm = Farm::without_adb(9);
     end_with_this_process(&[farm.sim.process_id(), farm.controller.process_id().unwrap()]);
     let api = Api::new(&farm.controller.base);
     for serial in PARKED.into_iter().chain([ALONE]) {

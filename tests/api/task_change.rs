@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     harness::{Farm, SOON, follow, post, wait_for},
     http::Api,
-    shared::{WORKING, ids, shared},
+    shared::{FAILING, WORKING, ids, shared},
 };
 
 fn act(id: i64, verb: &str) -> crate::http::Reply {
@@ -199,8 +199,8 @@ fn a_running_task_is_stopped_within_two_seconds_and_its_device_is_free() {
 #[test]
 fn a_failed_task_says_why_with_a_picture_and_keeps_its_attempts_when_retried() {
     let farm = shared();
-    let name = farm.account(WORKING, "tiktok");
-    farm.farm.sim.fault(WORKING, &json!({ "kind": "upload_fails" }));
+    let name = farm.account(FAILING, "tiktok");
+    farm.farm.sim.fault(FAILING, &json!({ "kind": "upload_fails" }));
     let body = json!({
         "usernames": [name], "script_name": "post",
         "script_config": { "material_list": ["C:/Videos/video1.mp4"], "captions": "fails", "upload_wait_time": 5 }
@@ -208,7 +208,7 @@ fn a_failed_task_says_why_with_a_picture_and_keeps_its_attempts_when_retried() {
     let id = ids(&farm.api.post("/task", &body).ok())[0];
 
     let failed = farm.farm.controller.await_status(id, 3);
-    farm.farm.sim.heal(WORKING);
+    farm.farm.sim.heal(FAILING);
 
     assert!(
         failed["failure"]["reason"].is_string() && failed["failure"]["message"] != "",

@@ -31,6 +31,22 @@ fn posted(farm: &Farm, username: &str) -> Vec<Value> {
 }
 
 #[test]
+fn a_file_that_the_phone_had_before_is_the_one_that_is_posted_again() {
+    let farm = farm_of(&["alice"]);
+    for way in ["share", "addButton"] {
+        for name in ["video1.mp4", "video2.mp4", "video1.mp4"] {
+            let path = format!("C:/Videos/{name}");
+            let config = json!({ "material_list": [path], "post_way": way, "upload_wait_time": 60 });
+            let task = post_as(&farm, "alice", &config);
+            assert_eq!(task["status"], 2, "{task:#}");
+        }
+    }
+
+    let files: Vec<_> = posted(&farm, "alice").iter().map(|files| files[0].clone()).collect();
+    assert_eq!(files, ["video1.mp4", "video2.mp4", "video1.mp4"].repeat(2));
+}
+
+#[test]
 fn a_local_folder_prefers_the_accounts_own_part_and_its_texts_are_defaults() {
     let farm = farm_of(&["alice", "bella"]);
     let root = farm.media.join("posts");

@@ -22,6 +22,12 @@ const MOVE: &str = r#"if [ -d "$to" ]; then to="$to/$name"; fi; mv -f "$part" "$
 /// How often the MediaStore is asked whether the file is there.
 const MEDIA_PAUSE: Duration = Duration::from_millis(150);
 
+/// A file that was there before keeps its place in the MediaStore, among the older ones, and a flow that takes the newest
+/// would take another: so it goes first, and its row with it. (Since Android 11 the row goes with the file.)
+const FORGET: &str = r#"[ -e "$path" ] || exit 0; rm -f "$path" || exit 1
+am broadcast -a android.intent.action.MEDIA_SCANNER_SCAN_FILE -d "file://$path" >/dev/null
+content call --uri content://media --method scan_file --arg "$path" >/dev/null 2>&1; exit 0"#;
+
 /// Kinds of media, by the folder where a gallery looks for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MediaKind {
@@ -108,6 +114,9 @@ impl AdbDriver {
             MediaKind::Video => "/sdcard/Movies/farmhand",
         };
         let path = format!("{folder}/{name}");
+        let deadline = millis(self.phones.settings.deadlines.media_scan_ms);
+        let forget = CommandLine::script(FORGET).with("path", &path);
+        self.act_well(OP, deadline, forget).await?;
         self.push_as(OP, local, &path).await?;
         let scan = CommandLine::program("touch").arg(&path).and(
             CommandLine::program("am broadcast -a android.intent.action.MEDIA_SCANNER_SCAN_FILE -d")
@@ -117,7 +126,6 @@ impl AdbDriver {
                 .flags(&[">/dev/null 2>&1"])
                 .then(CommandLine::program("exit 0")),
         );
-        let deadline = millis(self.phones.settings.deadlines.media_scan_ms);
         self.act_well(OP, deadline, scan).await?;
         let seen = tokio::time::timeout(deadline, self.wait_for_media(kind, &name)).await;
         seen.unwrap_or_else(|_| {

@@ -660,14 +660,19 @@ async fn media_is_added_when_the_gallery_shows_it() {
     assert_eq!(path, "/sdcard/Movies/farmhand/a.mp4");
     let lines = farm.lines();
     assert!(
-        lines[1].starts_with("touch '/sdcard/Movies/farmhand/a.mp4' && am broadcast"),
+        lines[0].starts_with("path='/sdcard/Movies/farmhand/a.mp4'; [ -e"),
         "{}",
-        lines[1]
+        lines[0]
     );
     assert!(
-        lines[2].ends_with("--where '_display_name='\\''a.mp4'\\'''"),
+        lines[2].starts_with("touch '/sdcard/Movies/farmhand/a.mp4' && am broadcast"),
         "{}",
         lines[2]
+    );
+    assert!(
+        lines[3].ends_with("--where '_display_name='\\''a.mp4'\\'''"),
+        "{}",
+        lines[3]
     );
 }
 

@@ -75,6 +75,7 @@ pub fn media_global(media: &PickedMedia, seed: u64) -> Value {
         .map(|caption| expand(caption, &mut Chooser::new(seed, "media.caption")));
     json!({
         "files": files,
+        "added": [],
         "caption": caption.unwrap_or_default(),
         "sound_name": media.sound_name.as_deref().unwrap_or_default(),
         "sound_url": media.sound_url.as_deref().unwrap_or_default(),

@@ -33,15 +33,20 @@ impl Run {
             }
         }
         tell_apart(&mut files);
+        let mut names = Vec::new();
         for (path, name) in files.iter().rev() {
             let added = self.phone.call(self.phone.driver.add_media(path, name)).await;
-            added.map_err(|fault| match fault {
+            let added = added.map_err(|fault| match fault {
                 Fault::Device(DriverError::HostFile { problem }) => Fault::Media(MediaError::Missing(problem)),
                 fault => fault,
             })?;
+            names.push(file_name(Path::new(&added)));
         }
-        let names: Vec<&str> = files.iter().map(|(_, name)| name.as_str()).collect();
-        self.note("added", json!(names));
+        names.reverse();
+        let names = json!(names);
+        // So that a flow can see whether the app took these and no others.
+        self.js.run(&format!("media.added = {names}"))?;
+        self.note("added", names);
         self.touched();
         Ok(())
     }
