@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     harness::SOON,
     harness::wait_for,
-    shared::{BY_HAND, SHAKEN, shared},
+    shared::{BY_HAND, PHONES, SHAKEN, shared},
 };
 
 fn path(action: &str) -> String {
@@ -19,7 +19,7 @@ fn a_device_shows_what_it_is_and_how_it_does() {
     let list = api.get("/device").ok();
     let device = api.get(&format!("/device/{BY_HAND}")).ok();
 
-    assert_eq!(list["total"], 7);
+    assert_eq!(list["total"], PHONES);
     assert!(
         list["items"]
             .as_array()

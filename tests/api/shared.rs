@@ -15,6 +15,8 @@ use crate::{
     http::Api,
 };
 
+/// How many phones there are.
+pub const PHONES: u32 = 9;
 /// Phones that are switched off: tasks for them stay pending.
 pub const PARKED: [&str; 3] = ["sim-1", "sim-2", "sim-3"];
 /// Switched off, and without accounts but those that one test binds.
@@ -36,7 +38,7 @@ pub struct Shared {
 }
 
 static SHARED: LazyLock<Shared> = LazyLock::new(|| {
-    let farm = Farm::without_adb(9);
+    let farm = Farm::without_adb(PHONES);
     end_with_this_process(&[farm.sim.process_id(), farm.controller.process_id().unwrap()]);
     let api = Api::new(&farm.controller.base);
     for serial in PARKED.into_iter().chain([ALONE]) {
