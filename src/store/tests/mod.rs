@@ -163,6 +163,7 @@ fn task_for(serial: &str, username: Option<&str>) -> NewTask {
         due_at: None,
         gap: None,
         priority: 0,
+        schedule: None,
     }
 }
 

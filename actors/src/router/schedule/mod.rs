@@ -18,7 +18,7 @@ use super::{
     asks::{Reply, answer},
 };
 use crate::{
-    domain::{FieldError, Now, ScheduleId, SubmitTasks, TaskId, Timestamp, schedule::Schedule, schedule::ScheduleSpec},
+    domain::{FieldError, Now, ScheduleId, SubmitTasks, TaskId, Timestamp, schedule::{Schedule, ScheduleSpec}},
     mail::tell,
     ports::{NewSchedule, ScheduleChange, ScheduleWritten, StoreError},
 };
