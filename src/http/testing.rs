@@ -35,6 +35,7 @@ use super::{
     observe::observe,
     ports::*,
     state::App,
+    schedule::testing::FakeSchedules,
 };
 
 pub fn at(text: &str) -> Timestamp {

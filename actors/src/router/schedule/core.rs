@@ -187,3 +187,6 @@ impl ScheduleCore {
         self.heap.extend(wake.map(|at| (at, id)));
     }
 }
+
+#[cfg(test)]
+mod tests;
