@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::{CliError, Remote, output, task::read_config};
+use super::{CliError, Remote, output, task};
 
 const COLUMNS: [output::Column<'static>; 7] = [
     ("id", "/id"),
@@ -147,7 +147,7 @@ impl Create {
             ("jitter_s", self.jitter.map(|seconds| json!(seconds))),
             ("enabled", Some(json!(!self.disabled))),
             ("script_name", Some(json!(self.script))),
-            ("script_config", Some(read_config(&self.config)?)),
+            ("script_config", Some(task::config(&self.config)?)),
             ("serials", given(&self.serials)),
             ("usernames", given(&self.usernames)),
             ("enable_multi_account", Some(json!(self.multi_account))),

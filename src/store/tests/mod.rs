@@ -9,6 +9,7 @@ mod model;
 mod open;
 mod plans;
 mod recovery;
+mod schedules;
 mod schema;
 mod speed;
 mod tasks;

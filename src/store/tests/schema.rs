@@ -2,6 +2,7 @@
 
 use farmhand_actors::domain::{
     AccountStatus, EffectState, EventTopic, FailureReason, MediaKind, Purpose, StepState, TaskState,
+    schedule::Misfire,
 };
 use sqlx::{ConnectOptions, Row, sqlite::SqliteConnectOptions};
 
@@ -76,6 +77,7 @@ async fn the_schema_knows_the_words_of_the_code_and_no_others() {
             sorted([MediaKind::Video, MediaKind::Image].map(MediaKind::as_str)),
         ),
         ("event", "topic", sorted(topics.map(EventTopic::as_str))),
+        ("schedule", "misfire", sorted(Misfire::ALL.map(Misfire::as_str))),
     ] {
         assert_eq!(words(table, column).await, wanted, "{table}.{column}");
     }
