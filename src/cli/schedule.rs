@@ -152,7 +152,9 @@ impl Create {
             ("usernames", given(&self.usernames)),
             ("enable_multi_account", Some(json!(self.multi_account))),
         ];
-        let fields = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let fields = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
         Ok(Value::Object(fields.collect::<Map<_, _>>()))
     }
 }

@@ -34,8 +34,8 @@ use super::{
     license::{License, Plan},
     observe::observe,
     ports::*,
-    state::App,
     schedule::testing::FakeSchedules,
+    state::App,
 };
 
 pub fn at(text: &str) -> Timestamp {

@@ -240,13 +240,17 @@ async fn check_content(path: &Path, conn: &mut SqliteConnection, length: u64) ->
         let problem = "is a database of another program".to_owned();
         return Err(refuse(path, problem, MEND_OTHER));
     }
-    let known = migrations().len();
+    let known = migrations()
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0);
     let row = sqlx::query("SELECT coalesce(max(version), 0) AS version FROM _sqlx_migrations")
         .fetch_one(&mut *conn)
         .await
         .map_err(|error| damaged(Fault::Sql(error)))?;
     let version: i64 = get(&row, "version").map_err(damaged)?;
-    if usize::try_from(version).is_ok_and(|version| version > known) {
+    if version > known {
         let problem = format!("was written by a newer farmhand (schema {version}; this one knows {known})");
         return Err(refuse(path, problem, MEND_UPGRADE));
     }

@@ -10,15 +10,14 @@ use farmhand_actors::{
     },
     ports::{
         AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Lane, LaneHead, MaterialStore, NewMaterial,
-        NewRun, NewSchedule, Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult, RunStored, ScheduleChange,
-        ScheduleStore, ScheduleWritten, StopIntent, StoreError, SubmitResult,
-        TaskStore,
+        NewRun, NewSchedule, Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult, RunStored,
+        ScheduleChange, ScheduleStore, ScheduleWritten, StopIntent, StoreError, SubmitResult, TaskStore,
     },
 };
 
 use super::{
-    Store, account, controller, device, effect, lane, material, request, retry, schedule, stop, submit::Submission, task,
-    writer::Op,
+    Store, account, controller, device, effect, lane, material, request, retry, schedule, stop, submit::Submission,
+    task, writer::Op,
 };
 
 #[async_trait]

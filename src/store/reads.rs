@@ -65,10 +65,7 @@ impl Store {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn find_schedule(
-        &self,
-        id: ScheduleId,
-    ) -> Result<Option<(Schedule, Option<ScheduleRun>)>, StoreError> {
+    pub async fn find_schedule(&self, id: ScheduleId) -> Result<Option<(Schedule, Option<ScheduleRun>)>, StoreError> {
         let mut conn = self.reader().await?;
         let found = schedule::find_schedule(&mut conn, id).await?;
         let found = schedule::with_latest_runs(&mut conn, found.into_iter().collect()).await?;

@@ -23,7 +23,9 @@ const RUNS_KEPT_MS: i64 = 31 * 24 * 60 * 60 * 1000;
 
 /// All schedules, by number.
 pub(super) async fn list_schedules(conn: &mut SqliteConnection) -> Result<Vec<Schedule>, Fault> {
-    let rows = sqlx::query("SELECT * FROM schedule ORDER BY id").fetch_all(conn).await?;
+    let rows = sqlx::query("SELECT * FROM schedule ORDER BY id")
+        .fetch_all(conn)
+        .await?;
     rows.iter().map(schedule_of).collect()
 }
 
@@ -46,7 +48,9 @@ pub(super) async fn with_latest_runs(
         .bind(json(&ids)?)
         .fetch_all(conn)
         .await?;
-    let runs = rows.iter().map(|row| Ok((ScheduleId(get(row, "schedule_id")?), run_of(row)?)));
+    let runs = rows
+        .iter()
+        .map(|row| Ok((ScheduleId(get(row, "schedule_id")?), run_of(row)?)));
     let mut runs = runs.collect::<Result<HashMap<_, _>, Fault>>()?;
     let with_run = |schedule: Schedule| {
         let run = runs.remove(&schedule.id);
@@ -176,7 +180,9 @@ async fn is_taken(tx: &mut Transaction, name: &str, besides: ScheduleId) -> Resu
 
 fn schedule_of(row: &SqliteRow) -> Result<Schedule, Fault> {
     let recurrence = Recurrence::compile(get_json(row, "recurrence")?).map_err(|faults| {
-        Fault::Row(format!("the database holds a schedule that this version does not understand: {faults:?}"))
+        Fault::Row(format!(
+            "the database holds a schedule that this version does not understand: {faults:?}"
+        ))
     })?;
     let misfire: &str = get(row, "misfire")?;
     let misfire = Misfire::from_word(misfire)

@@ -76,7 +76,9 @@ pub async fn parse_new(body: &Value, asked: Asked, scripts: &dyn ScriptCatalog) 
         (Ok(_), false) => return Err(ApiError::Invalid(rest.faults)),
         (Err(error), _) => return Err(with_faults(error, rest.faults)),
     };
-    let spec = rest.spec(scheduled(body, &request)).ok_or_else(|| impossible("a schedule without faults"))?;
+    let spec = rest
+        .spec(scheduled(body, &request))
+        .ok_or_else(|| impossible("a schedule without faults"))?;
     Ok(Parsed { spec, request })
 }
 
@@ -87,16 +89,14 @@ pub async fn parse_patch(
     asked: Asked,
     scripts: &dyn ScriptCatalog,
 ) -> Result<Patch, ApiError> {
-    let fields = Fields::of_body(patch, &known())?;
-    let unknown = fields.into_faults();
     let Value::Object(patch) = patch else {
-        return Err(impossible("an object"));
+        let fields = Fields::of_body(patch, &[])?;
+        return Err(ApiError::Invalid(fields.into_faults()));
     };
     let merged = Value::Object(merge(old, patch));
     let mut fields = Fields::of_body(&merged, &known())?;
     let mut rest = read_rest(&mut fields, &zone_name(&asked), asked.now.wall);
     rest.faults.extend(fields.into_faults());
-    rest.faults.extend(unknown);
     let names = |list: &[&str]| list.iter().any(|name| patch.contains_key(*name));
     // A schedule whose script or device is gone can be switched off, renamed and moved, but not switched on.
     let enables = rest.enabled && !old.enabled;
@@ -118,7 +118,9 @@ pub async fn parse_patch(
         return Err(ApiError::Invalid(rest.faults));
     }
     let replan = names(&RECURRENCE) || rest.enabled != old.enabled;
-    let spec = rest.spec(scheduled).ok_or_else(|| impossible("a schedule without faults"))?;
+    let spec = rest
+        .spec(scheduled)
+        .ok_or_else(|| impossible("a schedule without faults"))?;
     Ok(Patch { spec, request, replan })
 }
 
@@ -177,7 +179,13 @@ fn read_rest(fields: &mut Fields<'_>, zone: &str, now: farmhand_actors::domain::
     let (recurrence, faults) = match Recurrence::parse(readable.text, now) {
         Ok(recurrence) => (Some(recurrence), Vec::new()),
         // What could not be read is a fault already, not a second one for being absent.
-        Err(faults) => (None, faults.into_iter().filter(|fault| !readable.faulty.contains(&fault.field)).collect()),
+        Err(faults) => (
+            None,
+            faults
+                .into_iter()
+                .filter(|fault| !readable.faulty.contains(&fault.field))
+                .collect(),
+        ),
     };
     Rest {
         name,

@@ -2,11 +2,11 @@
 
 mod fields;
 mod ports;
-mod view;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use actix_web::{HttpRequest, web};
 use farmhand_actors::{domain::ScheduleId, router::ScheduleFault};

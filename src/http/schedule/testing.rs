@@ -91,7 +91,10 @@ impl Schedules for FakeSchedules {
 
     async fn delete(&self, id: ScheduleId) -> Result<(), RouterError> {
         let mut rows = self.rows.lock().unwrap();
-        let place = rows.iter().position(|row| row.id == id).ok_or(ScheduleFault::NotFound(id))?;
+        let place = rows
+            .iter()
+            .position(|row| row.id == id)
+            .ok_or(ScheduleFault::NotFound(id))?;
         rows.remove(place);
         Ok(())
     }

@@ -69,10 +69,16 @@ async fn all_faults_of_a_schedule_are_named_at_once_and_nothing_is_created() {
         (json!({ "times": [5] }), vec!["times[0]"]),
         (json!({ "cron": "* * * * *" }), vec!["times"]),
         (json!({ "time_zone": "Mars/Olympus" }), vec!["time_zone"]),
-        (json!({ "window": { "from": "09:00", "to": "09:00" } }), vec!["window.from"]),
+        (
+            json!({ "window": { "from": "09:00", "to": "09:00" } }),
+            vec!["window.from"],
+        ),
         (json!({ "window": { "from": "10:00", "to": "12:00" } }), vec!["window"]),
         (json!({ "window": { "from": "10:00" } }), vec!["window.to"]),
-        (json!({ "window": { "form": "10:00", "to": "x" } }), vec!["window.form", "window.from"]),
+        (
+            json!({ "window": { "form": "10:00", "to": "x" } }),
+            vec!["window.form", "window.from"],
+        ),
         (json!({ "window": [] }), vec!["window"]),
         (json!({ "days": ["mon", "moon"] }), vec!["days[1]"]),
         (json!({ "misfire": "burst" }), vec!["misfire"]),
@@ -85,7 +91,10 @@ async fn all_faults_of_a_schedule_are_named_at_once_and_nothing_is_created() {
         (json!({ "name": null }), vec!["name"]),
         (json!({ "start_time": "09:00" }), vec!["start_time"]),
         (json!({ "serials": [] }), vec!["serials"]),
-        (json!({ "script_config": { "captions": 5 } }), vec!["script_config.captions"]),
+        (
+            json!({ "script_config": { "captions": 5 } }),
+            vec!["script_config.captions"],
+        ),
         (json!({ "min_interval": 9, "max_interval": 2 }), vec!["min_interval"]),
         (
             json!({ "jitter": 5, "name": 7, "days": ["x"], "jitter_s": 1.5, "script_config": { "captions": 5 } }),
@@ -100,10 +109,28 @@ async fn all_faults_of_a_schedule_are_named_at_once_and_nothing_is_created() {
         assert_eq!(named, wanted, "{changes}");
     }
     let typo = api.post("/api/v1/schedule", with(json!({ "timezone": "UTC" }))).await;
-    assert!(typo.data()["errors"][0]["message"].as_str().unwrap().contains("time_zone"));
-    let unknown = api.post("/api/v1/schedule", with(json!({ "script_name": "dance", "days": ["x"] }))).await;
-    assert_eq!((unknown.code(), &unknown.data()["errors"][0]["field"]), (40003, &json!("days[0]")));
-    assert_eq!(api.post("/api/v1/schedule", with(json!({ "script_name": "" }))).await.code(), 40002);
+    assert!(
+        typo.data()["errors"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("time_zone")
+    );
+    let unknown = api
+        .post(
+            "/api/v1/schedule",
+            with(json!({ "script_name": "dance", "days": ["x"] })),
+        )
+        .await;
+    assert_eq!(
+        (unknown.code(), &unknown.data()["errors"][0]["field"]),
+        (40003, &json!("days[0]"))
+    );
+    assert_eq!(
+        api.post("/api/v1/schedule", with(json!({ "script_name": "" })))
+            .await
+            .code(),
+        40002
+    );
     assert_eq!(api.schedules.rows.lock().unwrap().len(), 0);
 }
 
@@ -114,28 +141,50 @@ async fn a_change_keeps_what_it_does_not_name_and_looks_only_at_what_it_does() {
     let path = "/api/v1/schedule/1";
 
     let renamed = api.patch(path, json!({ "name": "other" })).await.data();
-    assert_eq!((&renamed["name"], &renamed["times"]), (&json!("other"), &json!(["09:00", "18:30"])));
+    assert_eq!(
+        (&renamed["name"], &renamed["times"]),
+        (&json!("other"), &json!(["09:00", "18:30"]))
+    );
     let by_cron = api.patch(path, json!({ "cron": "0 12 * * *" })).await.data();
-    assert_eq!((&by_cron["cron"], &by_cron["times"]), (&json!("0 12 * * *"), &Value::Null));
+    assert_eq!(
+        (&by_cron["cron"], &by_cron["times"]),
+        (&json!("0 12 * * *"), &Value::Null)
+    );
     let accounts = api.patch(path, json!({ "usernames": ["User1"] })).await.data();
-    assert_eq!((&accounts["usernames"], &accounts["serials"]), (&json!(["user1"]), &Value::Null));
+    assert_eq!(
+        (&accounts["usernames"], &accounts["serials"]),
+        (&json!(["user1"]), &Value::Null)
+    );
     let paused = api.patch(path, json!({ "enabled": false })).await.data();
     assert_eq!((&paused["enabled"], &paused["next_runs"]), (&json!(false), &json!([])));
     api.patch(path, json!({ "enabled": null })).await;
-    let edited = api.patch(path, json!({ "script_config": { "captions": "new" } })).await.data();
+    let edited = api
+        .patch(path, json!({ "script_config": { "captions": "new" } }))
+        .await
+        .data();
     assert_eq!(edited["script_config"], json!({ "captions": "new" }));
     assert_eq!(edited["last_run"]["task_ids"], json!([7, 8]));
     assert_eq!(edited["revision"], 7);
 
     // Whether the request is looked at, and whether the next run is planned anew.
-    let wanted = [(false, false), (false, true), (true, false), (false, true), (true, true), (true, false)];
+    let wanted = [
+        (false, false),
+        (false, true),
+        (true, false),
+        (false, true),
+        (true, true),
+        (true, false),
+    ];
     assert_eq!(*api.schedules.changes.lock().unwrap(), wanted);
     for (body, wanted) in [
         (json!({ "captions": "x" }), vec!["captions"]),
         (json!({ "name": null }), vec!["name"]),
         (json!({ "cron": "x", "times": ["09:00"] }), vec!["times"]),
         (json!({ "cron": null }), vec!["cron"]),
-        (json!({ "serials": [5], "jitter_s": "x" }), vec!["jitter_s", "serials[0]"]),
+        (
+            json!({ "serials": [5], "jitter_s": "x" }),
+            vec!["jitter_s", "serials[0]"],
+        ),
     ] {
         assert_eq!(api.patch(path, body.clone()).await.faults(), wanted, "{body}");
     }

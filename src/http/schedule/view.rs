@@ -97,7 +97,9 @@ fn recurrence_fields(recurrence: &Recurrence) -> Map<String, Value> {
         window,
         jitter_s,
     } = recurrence.text();
-    let window = window.as_ref().map(|WindowText { from, to }| json!({ "from": from, "to": to }));
+    let window = window
+        .as_ref()
+        .map(|WindowText { from, to }| json!({ "from": from, "to": to }));
     named([
         ("cron", json!(cron)),
         ("times", json!(times)),
@@ -131,5 +133,8 @@ fn run(run: &ScheduleRun) -> Value {
 }
 
 fn named<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }

@@ -21,9 +21,11 @@ async fn connection(farm: &Farm) -> SqliteConnection {
 fn reads_all(step: &str) -> bool {
     let scans = step.starts_with("SCAN ") && !step.contains("VIRTUAL TABLE") && !step.contains("INDEX");
     scans
-        && ["task", "attempt", "step", "effect", "event", "waiting", "schedule", "run", "latest"]
-            .iter()
-            .any(|table| step[5..].starts_with(table))
+        && [
+            "task", "attempt", "step", "effect", "event", "waiting", "schedule", "run", "latest",
+        ]
+        .iter()
+        .any(|table| step[5..].starts_with(table))
 }
 
 #[tokio::test]
@@ -134,5 +136,8 @@ async fn the_latest_runs_are_found_by_their_schedules() {
     let steps = plan(&mut conn, include_str!("../queries/list_latest_runs.sql")).await;
 
     assert!(!steps.iter().any(|step| reads_all(step)), "{steps:#?}");
-    assert!(steps.iter().any(|step| step.contains("schedule_run_latest")), "{steps:#?}");
+    assert!(
+        steps.iter().any(|step| step.contains("schedule_run_latest")),
+        "{steps:#?}"
+    );
 }

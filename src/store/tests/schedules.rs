@@ -62,24 +62,40 @@ async fn a_log_cut_off_anywhere_has_each_run_whole_or_not_at_all_and_the_next_st
         std::fs::write(folder.path().join("farmhand.db-wal"), &log[..log.len() * part / 40]).expect("writes");
         let store = open(&path).await;
         let schedules = store.list_schedules().await.expect("reads");
-        let Some((found, last)) = schedules.first() else { continue };
+        let Some((found, last)) = schedules.first() else {
+            continue;
+        };
         let done = found.next.expect("goes on").duration_since(at(MINUTE)).as_secs() / MINUTE;
         let total = store.stats().await.expect("counts").total;
         assert_eq!(i64::try_from(total), Ok(done * 3), "part {part}");
-        assert_eq!(last.as_ref().map(|run| run.planned_at), (done > 0).then(|| at(done * MINUTE)));
+        assert_eq!(
+            last.as_ref().map(|run| run.planned_at),
+            (done > 0).then(|| at(done * MINUTE))
+        );
         lost.push(10 - done);
 
         // What the next start does: from the stored next run on, and, should it not know better, from the first on.
         for minute in 1..=10 {
             let stored = store.store_run(run_of(&schedule, minute)).await.expect("stores");
-            assert_eq!(stored == RunStored::AlreadyRun, minute <= done, "part {part}, minute {minute}");
+            assert_eq!(
+                stored == RunStored::AlreadyRun,
+                minute <= done,
+                "part {part}, minute {minute}"
+            );
         }
         assert_eq!(store.stats().await.expect("counts").total, 30);
         store.close().await;
     }
 
-    assert!(lost.len() > 5 && lost.is_sorted_by(|one, other| one >= other), "{lost:?}");
-    assert_eq!((lost.iter().any(|lost| (1..10).contains(lost)), lost.last()), (true, Some(&0)), "{lost:?}");
+    assert!(
+        lost.len() > 5 && lost.is_sorted_by(|one, other| one >= other),
+        "{lost:?}"
+    );
+    assert_eq!(
+        (lost.iter().any(|lost| (1..10).contains(lost)), lost.last()),
+        (true, Some(&0)),
+        "{lost:?}"
+    );
 }
 
 #[tokio::test]
@@ -96,7 +112,12 @@ async fn a_run_that_spoils_its_transaction_leaves_no_trace_and_others_are_stored
     assert!(stored.is_err(), "{stored:?}");
     assert!(beside.is_ok());
     assert_eq!(farm.store.stats().await.expect("counts").total, 1);
-    let found = farm.store.find_schedule(schedule.id).await.expect("reads").expect("is there");
+    let found = farm
+        .store
+        .find_schedule(schedule.id)
+        .await
+        .expect("reads")
+        .expect("is there");
     assert_eq!(found, (schedule.clone(), None));
     let again = farm.store.store_run(run_of(&schedule, 1)).await.expect("stores");
     assert!(matches!(again, RunStored::Fired(_)));
@@ -109,10 +130,17 @@ async fn an_older_controller_stores_no_run() {
     let newer = open(&farm.path()).await;
     newer.begin_epoch(at(5)).await.expect("begins");
 
-    let refused = farm.store.store_run(run_of(&schedule, 1)).await.expect_err("may write no more");
+    let refused = farm
+        .store
+        .store_run(run_of(&schedule, 1))
+        .await
+        .expect_err("may write no more");
 
     assert!(refused.to_string().contains("newer controller"), "{refused}");
-    assert!(matches!(newer.store_run(run_of(&schedule, 1)).await, Ok(RunStored::Fired(_))));
+    assert!(matches!(
+        newer.store_run(run_of(&schedule, 1)).await,
+        Ok(RunStored::Fired(_))
+    ));
 }
 
 #[tokio::test]
@@ -131,7 +159,12 @@ async fn tasks_say_which_schedule_they_are_of_and_the_latest_run_is_shown() {
     };
     farm.store.store_run(by_hand).await.expect("stores");
 
-    let (_, last) = farm.store.find_schedule(schedule.id).await.expect("reads").expect("is there");
+    let (_, last) = farm
+        .store
+        .find_schedule(schedule.id)
+        .await
+        .expect("reads")
+        .expect("is there");
     let last = last.expect("ran");
     assert_eq!((last.manual, last.fired_at, last.revision), (true, at(4 * MINUTE), 1));
     assert_eq!(last.remark.as_deref(), Some("a file is not there"));

@@ -1,8 +1,7 @@
 //! The words of the code and the words that the schema's CHECKs allow are the same.
 
 use farmhand_actors::domain::{
-    AccountStatus, EffectState, EventTopic, FailureReason, MediaKind, Purpose, StepState, TaskState,
-    schedule::Misfire,
+    AccountStatus, EffectState, EventTopic, FailureReason, MediaKind, Purpose, StepState, TaskState, schedule::Misfire,
 };
 use sqlx::{ConnectOptions, Row, sqlite::SqliteConnectOptions};
 

@@ -114,7 +114,8 @@ impl Field {
     }
 
     fn parse(&self, text: &str) -> Result<u64, String> {
-        text.split(',').try_fold(0, |set, part| Ok(set | self.parse_part(part)?))
+        text.split(',')
+            .try_fold(0, |set, part| Ok(set | self.parse_part(part)?))
     }
 
     /// `*`, `a`, `a-b`, each with `/step`; `a/step` means from `a` on.
@@ -181,7 +182,9 @@ mod tests {
     fn days(text: &str, year: i16, month: i8) -> Vec<i8> {
         let cron = Cron::parse(text).unwrap();
         let first = Date::new(year, month, 1).unwrap();
-        let days = first.series(jiff::Span::new().days(1)).take_while(|date| date.month() == month);
+        let days = first
+            .series(jiff::Span::new().days(1))
+            .take_while(|date| date.month() == month);
         days.filter(|date| cron.runs_on(*date)).map(Date::day).collect()
     }
 

@@ -76,7 +76,11 @@ impl ScheduleSpec {
         if opening > now {
             return Verdict::Wait(opening);
         }
-        let most = if self.misfire == Misfire::RunAll { self.misfire_cap.max(1) } else { 1 };
+        let most = if self.misfire == Misfire::RunAll {
+            self.misfire_cap.max(1)
+        } else {
+            1
+        };
         Verdict::Run(self.latest(next, earlier(now, delay), most))
     }
 
@@ -99,7 +103,9 @@ impl ScheduleSpec {
         let mut planned = earlier(now, delay);
         let mut starts = Vec::with_capacity(count);
         while starts.len() < count {
-            let Some(next) = self.recurrence.next_after(planned) else { break };
+            let Some(next) = self.recurrence.next_after(planned) else {
+                break;
+            };
             let start = self.start_of(next, seed);
             if start > now {
                 starts.push(start);

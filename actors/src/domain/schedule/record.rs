@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Misfire, Recurrence};
-use crate::domain::{
-    ScheduleId, ScriptName, Source, SubmitTarget, SubmitTasks, TaskId, Timestamp, ValidConfig,
-};
+use crate::domain::{ScheduleId, ScriptName, Source, SubmitTarget, SubmitTasks, TaskId, Timestamp, ValidConfig};
 
 /// The task request that each run repeats. Whether the script, the devices and the accounts are still there is asked
 /// again by each run.

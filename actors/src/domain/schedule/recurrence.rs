@@ -95,16 +95,25 @@ impl Recurrence {
         let mut faults = Vec::new();
         let zone = parse_zone(&text.time_zone).map_err(|error| faults.push(fault("time_zone", error.to_string())));
         let days = parse_days(&text.days, &mut faults);
-        let window = text.window.as_ref().and_then(|window| parse_window(window, &mut faults));
+        let window = text
+            .window
+            .as_ref()
+            .and_then(|window| parse_window(window, &mut faults));
         if text.jitter_s > JITTER_MAX_S {
-            faults.push(fault("jitter_s", format!("must be a whole number from 0 to {JITTER_MAX_S}")));
+            faults.push(fault(
+                "jitter_s",
+                format!("must be a whole number from 0 to {JITTER_MAX_S}"),
+            ));
         }
         let (cron, mut minutes) = parse_times(&text, &mut faults);
         let all = minutes.len();
         minutes.retain(|minute| window.is_none_or(|window| window.holds(*minute)));
         if all > 0 && minutes.is_empty() {
             let field = if cron.is_some() { "cron" } else { "times" };
-            faults.push(fault("window", format!("holds no time of {field}: no run could ever start")));
+            faults.push(fault(
+                "window",
+                format!("holds no time of {field}: no run could ever start"),
+            ));
         }
         match zone {
             Ok(zone) if faults.is_empty() => Ok(Self {
@@ -250,7 +259,8 @@ fn minute_of(time: TimeOfDay) -> u16 {
 
 fn parse_window(window: &WindowText, faults: &mut Vec<FieldError>) -> Option<Window> {
     let mut read = |name: &str, text: &str| {
-        let time = TimeOfDay::parse(text).map_err(|error| faults.push(fault(format!("window.{name}"), error.to_string())));
+        let time =
+            TimeOfDay::parse(text).map_err(|error| faults.push(fault(format!("window.{name}"), error.to_string())));
         time.ok().map(minute_of)
     };
     let (from, to) = (read("from", &window.from), read("to", &window.to));

@@ -166,7 +166,9 @@ impl ScheduleCore {
         tracing::warn!("the system's clock was set back: schedules are planned anew");
         let waiting: Vec<ScheduleId> = self.heap.iter().map(|(_, id)| *id).collect();
         for id in waiting {
-            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            let Some(entry) = self.entries.get_mut(&id) else {
+                continue;
+            };
             let next = entry.schedule.spec.recurrence.next_after(now.wall);
             entry.next = next.into_iter().chain(entry.next).min();
             let next = entry.next;

@@ -6,8 +6,6 @@
 pub mod core;
 mod handle;
 mod runs;
-#[cfg(test)]
-mod tests;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +16,10 @@ use super::{
     asks::{Reply, answer},
 };
 use crate::{
-    domain::{FieldError, Now, ScheduleId, SubmitTasks, TaskId, Timestamp, schedule::{Schedule, ScheduleSpec}},
+    domain::{
+        FieldError, Now, ScheduleId, SubmitTasks, TaskId, Timestamp,
+        schedule::{Schedule, ScheduleSpec},
+    },
     mail::tell,
     ports::{NewSchedule, ScheduleChange, ScheduleWritten, StoreError},
 };
@@ -60,7 +61,10 @@ pub struct RunStarted {
 }
 
 fn in_a_line(faults: &[FieldError]) -> String {
-    let faults: Vec<_> = faults.iter().map(|fault| format!("{}: {}", fault.field, fault.message)).collect();
+    let faults: Vec<_> = faults
+        .iter()
+        .map(|fault| format!("{}: {}", fault.field, fault.message))
+        .collect();
     faults.join("; ")
 }
 
@@ -135,7 +139,15 @@ impl RouterActor {
             let name = new.spec.name.clone();
             let result = store.create_schedule(new).await;
             let id = ScheduleId(0);
-            tell(&addr, ScheduleAnswered { id, name, result, reply })
+            tell(
+                &addr,
+                ScheduleAnswered {
+                    id,
+                    name,
+                    result,
+                    reply,
+                },
+            )
         });
     }
 
@@ -165,7 +177,15 @@ impl RouterActor {
         actix_rt::spawn(async move {
             let name = change.spec.name.clone();
             let result = store.change_schedule(change).await;
-            tell(&addr, ScheduleAnswered { id, name, result, reply })
+            tell(
+                &addr,
+                ScheduleAnswered {
+                    id,
+                    name,
+                    result,
+                    reply,
+                },
+            )
         });
     }
 
@@ -255,10 +275,16 @@ impl Handler<ScheduleGone> for RouterActor {
 
     fn handle(&mut self, ScheduleGone(id, result, reply): ScheduleGone, _: &mut Self::Context) {
         let result = match result {
-            Ok(true) => Ok(self.schedules.on_removed(id)),
+            Ok(true) => {
+                self.schedules.on_removed(id);
+                Ok(())
+            }
             Ok(false) => Err(ScheduleFault::NotFound(id).into()),
             Err(error) => Err(RouterError::Store(error)),
         };
         answer(reply, result);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,7 +76,11 @@ impl TestFarm {
     }
 
     fn planned(&self, id: ScheduleId) -> Vec<String> {
-        self.store.runs(id).iter().map(|run| run.planned_at.to_string()).collect()
+        self.store
+            .runs(id)
+            .iter()
+            .map(|run| run.planned_at.to_string())
+            .collect()
     }
 }
 
@@ -126,7 +130,11 @@ async fn a_jump_there_and_back(jump: SignedDuration) {
 
     farm.clock.jump(jump);
     tokio::time::sleep(5 * SECOND).await;
-    assert_eq!(farm.state(first), TaskState::Running, "{jump}: timeouts are another clock's");
+    assert_eq!(
+        farm.state(first),
+        TaskState::Running,
+        "{jump}: timeouts are another clock's"
+    );
     farm.clock.jump(-jump);
     farm.until_state(first, TaskState::Completed).await;
     tokio::time::sleep(2 * HOUR).await;
@@ -212,7 +220,12 @@ async fn a_run_outlives_a_store_that_is_away_and_a_router_that_is_rebuilt() {
 async fn a_run_whose_request_does_not_fit_any_more_says_so_and_the_next_one_comes() {
     let farm = farm().await;
     let (mut spec, request) = spec_of(&["p1"], json!({ "fault": true }), times(&["06:30", "06:40"]));
-    let id = farm.farm.router.create_schedule(spec.clone(), request.clone()).await.unwrap();
+    let id = farm
+        .farm
+        .router
+        .create_schedule(spec.clone(), request.clone())
+        .await
+        .unwrap();
 
     tokio::time::sleep(HOUR * 31 / 60).await;
 
@@ -220,7 +233,10 @@ async fn a_run_whose_request_does_not_fit_any_more_says_so_and_the_next_one_come
     assert_eq!((runs.len(), runs[0].task_count), (1, 0));
     assert_eq!(runs[0].remark.as_deref(), Some("script_config.fault: is one"));
     let by_hand = farm.farm.router.run_schedule(id).await.unwrap_err();
-    assert!(matches!(by_hand, RouterError::Schedule(ScheduleFault::Invalid(_))), "{by_hand}");
+    assert!(
+        matches!(by_hand, RouterError::Schedule(ScheduleFault::Invalid(_))),
+        "{by_hand}"
+    );
 
     spec.request.config = json!({ "mended": true });
     farm.farm
@@ -243,19 +259,42 @@ async fn what_cannot_be_is_refused_and_changes_nothing() {
     let refused = router.create_schedule(spec.clone(), unknown.clone()).await.unwrap_err();
     assert!(matches!(refused, RouterError::UnknownDevices(names) if names == [serial("p9")]));
     let id = farm.schedule(&["p1"], times(&["06:30"])).await;
-    let taken = router.create_schedule(spec.clone(), request(&["p1"])).await.unwrap_err();
+    let taken = router
+        .create_schedule(spec.clone(), request(&["p1"]))
+        .await
+        .unwrap_err();
     assert!(matches!(taken, RouterError::Schedule(ScheduleFault::NameTaken(name)) if name == "daily"));
-    let refused = router.change_schedule((id, 1), spec.clone(), Some(unknown), true).await.unwrap_err();
+    let refused = router
+        .change_schedule((id, 1), spec.clone(), Some(unknown), true)
+        .await
+        .unwrap_err();
     assert!(matches!(refused, RouterError::UnknownDevices(_)));
-    let changed = router.change_schedule((id, 9), spec.clone(), None, true).await.unwrap_err();
+    let changed = router
+        .change_schedule((id, 9), spec.clone(), None, true)
+        .await
+        .unwrap_err();
     assert!(matches!(changed, RouterError::Schedule(ScheduleFault::Changed(_))));
     let gone = ScheduleId(77);
     for refused in [
-        router.change_schedule((gone, 1), ScheduleSpec { name: "other".to_owned(), ..spec }, None, true).await.unwrap_err(),
+        router
+            .change_schedule(
+                (gone, 1),
+                ScheduleSpec {
+                    name: "other".to_owned(),
+                    ..spec
+                },
+                None,
+                true,
+            )
+            .await
+            .unwrap_err(),
         router.delete_schedule(gone).await.unwrap_err(),
         router.run_schedule(gone).await.unwrap_err(),
     ] {
-        assert!(matches!(refused, RouterError::Schedule(ScheduleFault::NotFound(_))), "{refused}");
+        assert!(
+            matches!(refused, RouterError::Schedule(ScheduleFault::NotFound(_))),
+            "{refused}"
+        );
     }
     assert_eq!(farm.store.load_schedules().await.unwrap().len(), 1);
     assert_eq!(farm.store.schedule(id).unwrap().revision, 1);
@@ -288,9 +327,17 @@ async fn a_disabled_schedule_does_not_run_until_it_is_enabled() {
     assert_eq!(farm.store.runs(id), []);
 
     spec.enabled = true;
-    farm.farm.router.change_schedule((id, 1), spec, None, true).await.unwrap();
+    farm.farm
+        .router
+        .change_schedule((id, 1), spec, None, true)
+        .await
+        .unwrap();
     tokio::time::sleep(HOUR).await;
-    assert_eq!(farm.planned(id), ["2026-05-01T07:30:00Z"], "what it did not run while disabled is not missed");
+    assert_eq!(
+        farm.planned(id),
+        ["2026-05-01T07:30:00Z"],
+        "what it did not run while disabled is not missed"
+    );
 }
 
 proptest! {

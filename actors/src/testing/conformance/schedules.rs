@@ -102,7 +102,10 @@ pub async fn a_schedule_is_kept_as_it_was_written(subject: Subject) -> Checked {
         replanned: None,
         at: after(5),
     };
-    assert_eq!(store.change_schedule(change("two", 1)).await?, ScheduleWritten::NameTaken);
+    assert_eq!(
+        store.change_schedule(change("two", 1)).await?,
+        ScheduleWritten::NameTaken
+    );
     let ScheduleWritten::Stored(renamed) = store.change_schedule(change("uno", 1)).await? else {
         unreachable!("a free name is not taken")
     };
@@ -120,7 +123,10 @@ pub async fn a_schedule_is_kept_as_it_was_written(subject: Subject) -> Checked {
 
     assert!(store.delete_schedule(one.id).await?);
     assert!(!store.delete_schedule(one.id).await?);
-    assert_eq!(store.change_schedule(change("uno", 3)).await?, ScheduleWritten::NotFound);
+    assert_eq!(
+        store.change_schedule(change("uno", 3)).await?,
+        ScheduleWritten::NotFound
+    );
     assert_eq!(store.load_schedules().await?, [two.clone()]);
     let three = create(&subject, "three").await?;
     assert!(three.id > two.id, "a number is never used again");

@@ -38,7 +38,11 @@ impl MemoryStore {
     #[must_use]
     pub fn runs(&self, id: ScheduleId) -> Vec<ScheduleRun> {
         let tables = self.lock();
-        let runs = tables.schedules.runs.iter().filter(|((schedule, ..), _)| *schedule == id);
+        let runs = tables
+            .schedules
+            .runs
+            .iter()
+            .filter(|((schedule, ..), _)| *schedule == id);
         runs.map(|(_, run)| run.clone()).collect()
     }
 }

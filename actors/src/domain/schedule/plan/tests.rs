@@ -94,10 +94,7 @@ fn a_missed_run_waits_for_the_window_and_the_day() {
 
     let late = |now| daily.judge(next, 7, at(now));
     assert_eq!(late("2026-05-01T17:00:00Z"), Verdict::Run(next));
-    assert_eq!(
-        late("2026-05-01T20:00:00Z"),
-        Verdict::Wait(at("2026-05-04T08:00:00Z"))
-    );
+    assert_eq!(late("2026-05-01T20:00:00Z"), Verdict::Wait(at("2026-05-04T08:00:00Z")));
     assert_eq!(late("2026-05-04T08:00:00Z"), Verdict::Run(next));
     assert_eq!(
         late("2026-05-04T09:30:00Z"),
@@ -112,10 +109,15 @@ fn the_delay_of_a_run_is_its_own_and_the_same_after_a_restart() {
         every_minute(text);
         text.jitter_s = 600;
     });
-    let planned: Vec<Timestamp> = (0..200).map(|minute| Timestamp::from_second(1_777_000_020 + minute * 60).unwrap()).collect();
+    let planned: Vec<Timestamp> = (0..200)
+        .map(|minute| Timestamp::from_second(1_777_000_020 + minute * 60).unwrap())
+        .collect();
     let delays = |seed| -> Vec<i64> {
         let starts = planned.iter().map(|planned| jittered.start_of(*planned, seed));
-        starts.zip(&planned).map(|(start, planned)| start.as_second() - planned.as_second()).collect()
+        starts
+            .zip(&planned)
+            .map(|(start, planned)| start.as_second() - planned.as_second())
+            .collect()
     };
 
     let mine = delays(7);
@@ -124,7 +126,10 @@ fn the_delay_of_a_run_is_its_own_and_the_same_after_a_restart() {
     assert_ne!(mine, delays(8));
     assert!(mine.iter().all(|delay| (0..=600).contains(delay)), "{mine:?}");
     let (low, high) = (mine.iter().min().unwrap(), mine.iter().max().unwrap());
-    assert!(*low < 60 && *high > 540, "{low} to {high}: they are spread over the whole");
+    assert!(
+        *low < 60 && *high > 540,
+        "{low} to {high}: they are spread over the whole"
+    );
 }
 
 #[test]

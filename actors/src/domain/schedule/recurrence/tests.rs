@@ -49,7 +49,11 @@ fn faults(text: RecurrenceText) -> Vec<String> {
 #[test]
 fn times_of_day_come_in_their_order_each_day() {
     assert_eq!(
-        next(text(&["18:30", "09:00", "09:00"], "Europe/Warsaw"), "2026-05-01T06:00:00Z", 3),
+        next(
+            text(&["18:30", "09:00", "09:00"], "Europe/Warsaw"),
+            "2026-05-01T06:00:00Z",
+            3
+        ),
         ["2026-05-01T07:00:00Z", "2026-05-01T16:30:00Z", "2026-05-02T07:00:00Z"]
     );
     // At its very instant it is over.
@@ -157,10 +161,16 @@ fn what_never_fires_or_is_none_is_named_with_all_its_faults() {
         faults(text)
     };
     for (named, wanted) in [
-        (with(|text| text.time_zone = "Mars/Olympus".to_owned()), vec!["time_zone"]),
+        (
+            with(|text| text.time_zone = "Mars/Olympus".to_owned()),
+            vec!["time_zone"],
+        ),
         (with(|text| text.times = None), vec!["cron"]),
         (with(|text| text.times = Some(Vec::new())), vec!["times"]),
-        (with(|text| text.times = Some(vec!["9:00".to_owned(); 300])), vec!["times"]),
+        (
+            with(|text| text.times = Some(vec!["9:00".to_owned(); 300])),
+            vec!["times"],
+        ),
         (with(|text| text.cron = Some("* * * * *".to_owned())), vec!["times"]),
         (
             with(|text| text.times = Some(["09:00", "25:00", "x"].map(str::to_owned).to_vec())),
@@ -171,10 +181,22 @@ fn what_never_fires_or_is_none_is_named_with_all_its_faults() {
             vec!["days[1]"],
         ),
         (with(|text| text.jitter_s = JITTER_MAX_S + 1), vec!["jitter_s"]),
-        (with(|text| text.window = Some(window("08:00", "08:00"))), vec!["window.from"]),
-        (with(|text| text.window = Some(window("8", "24:00"))), vec!["window.from", "window.to"]),
-        (with(|text| text.window = Some(window("10:00", "12:00"))), vec!["window"]),
-        (with(|text| text.window = Some(window("09:01", "09:00"))), vec!["window"]),
+        (
+            with(|text| text.window = Some(window("08:00", "08:00"))),
+            vec!["window.from"],
+        ),
+        (
+            with(|text| text.window = Some(window("8", "24:00"))),
+            vec!["window.from", "window.to"],
+        ),
+        (
+            with(|text| text.window = Some(window("10:00", "12:00"))),
+            vec!["window"],
+        ),
+        (
+            with(|text| text.window = Some(window("09:01", "09:00"))),
+            vec!["window"],
+        ),
         (faults(cron("0 0 30 2 *", "UTC")), vec!["cron"]),
         (faults(cron("0 0 31 4,6,9,11 *", "UTC")), vec!["cron"]),
         (faults(cron("61 0 * * *", "Nowhere")), vec!["time_zone", "cron"]),
@@ -207,13 +229,37 @@ fn an_opening_is_now_or_the_next_start_of_the_window_on_one_of_the_days() {
     };
     for (recurrence, now, wanted) in [
         (with(&[], None), "2026-05-01T03:00:00Z", "2026-05-01T03:00:00Z"),
-        (with(&[], Some(("09:00", "18:00"))), "2026-05-01T03:00:00Z", "2026-05-01T09:00:00Z"),
-        (with(&[], Some(("09:00", "18:00"))), "2026-05-01T17:59:59Z", "2026-05-01T17:59:59Z"),
-        (with(&[], Some(("09:00", "18:00"))), "2026-05-01T18:00:00Z", "2026-05-02T09:00:00Z"),
-        (with(&[], Some(("22:00", "02:00"))), "2026-05-01T01:00:00Z", "2026-05-01T01:00:00Z"),
-        (with(&[], Some(("22:00", "02:00"))), "2026-05-01T02:00:00Z", "2026-05-01T22:00:00Z"),
+        (
+            with(&[], Some(("09:00", "18:00"))),
+            "2026-05-01T03:00:00Z",
+            "2026-05-01T09:00:00Z",
+        ),
+        (
+            with(&[], Some(("09:00", "18:00"))),
+            "2026-05-01T17:59:59Z",
+            "2026-05-01T17:59:59Z",
+        ),
+        (
+            with(&[], Some(("09:00", "18:00"))),
+            "2026-05-01T18:00:00Z",
+            "2026-05-02T09:00:00Z",
+        ),
+        (
+            with(&[], Some(("22:00", "02:00"))),
+            "2026-05-01T01:00:00Z",
+            "2026-05-01T01:00:00Z",
+        ),
+        (
+            with(&[], Some(("22:00", "02:00"))),
+            "2026-05-01T02:00:00Z",
+            "2026-05-01T22:00:00Z",
+        ),
         (with(&["mon"], None), "2026-05-01T03:00:00Z", "2026-05-04T00:00:00Z"),
-        (with(&["fri"], Some(("09:00", "18:00"))), "2026-05-01T19:00:00Z", "2026-05-08T09:00:00Z"),
+        (
+            with(&["fri"], Some(("09:00", "18:00"))),
+            "2026-05-01T19:00:00Z",
+            "2026-05-08T09:00:00Z",
+        ),
     ] {
         assert_eq!(recurrence.opening(at(now)), at(wanted), "{now}");
     }

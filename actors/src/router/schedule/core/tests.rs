@@ -110,7 +110,10 @@ fn a_time_of_day_runs_once_though_the_clock_is_set_an_hour_or_a_day_back_or_fort
     for jump in [HOUR_S, -HOUR_S, DAY_S, -DAY_S, 400 * DAY_S, -400 * DAY_S] {
         // Before and after the run of 09:00.
         for first in [HOUR * 5 / 2, HOUR * 4] {
-            let mut world = World::new(stored(daily(Misfire::RunOnce, "UTC"), "2026-05-01T09:00:00Z"), "2026-05-01T06:00:00Z");
+            let mut world = World::new(
+                stored(daily(Misfire::RunOnce, "UTC"), "2026-05-01T09:00:00Z"),
+                "2026-05-01T06:00:00Z",
+            );
 
             world.pass(first, MINUTE);
             world.jump(jump);
@@ -138,7 +141,10 @@ fn a_time_of_day_runs_once_though_the_clock_is_set_an_hour_or_a_day_back_or_fort
 
 #[test]
 fn a_clock_that_steps_back_five_seconds_each_minute_runs_each_time_once_and_on_time() {
-    let mut world = World::new(stored(daily(Misfire::Skip, "UTC"), "2026-05-01T09:00:00Z"), "2026-05-01T06:00:00Z");
+    let mut world = World::new(
+        stored(daily(Misfire::Skip, "UTC"), "2026-05-01T09:00:00Z"),
+        "2026-05-01T06:00:00Z",
+    );
     for _ in 0..24 * 60 {
         world.pass(MINUTE, Duration::from_secs(1));
         world.jump(-5);
@@ -146,7 +152,10 @@ fn a_clock_that_steps_back_five_seconds_each_minute_runs_each_time_once_and_on_t
 
     assert_eq!(world.planned(), ["2026-05-01T09:00:00Z", "2026-05-01T18:30:00Z"]);
     for (planned, fired) in &world.runs {
-        assert!(fired[0].duration_since(*planned) <= SignedDuration::from_secs(2), "{planned}: {fired:?}");
+        assert!(
+            fired[0].duration_since(*planned) <= SignedDuration::from_secs(2),
+            "{planned}: {fired:?}"
+        );
     }
     assert_eq!(world.skipped, []);
 }
@@ -174,7 +183,10 @@ fn a_run_that_could_not_be_stored_comes_again_and_an_older_revision_is_forgotten
         mono: Duration::from_secs(mono),
     };
     core.on_loaded(schedule.clone(), now("2026-05-01T08:59:59Z", 1));
-    assert_eq!(core.next_wake(now("2026-05-01T08:59:59.5Z", 1)), Some(Duration::from_millis(500)));
+    assert_eq!(
+        core.next_wake(now("2026-05-01T08:59:59.5Z", 1)),
+        Some(Duration::from_millis(500))
+    );
     let nine = now("2026-05-01T09:00:00Z", 2);
 
     let due = core.due(nine);
