@@ -101,12 +101,14 @@ impl ScheduleSpec {
     pub fn next_starts(&self, seed: u64, now: Timestamp, count: usize) -> Vec<Timestamp> {
         let delay = Duration::from_secs(self.recurrence.text().jitter_s.into());
         let mut planned = earlier(now, delay);
+        let mut start = Timestamp::MIN;
         let mut starts = Vec::with_capacity(count);
         while starts.len() < count {
             let Some(next) = self.recurrence.next_after(planned) else {
                 break;
             };
-            let start = self.start_of(next, seed);
+            // One after another: a short delay does not overtake a long one.
+            start = self.start_of(next, seed).max(start);
             if start > now {
                 starts.push(start);
             }

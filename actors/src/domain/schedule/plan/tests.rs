@@ -145,6 +145,11 @@ fn the_next_starts_are_those_that_come_with_their_delays() {
     assert_eq!(starts[0], jittered.start_of(first, 7));
     let again = jittered.next_starts(7, starts[0], 4);
     assert_eq!(again, starts[1..]);
+    let often = spec(Misfire::RunOnce, 1, |text| {
+        every_minute(text);
+        text.jitter_s = 3600;
+    });
+    assert!(often.next_starts(7, now, 20).is_sorted());
 }
 
 proptest! {
