@@ -12,7 +12,7 @@ use crate::{
         schedule::{ScheduleError, parse_zone},
     },
     mail::{Slot, Terminate},
-    ports::{Clock, DriverFactory, ScriptRunner, SharedStore, StoreError},
+    ports::{Clock, DriverFactory, ScriptCatalog, ScriptRunner, SharedStore, StoreError},
     router::{RouterActor, RouterHandle},
     settings::FarmSettings,
     supervisor::{SupervisorActor, SupervisorError, SupervisorHandle, SupervisorParts},
@@ -26,6 +26,8 @@ pub struct FarmParts {
     pub drivers: Arc<dyn DriverFactory>,
     /// Runs scripts.
     pub runner: Arc<dyn ScriptRunner>,
+    /// The scripts that tasks may name.
+    pub scripts: Arc<dyn ScriptCatalog>,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
     /// The settings.
@@ -104,6 +106,7 @@ impl Farm {
             store: parts.store,
             drivers: Arc::clone(&parts.drivers),
             runner: parts.runner,
+            scripts: parts.scripts,
             clock: Arc::clone(&parts.clock),
             settings: Arc::clone(&settings),
             zone: zone.clone(),
@@ -186,7 +189,7 @@ mod tests {
         domain::{AdbState, DeviceState, Presence, TaskState},
         supervisor::PresenceReport,
         testing::{
-            Behaviour, FakeDriverFactory, ManualClock, MemoryStore, ScriptedRunner,
+            AnyScript, Behaviour, FakeDriverFactory, ManualClock, MemoryStore, ScriptedRunner,
             farm::{MORNING, request, serial, times},
         },
     };
@@ -196,6 +199,7 @@ mod tests {
             store: store.shared(),
             drivers: Arc::new(FakeDriverFactory::default()),
             runner: Arc::new(runner.clone()),
+            scripts: Arc::new(AnyScript),
             clock: Arc::new(ManualClock::starting_at(MORNING.parse().unwrap())),
             settings,
             configured_devices: ["p1", "p2", "p3", "p4"].map(serial).to_vec(),

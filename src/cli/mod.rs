@@ -13,6 +13,7 @@ mod key;
 mod license;
 mod material;
 mod output;
+mod schedule;
 mod serve;
 mod sim;
 mod task;
@@ -42,6 +43,9 @@ enum Command {
     /// Create, list, stop and retry tasks of a running controller
     #[command(subcommand)]
     Task(task::TaskCommand),
+    /// Repeat task requests by the clock
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
     /// Look at devices and act on them
     #[command(subcommand)]
     Device(device::DeviceCommand),
@@ -137,6 +141,7 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Serve(serve) => serve::run(&serve),
         Command::Sim(sim) => sim::run(&sim),
         Command::Task(command) => task::run(command),
+        Command::Schedule(command) => schedule::run(command),
         Command::Device(command) => device::run(command),
         Command::Account(command) => account::run(command),
         Command::Material(command) => material::run(command),

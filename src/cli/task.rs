@@ -297,7 +297,7 @@ fn run_create(create: &Create) -> Result<(), CliError> {
     if create.wait { wait(&client, &answer) } else { Ok(()) }
 }
 
-fn config(text: &str) -> Result<Value, CliError> {
+pub(super) fn config(text: &str) -> Result<Value, CliError> {
     let text = match text.strip_prefix('@') {
         Some(file) => {
             let file = PathBuf::from(file);

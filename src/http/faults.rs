@@ -60,6 +60,7 @@ impl From<RouterError> for ApiError {
             RouterError::TooMany { .. } => Self::invalid("serials", format!("{message}; split the request")),
             RouterError::NotFound(_) => Self::not_found(message),
             RouterError::WrongState { .. } | RouterError::KeyReused => Self::Conflict(message),
+            RouterError::Schedule(fault) => fault.into(),
             RouterError::Store(error) => error.into(),
             RouterError::Away | RouterError::TimedOut => Self::unavailable(message),
         }

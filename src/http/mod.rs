@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod observe;
 pub mod ports;
 pub mod query;
+pub mod schedule;
 pub mod script;
 pub mod server;
 pub mod state;
@@ -61,6 +62,9 @@ fn api_table() -> Vec<(&'static str, Vec<Verb>)> {
         ("/task/{task_id}/stop", verbs![POST task::stop]),
         ("/task/{task_id}/retry", verbs![POST task::retry]),
         ("/task/{task_id}/resolve", verbs![POST task::resolve]),
+        ("/schedule", verbs![GET schedule::list, POST schedule::create]),
+        ("/schedule/{id}", verbs![GET schedule::get, PATCH schedule::patch, DELETE schedule::delete]),
+        ("/schedule/{id}/run", verbs![POST schedule::run]),
         ("/script", verbs![GET script::list]),
         ("/device", verbs![GET device::list]),
         ("/device/{serial}", verbs![GET device::get, PATCH device::patch]),

@@ -21,6 +21,7 @@ use super::{
     guard::HostPolicy,
     license::License,
     ports::{Farm, Library, Pictures, Reads, TaskCommands},
+    schedule::Schedules,
 };
 
 /// The rooms behind the API.
@@ -28,6 +29,8 @@ use super::{
 pub struct AppState {
     /// The task router.
     pub tasks: Arc<dyn TaskCommands>,
+    /// The schedules.
+    pub schedules: Arc<dyn Schedules>,
     /// The supervisor.
     pub farm: Arc<dyn Farm>,
     /// The store's read functions.

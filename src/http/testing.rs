@@ -34,6 +34,7 @@ use super::{
     license::{License, Plan},
     observe::observe,
     ports::*,
+    schedule::testing::FakeSchedules,
     state::App,
 };
 
@@ -74,6 +75,7 @@ pub fn task(id: i64, state: TaskState) -> Task {
             due_at: None,
             gap: None,
             priority: 0,
+            schedule: None,
         },
         state,
         purpose: Purpose::Execute,
@@ -678,6 +680,7 @@ pub struct Api {
     pub tasks: Arc<FakeTasks>,
     pub farm: Arc<FakeFarm>,
     pub reads: Arc<FakeReads>,
+    pub schedules: Arc<FakeSchedules>,
     pub library: Arc<FakeLibrary>,
     pub health: Arc<Health>,
     pub app: web::Data<App>,
@@ -707,9 +710,11 @@ impl Api {
             Arc::<FakeReads>::default(),
             Arc::default(),
         );
+        let schedules = Arc::<FakeSchedules>::default();
         let health = Arc::new(health);
         let state = AppState {
             tasks: tasks.clone(),
+            schedules: schedules.clone(),
             farm: farm.clone(),
             reads: reads.clone(),
             scripts: Arc::new(FakeScripts),
@@ -725,6 +730,7 @@ impl Api {
             tasks,
             farm,
             reads,
+            schedules,
             library,
             health,
             app,

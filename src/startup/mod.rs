@@ -6,6 +6,7 @@ mod clock;
 mod evidence;
 mod lock;
 mod presence;
+mod schedules;
 mod translate;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -116,6 +117,7 @@ impl Application {
             store: Arc::clone(&store) as SharedStore,
             drivers: adb.factory(),
             runner,
+            scripts: Arc::clone(&catalog),
             clock: Arc::clone(&clock),
             settings: translate::farm(&settings, &license),
             configured_devices: settings.devices.iter().map(|device| device.serial.clone()).collect(),
@@ -126,6 +128,10 @@ impl Application {
         let health = Arc::new(Health::new(vec![checks::database(&store), checks::adb(&adb)]));
         let state = AppState {
             tasks: Arc::new(farm.router.clone()),
+            schedules: Arc::new(schedules::ScheduleDesk {
+                store: Arc::clone(&store),
+                router: farm.router.clone(),
+            }),
             farm: Arc::new(farm.supervisor.clone()),
             reads: Arc::new(adapters::StoreReads(Arc::clone(&store))),
             scripts: catalog,

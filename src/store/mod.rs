@@ -27,6 +27,7 @@ mod prune;
 mod raw;
 mod reads;
 mod retry;
+mod schedule;
 mod step;
 mod stop;
 mod submit;

@@ -54,6 +54,7 @@ fn migrations() -> Vec<Migration> {
         (2, "farm", include_str!("../../migrations/0002_farm.sql")),
         (3, "outbox", include_str!("../../migrations/0003_outbox.sql")),
         (4, "api key", include_str!("../../migrations/0004_api_key.sql")),
+        (7, "schedule", include_str!("../../migrations/0007_schedule.sql")),
     ]
     .into_iter()
     .map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false))
@@ -239,13 +240,17 @@ async fn check_content(path: &Path, conn: &mut SqliteConnection, length: u64) ->
         let problem = "is a database of another program".to_owned();
         return Err(refuse(path, problem, MEND_OTHER));
     }
-    let known = migrations().len();
+    let known = migrations()
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0);
     let row = sqlx::query("SELECT coalesce(max(version), 0) AS version FROM _sqlx_migrations")
         .fetch_one(&mut *conn)
         .await
         .map_err(|error| damaged(Fault::Sql(error)))?;
     let version: i64 = get(&row, "version").map_err(damaged)?;
-    if usize::try_from(version).is_ok_and(|version| version > known) {
+    if version > known {
         let problem = format!("was written by a newer farmhand (schema {version}; this one knows {known})");
         return Err(refuse(path, problem, MEND_UPGRADE));
     }

@@ -5,18 +5,19 @@ use farmhand_actors::{
     domain::{
         AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, Claim, Claimed, DeviceInfo, DevicePatch,
         DeviceRecord, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, IdempotencyKey, Material, MaterialId,
-        NewEvent, NewTask, Progress, Rescued, Serial, StepRecord, TaskId, TaskState, TaskStats, Timestamp, Username,
+        NewEvent, NewTask, Progress, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats, Timestamp,
+        Username, schedule::Schedule,
     },
     ports::{
         AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Lane, LaneHead, MaterialStore, NewMaterial,
-        Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult, StopIntent, StoreError, SubmitResult,
-        TaskStore,
+        NewRun, NewSchedule, Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult, RunStored,
+        ScheduleChange, ScheduleStore, ScheduleWritten, StopIntent, StoreError, SubmitResult, TaskStore,
     },
 };
 
 use super::{
-    Store, account, controller, device, effect, lane, material, request, retry, stop, submit::Submission, task,
-    writer::Op,
+    Store, account, controller, device, effect, lane, material, request, retry, schedule, stop, submit::Submission,
+    task, writer::Op,
 };
 
 #[async_trait]
@@ -101,6 +102,29 @@ impl TaskStore for Store {
 
     async fn stats(&self) -> Result<TaskStats, StoreError> {
         Store::stats(self).await
+    }
+}
+
+#[async_trait]
+impl ScheduleStore for Store {
+    async fn load_schedules(&self) -> Result<Vec<Schedule>, StoreError> {
+        Ok(schedule::list_schedules(&mut *self.reader().await?).await?)
+    }
+
+    async fn create_schedule(&self, new: NewSchedule) -> Result<ScheduleWritten, StoreError> {
+        self.write(new, schedule::create_schedule).await
+    }
+
+    async fn change_schedule(&self, change: ScheduleChange) -> Result<ScheduleWritten, StoreError> {
+        self.write(change, schedule::change_schedule).await
+    }
+
+    async fn delete_schedule(&self, id: ScheduleId) -> Result<bool, StoreError> {
+        self.write(id, schedule::delete_schedule).await
+    }
+
+    async fn store_run(&self, run: NewRun) -> Result<RunStored, StoreError> {
+        self.write(run, schedule::store_run).await
     }
 }
 

@@ -1,11 +1,16 @@
 //! What HTTP reads, and the keys to it.
 
 use farmhand_actors::{
-    domain::{Attempt, Material, Task, TaskId, TaskStats, Timestamp},
+    domain::{
+        Attempt, Material, ScheduleId, Task, TaskId, TaskStats, Timestamp,
+        schedule::{Schedule, ScheduleRun},
+    },
     ports::StoreError,
 };
 
-use super::{ApiKey, EventPage, LeaseHolder, NewKey, Store, TaskFilter, api_key, attempt, event, list, material, task};
+use super::{
+    ApiKey, EventPage, LeaseHolder, NewKey, Store, TaskFilter, api_key, attempt, event, list, material, schedule, task,
+};
 
 /// Every function fails with the store's errors.
 impl Store {
@@ -44,6 +49,27 @@ impl Store {
     /// The store cannot be read.
     pub async fn lease_holders(&self) -> Result<Vec<LeaseHolder>, StoreError> {
         Ok(attempt::list_holders(&mut *self.reader().await?).await?)
+    }
+
+    /// All schedules, by number, each with its latest run.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn list_schedules(&self) -> Result<Vec<(Schedule, Option<ScheduleRun>)>, StoreError> {
+        let mut conn = self.reader().await?;
+        let schedules = schedule::list_schedules(&mut conn).await?;
+        Ok(schedule::with_latest_runs(&mut conn, schedules).await?)
+    }
+
+    /// One schedule with its latest run; `None` when there is no such one.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn find_schedule(&self, id: ScheduleId) -> Result<Option<(Schedule, Option<ScheduleRun>)>, StoreError> {
+        let mut conn = self.reader().await?;
+        let found = schedule::find_schedule(&mut conn, id).await?;
+        let found = schedule::with_latest_runs(&mut conn, found.into_iter().collect()).await?;
+        Ok(found.into_iter().next())
     }
 
     /// Exact numbers of tasks by status.

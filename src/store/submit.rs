@@ -65,6 +65,18 @@ pub(super) async fn submit(tx: &mut Transaction, asks: &mut [Ask<Submission, Sub
     remember_answers(tx, answers).await
 }
 
+/// Creates tasks; answers their ids in the same order.
+pub(super) async fn create_tasks(tx: &mut Transaction, tasks: &[NewTask], at: Timestamp) -> Result<Vec<TaskId>, Fault> {
+    let numbered = tasks.iter().map(|task| Numbered {
+        id: TaskId(tx.next_task()),
+        task,
+        created_at: at,
+    });
+    let numbered = numbered.collect::<Vec<_>>();
+    insert_tasks_bulk(tx, &numbered).await?;
+    Ok(numbered.iter().map(|numbered| numbered.id).collect())
+}
+
 /// Inserts any number of tasks with few statements, counts them and tells of them.
 async fn insert_tasks_bulk(tx: &mut Transaction, tasks: &[Numbered<'_>]) -> Result<(), Fault> {
     let lanes = tasks.iter().filter_map(|Numbered { task, .. }| {
@@ -123,7 +135,7 @@ fn task_row(numbered: &Numbered<'_>) -> impl serde::Serialize {
         rank(task.due_at.unwrap_or(*created_at), task.priority),
         state.as_str(),
         millis(*created_at),
-        &*task.config,
+        (&*task.config, task.schedule),
     )
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use farmhand_actors::domain::{Failure, NewTask, Status, Task, TaskId, TaskState, TaskStats};
+use farmhand_actors::domain::{Failure, NewTask, ScheduleId, Status, Task, TaskId, TaskState, TaskStats};
 use serde_json::json;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
@@ -141,6 +141,7 @@ fn request_of(row: &SqliteRow) -> Result<NewTask, Fault> {
         due_at: get_time_opt(row, "due_at")?,
         gap: get::<Option<i64>>(row, "gap_ms")?.map(duration).transpose()?,
         priority: get(row, "priority")?,
+        schedule: get::<Option<i64>>(row, "schedule_id")?.map(ScheduleId),
     })
 }
 

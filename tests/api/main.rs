@@ -22,6 +22,7 @@ mod license;
 mod material;
 mod observe;
 mod process;
+mod schedule;
 mod shared;
 mod task_change;
 mod task_create;

@@ -265,12 +265,18 @@ pub struct Controller {
     process: Option<Process>,
     dir: PathBuf,
     settings: PathBuf,
+    environment: Vec<(String, String)>,
     pub base: String,
 }
 
 impl Controller {
     /// Starts it with these settings (TOML) in `dir`; the port is chosen once and kept over restarts.
     pub fn start(dir: &Path, settings: &str) -> Self {
+        Self::start_with(dir, settings, &[])
+    }
+
+    /// The same, with variables in its environment.
+    pub fn start_with(dir: &Path, settings: &str, environment: &[(&str, &str)]) -> Self {
         let port = free_port();
         let file = dir.join("farm.toml");
         std::fs::write(&file, settings).unwrap();
@@ -278,6 +284,10 @@ impl Controller {
             process: None,
             dir: dir.to_owned(),
             settings: file,
+            environment: environment
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             base: format!("http://127.0.0.1:{port}"),
         };
         controller.restart();
@@ -297,6 +307,7 @@ impl Controller {
             .arg(&self.settings)
             .current_dir(&self.dir);
         let port = self.base.rsplit(':').next().unwrap();
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.env("FARMHAND__HTTP__PORT", port).env("RUST_LOG", "info");
         let (process, _) = start(command, &self.log(), |line| line.contains("http://127.0.0.1:"));
         self.process = Some(process);

@@ -147,6 +147,10 @@ number_id!(
     MaterialId
 );
 number_id!(
+    /// A schedule's number; never reused.
+    ScheduleId
+);
+number_id!(
     /// The number of a start of the controller: writes that carry an older one are refused.
     Epoch
 );

@@ -1,4 +1,11 @@
-//! When "HH:MM" is next, on the farm's clock.
+//! When "HH:MM" is next, on the farm's clock, and the schedules that repeat a task request.
+
+mod cron;
+mod plan;
+mod record;
+mod recurrence;
+
+use std::fmt;
 
 use jiff::{
     civil::DateTime,
@@ -6,6 +13,10 @@ use jiff::{
 };
 
 use super::Timestamp;
+
+pub use plan::{MISFIRE_GRACE, Misfire, Verdict};
+pub use record::{Schedule, ScheduleRun, ScheduleSpec, ScheduledRequest};
+pub use recurrence::{JITTER_MAX_S, Recurrence, RecurrenceText, WindowText};
 
 /// Why a text is not a time of day, or has no instant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +33,7 @@ pub enum ScheduleError {
 }
 
 /// A time of day, to the minute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimeOfDay {
     hour: i8,
     minute: i8,
@@ -42,6 +53,12 @@ impl TimeOfDay {
             Some((hour, minute)) if hour < 24 && minute < 60 => Ok(Self { hour, minute }),
             _ => Err(ScheduleError::NotATime(text.to_owned())),
         }
+    }
+}
+
+impl fmt::Display for TimeOfDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02}:{:02}", self.hour, self.minute)
     }
 }
 

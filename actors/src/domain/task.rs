@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Failure, Package, ScriptName, Serial, TaskId, Timestamp, Username};
+use super::{Failure, Package, ScheduleId, ScriptName, Serial, TaskId, Timestamp, Username};
 
 /// Where a task is in its life. The same list stands in `migrations/` (CHECK) and in `docs/ARCHITECTURE.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -178,6 +178,8 @@ pub struct NewTask {
     pub gap: Option<Duration>,
     /// -10..=10, higher first.
     pub priority: i8,
+    /// The schedule that it is a run of.
+    pub schedule: Option<ScheduleId>,
 }
 
 /// What the planner needs to know of a task that waits: small, since there may be many.
@@ -273,7 +275,8 @@ pub struct SubmitTasks {
 }
 
 /// Whom a request names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SubmitTarget {
     /// Device mode: serials in the order of the request, without repeats.
     Devices(Vec<Serial>),

@@ -6,6 +6,7 @@ pub mod driver;
 pub mod journal;
 pub mod media;
 pub mod runner;
+pub mod schedule;
 pub mod scripts;
 pub mod store;
 
@@ -14,5 +15,6 @@ pub use driver::*;
 pub use journal::*;
 pub use media::*;
 pub use runner::*;
+pub use schedule::*;
 pub use scripts::*;
 pub use store::*;

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use serde_json::Value;
 
+use super::ScheduleStore;
 use crate::domain::{
     AccountPatch, AccountRecord, AccountStatus, AccountUse, Claim, Claimed, DeviceInfo, DevicePatch, DeviceRecord,
     Epoch, Failure, IdempotencyKey, Lease, Material, MaterialId, MediaKind, NewEvent, NewTask, PendingTask, Purpose,
@@ -351,9 +352,9 @@ pub trait MaterialStore: Send + Sync {
 }
 
 /// Shorthand for a shared store of everything that actors write.
-pub trait FarmStore: TaskStore + AccountStore + DeviceStore + EventStore {}
+pub trait FarmStore: TaskStore + ScheduleStore + AccountStore + DeviceStore + EventStore {}
 
-impl<T: TaskStore + AccountStore + DeviceStore + EventStore> FarmStore for T {}
+impl<T: TaskStore + ScheduleStore + AccountStore + DeviceStore + EventStore> FarmStore for T {}
 
 /// A shared [`FarmStore`].
 pub type SharedStore = Arc<dyn FarmStore>;

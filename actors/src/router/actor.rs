@@ -9,13 +9,14 @@ use super::{
     AccountChanged, AccountExited, AccountRemoved, AttemptFinished, DeviceChanged, DeviceExited, DeviceStarted,
     LeaseAnswered,
     core::{Effect, RouterCore},
+    schedule::core::ScheduleCore,
 };
 use crate::{
     account::AccountActor,
     device::{DeviceActor, StartAttempt},
     domain::{Epoch, Generation, Serial, TaskId, Username},
     mail::{DeathWatch, Ping, Pulse, Slot, Terminate, tell},
-    ports::{Clock, Lane, SharedStore},
+    ports::{Clock, Lane, ScriptCatalog, SharedStore},
     settings::FarmSettings,
     supervisor::{RebuildDevice, SupervisorActor},
 };
@@ -26,6 +27,8 @@ pub struct RouterParts {
     pub store: SharedStore,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Says whether a schedule's request still fits its script.
+    pub scripts: Arc<dyn ScriptCatalog>,
     /// The settings.
     pub settings: Arc<FarmSettings>,
     /// Whom to ask for a rebuilt device.
@@ -45,6 +48,7 @@ pub struct RouterParts {
 /// The one writer of tasks and attempts.
 pub struct RouterActor {
     pub(super) core: RouterCore,
+    pub(super) schedules: ScheduleCore,
     pub(super) parts: RouterParts,
     devices: HashMap<Serial, DeviceMailbox>,
     accounts: HashMap<Username, (Addr<AccountActor>, Arc<Pulse>)>,
@@ -73,6 +77,7 @@ impl RouterActor {
         core.on_lanes(std::mem::take(&mut parts.lanes));
         Self {
             core,
+            schedules: ScheduleCore::default(),
             parts,
             devices: HashMap::new(),
             accounts: HashMap::new(),
@@ -169,7 +174,10 @@ impl RouterActor {
 
     fn arm(&mut self, ctx: &mut Context<Self>) {
         let now = self.parts.clock.now();
-        let Some(pause) = self.core.next_wake(now) else { return };
+        let wakes = [self.core.next_wake(now), self.schedules.next_wake(now)];
+        let Some(pause) = wakes.into_iter().flatten().min() else {
+            return;
+        };
         let wake = now.mono + pause;
         // A timer that is early only looks again; re-arming it on every turn would cost more.
         if self.timer.as_ref().is_some_and(|(armed, _)| *armed <= wake) {
@@ -191,6 +199,7 @@ impl Actor for RouterActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.parts.pulse.beat();
+        self.load_schedules(ctx);
         self.perform(Vec::new(), ctx);
     }
 }
@@ -200,6 +209,7 @@ impl Handler<Dispatch> for RouterActor {
 
     fn handle(&mut self, _: Dispatch, ctx: &mut Self::Context) {
         self.dispatch_asked = false;
+        self.run_due_schedules(ctx);
         for effect in self.core.dispatch(self.parts.clock.now()) {
             self.perform_one(effect, ctx);
         }

@@ -208,7 +208,7 @@ fn seen_order(tasks: Vec<TaskId>) -> impl Iterator<Item = TaskId> {
     tasks.into_iter().filter(move |task| seen.insert(*task))
 }
 
-fn answer<T>(reply: Reply<T>, result: Result<T, RouterError>) {
+pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, RouterError>) {
     // Who asked may have given up waiting; what was asked is done all the same.
     let _ = reply.send(result);
 }

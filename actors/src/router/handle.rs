@@ -108,7 +108,7 @@ impl RouterHandle {
             .await
     }
 
-    async fn ask<M, T>(&self, make: impl FnOnce(Reply<T>) -> M) -> Result<T, RouterError>
+    pub(super) async fn ask<M, T>(&self, make: impl FnOnce(Reply<T>) -> M) -> Result<T, RouterError>
     where
         M: Message<Result = ()> + Send + 'static,
         RouterActor: Handler<M>,

@@ -51,6 +51,9 @@ pub enum RouterError {
     /// The `Idempotency-Key` was used with another body.
     #[error("this Idempotency-Key was used with another body within the last 24 hours")]
     KeyReused,
+    /// Of a schedule.
+    #[error(transparent)]
+    Schedule(#[from] super::ScheduleFault),
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),

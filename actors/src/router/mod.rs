@@ -13,6 +13,7 @@ mod asks;
 pub mod core;
 pub mod handle;
 pub mod message;
+pub mod schedule;
 mod storekeeper;
 
 #[cfg(test)]
@@ -23,3 +24,4 @@ mod tests;
 pub use actor::{RouterActor, RouterParts};
 pub use handle::RouterHandle;
 pub use message::*;
+pub use schedule::{RunStarted, ScheduleFault};

@@ -18,7 +18,7 @@ use crate::{
     device::{AnswerQuarantine, DeviceActor, DeviceStatus},
     domain::{AccountRecord, AccountUse, DeviceRecord, DeviceState, Generation, Serial, TaskId, Timestamp, Username},
     mail::{ChildExited, ChildKey, Ping, Pulse, Slot, Terminate, tell},
-    ports::{Clock, DriverFactory, ScriptRunner, SharedStore},
+    ports::{Clock, DriverFactory, ScriptCatalog, ScriptRunner, SharedStore},
     router::RouterActor,
     settings::FarmSettings,
 };
@@ -31,6 +31,8 @@ pub struct SupervisorParts {
     pub drivers: Arc<dyn DriverFactory>,
     /// Runs scripts.
     pub runner: Arc<dyn ScriptRunner>,
+    /// The scripts that tasks may name.
+    pub scripts: Arc<dyn ScriptCatalog>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The settings.

@@ -151,6 +151,7 @@ impl SupervisorActor {
         let parts = RouterParts {
             store: Arc::clone(&self.parts.store),
             clock: Arc::clone(&self.parts.clock),
+            scripts: Arc::clone(&self.parts.scripts),
             settings: Arc::clone(&self.parts.settings),
             supervisor: self.parts.this.clone(),
             epoch,

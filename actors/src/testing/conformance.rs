@@ -4,6 +4,7 @@
 mod attempts;
 mod effects;
 mod people;
+pub mod schedules;
 mod tasks;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -58,7 +59,11 @@ where
     effects::only_a_live_attempt_may_act_or_tell(fresh().await).await?;
     people::accounts_are_kept(fresh().await).await?;
     people::uses_are_counted_from_confirmed_ends(fresh().await).await?;
-    people::devices_are_kept(fresh().await).await
+    people::devices_are_kept(fresh().await).await?;
+    schedules::a_schedule_is_kept_as_it_was_written(fresh().await).await?;
+    schedules::a_run_is_stored_once_with_its_tasks_and_the_next_one(fresh().await).await?;
+    schedules::a_run_of_an_older_revision_is_not_stored(fresh().await).await?;
+    schedules::a_run_without_tasks_gives_its_place_to_one_with(fresh().await).await
 }
 
 /// The wall time at which the checks begin.
@@ -111,6 +116,7 @@ fn task(device: &str, account: Option<&str>) -> NewTask {
         due_at: None,
         gap: None,
         priority: 0,
+        schedule: None,
     }
 }
 

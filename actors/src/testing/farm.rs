@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{FakeDriverFactory, ManualClock, MemoryStore, ScriptedRunner};
+use super::{AnyScript, FakeDriverFactory, ManualClock, MemoryStore, ScriptedRunner};
 use crate::{
     Farm, FarmParts, FarmSettings,
     domain::{
@@ -126,6 +126,7 @@ impl TestFarm {
             store: store.shared(),
             drivers: Arc::new(drivers.clone()),
             runner: Arc::new(runner.clone()),
+            scripts: Arc::new(AnyScript),
             clock: clock.clone(),
             settings,
             configured_devices: Vec::new(),

@@ -7,6 +7,7 @@ pub mod driver;
 #[cfg(test)]
 pub mod farm;
 pub mod runner;
+pub mod scripts;
 pub mod store;
 
 pub use clock::ManualClock;
@@ -14,6 +15,7 @@ pub use driver::{FakeDriverFactory, FakePhone};
 #[cfg(test)]
 pub use farm::TestFarm;
 pub use runner::{Behaviour, ScriptedRunner};
+pub use scripts::AnyScript;
 pub use store::MemoryStore;
 
 /// Breaks an actor from the inside.

@@ -8,14 +8,36 @@ use std::{
 
 use async_trait::async_trait;
 use farmhand_actors::{
-    domain::{AttemptSpec, DeviceInfo, Lease, Outcome, Package, Screenshot, Serial, TaskId, UiTree},
+    domain::{
+        AttemptSpec, DeviceInfo, FieldError, Lease, Outcome, Package, Screenshot, ScriptInfo, ScriptName, Serial,
+        TaskId, UiTree, ValidConfig,
+    },
     ports::{
-        DeviceDriver, DriverError, DriverFactory, LaunchApp, Point, ProgressBeat, ScriptRunner, ShellCommand,
-        ShellOutput,
+        DeviceDriver, DriverError, DriverFactory, LaunchApp, Point, ProgressBeat, ScriptCatalog, ScriptRunner,
+        ShellCommand, ShellOutput,
     },
 };
 use futures_util::future::{FutureExt, LocalBoxFuture};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
+
+/// No scripts: a bench has no schedules that would ask for them.
+pub struct NoScripts;
+
+#[async_trait]
+impl ScriptCatalog for NoScripts {
+    fn list(&self) -> Vec<ScriptInfo> {
+        Vec::new()
+    }
+
+    fn get(&self, _name: &ScriptName) -> Option<ScriptInfo> {
+        None
+    }
+
+    async fn validate(&self, _name: &ScriptName, _config: &Value) -> Result<ValidConfig, Vec<FieldError>> {
+        Err(Vec::new())
+    }
+}
 
 /// Opens phones that do nothing, at once.
 pub struct IdlePhones;

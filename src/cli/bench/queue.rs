@@ -21,7 +21,7 @@ use serde_json::json;
 
 use super::{
     QueueMode,
-    idle_phone::{IdlePhones, IdleRunner},
+    idle_phone::{IdlePhones, IdleRunner, NoScripts},
     per_second, print_line, rounded,
     usage::process_cpu,
 };
@@ -120,6 +120,7 @@ impl Bench {
             store: Arc::clone(&store) as SharedStore,
             drivers: Arc::new(IdlePhones),
             runner: Arc::clone(&runner) as Arc<_>,
+            scripts: Arc::new(NoScripts),
             clock: Arc::new(SystemClock::default()),
             settings: FarmSettings::default(),
             configured_devices: serials.clone(),

@@ -1,7 +1,7 @@
 //! `/api/v1/task`: tasks are created, listed, stopped, retried, resolved and deleted.
 
 mod list;
-mod submit;
+pub mod submit;
 mod view;
 
 use actix_web::{HttpRequest, web};

@@ -36,6 +36,7 @@ pub fn task(task: &Task) -> Value {
         enable_multi_account,
         source,
         start_time,
+        schedule,
         ..
     } = request;
     json!({
@@ -54,6 +55,7 @@ pub fn task(task: &Task) -> Value {
         "created_at": instant(*created_at),
         "started_at": started_at.map(instant),
         "finished_at": finished_at.map(instant),
+        "schedule_id": schedule,
         "retry_count": retry_count,
         "progress": progress.as_ref().map(progress_view),
         "remark": remark,

@@ -9,6 +9,7 @@ mod model;
 mod open;
 mod plans;
 mod recovery;
+mod schedules;
 mod schema;
 mod speed;
 mod tasks;
@@ -163,6 +164,7 @@ fn task_for(serial: &str, username: Option<&str>) -> NewTask {
         due_at: None,
         gap: None,
         priority: 0,
+        schedule: None,
     }
 }
 

@@ -21,9 +21,11 @@ async fn connection(farm: &Farm) -> SqliteConnection {
 fn reads_all(step: &str) -> bool {
     let scans = step.starts_with("SCAN ") && !step.contains("VIRTUAL TABLE") && !step.contains("INDEX");
     scans
-        && ["task", "attempt", "step", "effect", "event", "waiting"]
-            .iter()
-            .any(|table| step[5..].starts_with(table))
+        && [
+            "task", "attempt", "step", "effect", "event", "waiting", "schedule", "run", "latest",
+        ]
+        .iter()
+        .any(|table| step[5..].starts_with(table))
 }
 
 #[tokio::test]
@@ -44,6 +46,7 @@ async fn no_write_of_the_hot_path_reads_a_table_or_sorts() {
         ("settle_effect", include_str!("../queries/settle_effect.sql")),
         ("find_cut_off", include_str!("../queries/find_cut_off.sql")),
         ("insert_tasks", include_str!("../queries/insert_tasks.sql")),
+        ("update_schedule", include_str!("../queries/update_schedule.sql")),
     ] {
         let steps = plan(&mut conn, sql).await;
         assert!(!steps.iter().any(|step| reads_all(step)), "{name}: {steps:#?}");
@@ -117,8 +120,24 @@ async fn attempts_steps_and_effects_of_a_task_are_found_by_it() {
          WHERE attempt.task_id = ?1 ORDER BY attempt.number, step.number",
         "SELECT seq FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         "SELECT username, script_name, at FROM account_use WHERE at >= ?1",
+        "DELETE FROM schedule_run WHERE schedule_id = ?1 AND planned_at < ?2",
+        "SELECT 1 FROM schedule WHERE name = ?1 AND id <> ?2",
     ] {
         let steps = plan(&mut conn, sql).await;
         assert!(steps.iter().all(|step| step.starts_with("SEARCH")), "{sql}: {steps:#?}");
     }
+}
+
+#[tokio::test]
+async fn the_latest_runs_are_found_by_their_schedules() {
+    let farm = Farm::new().await;
+    let mut conn = connection(&farm).await;
+
+    let steps = plan(&mut conn, include_str!("../queries/list_latest_runs.sql")).await;
+
+    assert!(!steps.iter().any(|step| reads_all(step)), "{steps:#?}");
+    assert!(
+        steps.iter().any(|step| step.contains("schedule_run_latest")),
+        "{steps:#?}"
+    );
 }

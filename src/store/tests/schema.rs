@@ -1,7 +1,7 @@
 //! The words of the code and the words that the schema's CHECKs allow are the same.
 
 use farmhand_actors::domain::{
-    AccountStatus, EffectState, EventTopic, FailureReason, MediaKind, Purpose, StepState, TaskState,
+    AccountStatus, EffectState, EventTopic, FailureReason, MediaKind, Purpose, StepState, TaskState, schedule::Misfire,
 };
 use sqlx::{ConnectOptions, Row, sqlite::SqliteConnectOptions};
 
@@ -76,6 +76,7 @@ async fn the_schema_knows_the_words_of_the_code_and_no_others() {
             sorted([MediaKind::Video, MediaKind::Image].map(MediaKind::as_str)),
         ),
         ("event", "topic", sorted(topics.map(EventTopic::as_str))),
+        ("schedule", "misfire", sorted(Misfire::ALL.map(Misfire::as_str))),
     ] {
         assert_eq!(words(table, column).await, wanted, "{table}.{column}");
     }

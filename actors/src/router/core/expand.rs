@@ -9,6 +9,11 @@ use crate::{
 };
 
 impl RouterCore {
+    /// A number from the dice.
+    pub fn roll(&mut self) -> u64 {
+        self.dice.next()
+    }
+
     /// The tasks of a request, in the order of their ids; nothing is changed but the dice.
     ///
     /// # Errors
@@ -47,6 +52,7 @@ impl RouterCore {
                     due_at,
                     gap,
                     priority: request.priority,
+                    schedule: None,
                 });
             }
         }

@@ -5,6 +5,7 @@ mod accounts;
 mod journal;
 mod materials;
 mod rows;
+mod schedules;
 mod tasks;
 
 use std::{
@@ -46,6 +47,7 @@ struct Tables {
     materials: Vec<Material>,
     last_material: i64,
     used_media: Vec<(Username, String)>,
+    schedules: schedules::ScheduleTable,
 }
 
 struct TaskRow {

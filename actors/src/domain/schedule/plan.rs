@@ -1,0 +1,160 @@
+//! Which run is to start now: on time, late, or not at all.
+
+use std::{collections::VecDeque, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::ScheduleSpec;
+use crate::domain::Timestamp;
+
+/// A run that starts so long after its time (and its random delay) has not been missed: a restart of the controller
+/// takes a few seconds, and minutes are what schedules are written in.
+pub const MISFIRE_GRACE: Duration = Duration::from_secs(60);
+
+/// What becomes of runs that were missed (the controller was off, or the clock was set forth).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Misfire {
+    /// All of them together are one run, now.
+    #[default]
+    RunOnce,
+    /// They are left out.
+    Skip,
+    /// Each is a run, one after another, the latest `misfire_cap` of them.
+    RunAll,
+}
+
+impl Misfire {
+    /// All.
+    pub const ALL: [Self; 3] = [Self::RunOnce, Self::Skip, Self::RunAll];
+
+    /// The word used in the API and in SQL.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RunOnce => "run_once",
+            Self::Skip => "skip",
+            Self::RunAll => "run_all",
+        }
+    }
+
+    /// The policy of this word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|misfire| misfire.as_str() == word)
+    }
+}
+
+/// What is to be done about a schedule's next run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing before this.
+    Wait(Timestamp),
+    /// The run planned for this instant starts now; missed ones before it are covered by it.
+    Run(Timestamp),
+    /// The run planned for this instant, and missed ones before it, are left out.
+    Skip(Timestamp),
+}
+
+impl ScheduleSpec {
+    /// What is to be done at `now` when `next` is the earliest run that was not dealt with.
+    #[must_use]
+    pub fn judge(&self, next: Timestamp, seed: u64, now: Timestamp) -> Verdict {
+        let start = self.start_of(next, seed);
+        if now < start {
+            return Verdict::Wait(start);
+        }
+        let delay = Duration::from_secs(self.recurrence.text().jitter_s.into());
+        if now <= later(next, delay + MISFIRE_GRACE) {
+            return Verdict::Run(next);
+        }
+        if self.misfire == Misfire::Skip {
+            let missed = self.latest(next, earlier(now, delay + MISFIRE_GRACE), 1);
+            return Verdict::Skip(missed);
+        }
+        let opening = self.recurrence.opening(now);
+        if opening > now {
+            return Verdict::Wait(opening);
+        }
+        let most = if self.misfire == Misfire::RunAll {
+            self.misfire_cap.max(1)
+        } else {
+            1
+        };
+        Verdict::Run(self.latest(next, earlier(now, delay), most))
+    }
+
+    /// When the run planned for this instant starts: after a delay that its seed and the instant give, so that it is
+    /// the same after a restart. It stays within the window.
+    #[must_use]
+    pub fn start_of(&self, planned: Timestamp, seed: u64) -> Timestamp {
+        let most = match self.recurrence.seconds_to_close(planned) {
+            Some(left) => self.recurrence.text().jitter_s.min(left.saturating_sub(1)),
+            None => self.recurrence.text().jitter_s,
+        };
+        let dice = mix(seed ^ planned.as_second().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        later(planned, Duration::from_secs(dice % (u64::from(most) + 1)))
+    }
+
+    /// When the next runs start, from now on.
+    #[must_use]
+    pub fn next_starts(&self, seed: u64, now: Timestamp, count: usize) -> Vec<Timestamp> {
+        let delay = Duration::from_secs(self.recurrence.text().jitter_s.into());
+        let mut planned = earlier(now, delay);
+        let mut start = Timestamp::MIN;
+        let mut starts = Vec::with_capacity(count);
+        while starts.len() < count {
+            let Some(next) = self.recurrence.next_after(planned) else {
+                break;
+            };
+            // One after another: a short delay does not overtake a long one.
+            start = self.start_of(next, seed).max(start);
+            if start > now {
+                starts.push(start);
+            }
+            planned = next;
+        }
+        starts
+    }
+
+    /// Where the latest `most` planned instants up to `end` begin, `first` being one of them.
+    fn latest(&self, first: Timestamp, end: Timestamp, most: u32) -> Timestamp {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        // Looking back in growing steps: years of missed minutes cost no more than hours of them.
+        let mut back = Duration::from_secs(60 * 60);
+        loop {
+            let from = earlier(end, back).max(first);
+            let mut found = VecDeque::new();
+            let mut at = self.recurrence.first_from(from).filter(|at| *at <= end);
+            while let Some(planned) = at {
+                found.push_back(planned);
+                if found.len() > most {
+                    found.pop_front();
+                }
+                at = self.recurrence.next_after(planned).filter(|at| *at <= end);
+            }
+            if found.len() >= most || from <= first {
+                return found.front().copied().unwrap_or(first);
+            }
+            back = back.saturating_mul(4);
+        }
+    }
+}
+
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+/// The finish of SplitMix64: spreads neighbouring numbers evenly.
+fn mix(value: u64) -> u64 {
+    let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    value ^ (value >> 31)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! On time, late, or left out.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::domain::{
+    ScriptName, Serial, Source, SubmitTarget,
+    schedule::{Recurrence, RecurrenceText, ScheduledRequest, WindowText},
+};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn spec(misfire: Misfire, cap: u32, change: impl FnOnce(&mut RecurrenceText)) -> ScheduleSpec {
+    let mut text = RecurrenceText {
+        times: Some(vec!["09:00".to_owned()]),
+        time_zone: "UTC".to_owned(),
+        ..RecurrenceText::default()
+    };
+    change(&mut text);
+    ScheduleSpec {
+        name: "daily".to_owned(),
+        request: ScheduledRequest {
+            target: SubmitTarget::Devices(vec![Serial::parse("p1").unwrap()]),
+            script: ScriptName::parse("post").unwrap(),
+            config: json!({}),
+            enable_multi_account: false,
+            interval_minutes: None,
+            priority: 0,
+            source: Source::Api,
+        },
+        recurrence: Recurrence::compile(text).unwrap(),
+        misfire,
+        misfire_cap: cap,
+        enabled: true,
+    }
+}
+
+fn every_minute(text: &mut RecurrenceText) {
+    text.times = None;
+    text.cron = Some("* * * * *".to_owned());
+}
+
+#[test]
+fn a_run_waits_for_its_time_and_may_be_a_minute_late() {
+    for misfire in Misfire::ALL {
+        let daily = spec(misfire, 3, |_| {});
+        let next = at("2026-05-01T09:00:00Z");
+        for (now, wanted) in [
+            ("2026-05-01T08:59:59.999Z", Verdict::Wait(next)),
+            ("2026-05-01T09:00:00Z", Verdict::Run(next)),
+            ("2026-05-01T09:01:00Z", Verdict::Run(next)),
+        ] {
+            assert_eq!(daily.judge(next, 7, at(now)), wanted, "{misfire:?} at {now}");
+        }
+    }
+}
+
+#[test]
+fn missed_runs_are_one_none_or_the_latest_few() {
+    let (next, now) = (at("2026-05-01T09:00:00Z"), at("2026-05-20T10:00:00Z"));
+    let judge = |misfire, cap| spec(misfire, cap, |_| {}).judge(next, 7, now);
+
+    assert_eq!(judge(Misfire::RunOnce, 5), Verdict::Run(at("2026-05-20T09:00:00Z")));
+    assert_eq!(judge(Misfire::Skip, 5), Verdict::Skip(at("2026-05-20T09:00:00Z")));
+    assert_eq!(judge(Misfire::RunAll, 5), Verdict::Run(at("2026-05-16T09:00:00Z")));
+    assert_eq!(judge(Misfire::RunAll, 100), Verdict::Run(next));
+}
+
+#[test]
+fn years_of_missed_minutes_are_judged_at_once() {
+    let (next, now) = (at("2020-01-01T00:00:00Z"), at("2026-05-01T09:00:30Z"));
+    let judge = |misfire, cap| spec(misfire, cap, every_minute).judge(next, 7, now);
+
+    assert_eq!(judge(Misfire::RunOnce, 1), Verdict::Run(at("2026-05-01T09:00:00Z")));
+    assert_eq!(judge(Misfire::RunAll, 100), Verdict::Run(at("2026-05-01T07:21:00Z")));
+    // The run of 09:00 is on time.
+    assert_eq!(judge(Misfire::Skip, 1), Verdict::Skip(at("2026-05-01T08:59:00Z")));
+}
+
+#[test]
+fn a_missed_run_waits_for_the_window_and_the_day() {
+    let daily = spec(Misfire::RunOnce, 1, |text| {
+        text.days = ["mon", "fri"].map(str::to_owned).to_vec();
+        text.window = Some(WindowText {
+            from: "08:00".to_owned(),
+            to: "18:00".to_owned(),
+        });
+    });
+    // A Friday.
+    let next = at("2026-05-01T09:00:00Z");
+
+    let late = |now| daily.judge(next, 7, at(now));
+    assert_eq!(late("2026-05-01T17:00:00Z"), Verdict::Run(next));
+    assert_eq!(late("2026-05-01T20:00:00Z"), Verdict::Wait(at("2026-05-04T08:00:00Z")));
+    assert_eq!(late("2026-05-04T08:00:00Z"), Verdict::Run(next));
+    assert_eq!(
+        late("2026-05-04T09:30:00Z"),
+        Verdict::Run(at("2026-05-04T09:00:00Z")),
+        "one run for both"
+    );
+}
+
+#[test]
+fn the_delay_of_a_run_is_its_own_and_the_same_after_a_restart() {
+    let jittered = spec(Misfire::RunOnce, 1, |text| {
+        every_minute(text);
+        text.jitter_s = 600;
+    });
+    let planned: Vec<Timestamp> = (0..200)
+        .map(|minute| Timestamp::from_second(1_777_000_020 + minute * 60).unwrap())
+        .collect();
+    let delays = |seed| -> Vec<i64> {
+        let starts = planned.iter().map(|planned| jittered.start_of(*planned, seed));
+        starts
+            .zip(&planned)
+            .map(|(start, planned)| start.as_second() - planned.as_second())
+            .collect()
+    };
+
+    let mine = delays(7);
+
+    assert_eq!(mine, delays(7));
+    assert_ne!(mine, delays(8));
+    assert!(mine.iter().all(|delay| (0..=600).contains(delay)), "{mine:?}");
+    let (low, high) = (mine.iter().min().unwrap(), mine.iter().max().unwrap());
+    assert!(
+        *low < 60 && *high > 540,
+        "{low} to {high}: they are spread over the whole"
+    );
+}
+
+#[test]
+fn the_next_starts_are_those_that_come_with_their_delays() {
+    let jittered = spec(Misfire::RunOnce, 1, |text| text.jitter_s = 3600);
+    let now = at("2026-05-01T08:00:00Z");
+
+    let starts = jittered.next_starts(7, now, 5);
+
+    assert_eq!(starts.len(), 5);
+    assert!(starts.is_sorted());
+    let first = jittered.recurrence.next_after(now).unwrap();
+    assert_eq!(starts[0], jittered.start_of(first, 7));
+    let again = jittered.next_starts(7, starts[0], 4);
+    assert_eq!(again, starts[1..]);
+    let often = spec(Misfire::RunOnce, 1, |text| {
+        every_minute(text);
+        text.jitter_s = 3600;
+    });
+    assert!(often.next_starts(7, now, 20).is_sorted());
+}
+
+proptest! {
+    #[test]
+    fn a_start_stays_within_the_window(from in 0u16..1440, length in 2u16..600, seed: u64, jitter in 0u32..=3600) {
+        let time = |minute: u16| format!("{:02}:{:02}", minute % 1440 / 60, minute % 60);
+        let narrow = spec(Misfire::RunOnce, 1, |text| {
+            every_minute(text);
+            text.jitter_s = jitter;
+            text.window = Some(WindowText { from: time(from), to: time(from + length) });
+        });
+        let planned = narrow.recurrence.next_after(at("2026-05-01T00:00:00Z")).unwrap();
+        let start = narrow.start_of(planned, seed);
+        prop_assert!(start >= planned);
+        prop_assert_eq!(narrow.recurrence.opening(start), start);
+    }
+
+    /// F21: however long it was off, what is made up for is what the policy says: never a burst.
+    #[test]
+    fn a_catch_up_never_bursts(off_hours in 0i64..2000, cap in 1u32..20, misfire in 0usize..3, step in 1u8..60) {
+        let misfire = Misfire::ALL[misfire];
+        let often = spec(misfire, cap, |text| {
+            text.times = None;
+            text.cron = Some(format!("*/{step} * * * *"));
+        });
+        let mut next = at("2026-01-01T00:00:00Z");
+        let now = next + jiff::SignedDuration::from_hours(off_hours) + jiff::SignedDuration::from_secs(61);
+        let mut runs: Vec<Timestamp> = Vec::new();
+        loop {
+            let dealt_with = match often.judge(next, 7, now) {
+                Verdict::Wait(_) => break,
+                Verdict::Run(planned) => { runs.push(planned); planned }
+                Verdict::Skip(planned) => planned,
+            };
+            prop_assert!(dealt_with >= next, "never back");
+            next = often.recurrence.next_after(dealt_with).unwrap();
+        }
+        let most = match misfire {
+            Misfire::RunOnce => 1,
+            // Those of the last minute are not late.
+            Misfire::Skip => 2,
+            Misfire::RunAll => usize::try_from(cap).unwrap(),
+        };
+        prop_assert!(runs.len() <= most, "{runs:?}");
+        prop_assert!(runs.is_sorted());
+        prop_assert!(next > now, "nothing is left over");
+    }
+}
