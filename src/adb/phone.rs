@@ -40,6 +40,8 @@ pub(super) struct Phone {
 #[derive(Debug, Default)]
 struct Holder {
     token: Option<Arc<str>>,
+    /// The boot in which the phone was taken, as it tells it; empty on phones that tell none.
+    boot: Option<String>,
     generation: Generation,
     ended: CancellationToken,
 }
@@ -88,11 +90,27 @@ impl Phone {
             holder.ended.cancel();
             *holder = Holder {
                 token: Some(Arc::clone(&lease.token)),
+                boot: None,
                 generation: holder.generation.next(),
                 ended: CancellationToken::new(),
             };
         }
         (holder.generation, holder.ended.clone())
+    }
+
+    /// The phone was taken under this lease, in this boot.
+    pub(super) fn note_boot(&self, lease: &Lease, boot: &str) {
+        let mut holder = lock(&self.holder);
+        if holder.token.as_ref() == Some(&lease.token) {
+            holder.boot = Some(boot.to_owned());
+        }
+    }
+
+    /// The boot in which it was taken under this lease.
+    pub(super) fn boot_of(&self, lease: &Lease) -> Option<String> {
+        let holder = lock(&self.holder);
+        let held = holder.token.as_ref() == Some(&lease.token);
+        holder.boot.clone().filter(|_| held)
     }
 }
 

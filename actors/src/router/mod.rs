@@ -14,6 +14,7 @@ pub mod core;
 pub mod handle;
 pub mod message;
 mod storekeeper;
+mod told;
 
 #[cfg(test)]
 mod random_farms;
@@ -23,3 +24,4 @@ mod tests;
 pub use actor::{RouterActor, RouterParts};
 pub use handle::RouterHandle;
 pub use message::*;
+pub use told::AttemptEnd;

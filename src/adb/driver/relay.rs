@@ -71,7 +71,10 @@ fn meaning(error: RustADBError) -> AdbError {
             let text = error.to_string();
             AdbError::Refused(one_line(text.strip_prefix("ADB request failed: ").unwrap_or(&text)))
         }
-        RustADBError::IOError(_) => AdbError::Lost,
+        RustADBError::IOError(error) => match AdbError::unreachable(&error) {
+            no_socket @ AdbError::NoSocket(_) => no_socket,
+            _ => AdbError::Lost,
+        },
         other => AdbError::Refused(one_line(&other.to_string())),
     }
 }

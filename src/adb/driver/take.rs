@@ -15,8 +15,9 @@ const WRONG_PHONE: u8 = 86;
 /// Prints both places where a phone tells its serial. Only the wanted phone (`$wanted`; empty: any) is touched.
 /// Waking does nothing when the screen is on; a keyguard with a secret stays.
 const TAKE: &str = r#"own=$(getprop ro.serialno); boot=$(getprop ro.boot.serialno); echo "$own"; echo "$boot"
+echo "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
 if [ -n "$wanted" ] && [ "$own" != "$wanted" ] && [ "$boot" != "$wanted" ] && [ "$or$own$boot" != unnamed ]; then exit 86; fi
-if [ -n "$token" ]; then printf %s "$token" > /data/local/tmp/.farmhand_lease || exit 85; fi
+if [ -n "$token" ]; then printf '%s\n' "$token" > /data/local/tmp/.farmhand_lease || exit 85; fi
 input keyevent 224 >/dev/null; wm dismiss-keyguard >/dev/null 2>&1; exit 0"#;
 
 /// Each `getprop` prints exactly one line; the rest has a marker between its parts.
@@ -45,11 +46,12 @@ impl AdbDriver {
         let identity = identity_of(&output);
         match output.code {
             0 => {
+                self.remember_boot(&output);
                 self.remember_identity(identity);
                 Ok(())
             }
             WRONG_PHONE => Err(self.wrong_device(identity)),
-            NOT_WRITTEN => Err(self.refused("take", format!("{}: {}", super::call::LEASE_FILE, problem_of(&output)))),
+            NOT_WRITTEN => Err(self.refused("take", format!("{}: {}", super::fence::LEASE_FILE, problem_of(&output)))),
             _ => Err(self.refused("take", problem_of(&output))),
         }
     }
@@ -80,6 +82,16 @@ impl AdbDriver {
             lock(&self.phone.first_identity).clone().unwrap_or_default()
         } else {
             serial.to_owned()
+        }
+    }
+
+    /// What is done under this lease is only done in the boot in which the phone was taken.
+    fn remember_boot(&self, output: &ShellOutput) {
+        const LINE: usize = 2;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let boot = text.lines().nth(LINE).unwrap_or_default().trim();
+        if let Some(lease) = &self.lease {
+            self.phone.note_boot(lease, boot);
         }
     }
 

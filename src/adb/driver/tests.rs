@@ -3,6 +3,8 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+mod hang;
+
 use farmhand_actors::{
     domain::{AdbState, Epoch},
     ports::{HierarchyProblem, LaunchExtra},
@@ -134,7 +136,7 @@ async fn an_acting_call_with_a_lease_compares_the_token_in_the_same_line() {
 
     let lines = farm.lines();
     assert!(
-        lines[0].starts_with("farmhand_token='token-7'; [ \"$(cat /data/local/tmp/.farmhand_lease"),
+        lines[0].starts_with("farmhand_held='token-7'; farmhand_found=\"$(cat /data/local/tmp/.farmhand_lease 2>"),
         "{}",
         lines[0]
     );
@@ -260,6 +262,27 @@ async fn taking_names_the_wanted_serial_and_writes_the_token() {
         line.starts_with("wanted='phone-1'; or='unnamed'; token='token-7'; own=$(getprop"),
         "{line}"
     );
+}
+
+#[tokio::test]
+async fn after_a_phone_was_taken_its_boot_is_compared_and_another_one_ends_the_attempt() {
+    let farm = Farm::start(shell(|line| {
+        if line.contains("getprop ro.serialno") {
+            Answer::shell("phone-1\n\nboot-1\n", "", 0)
+        } else {
+            Answer::shell("", "farmhand:fenced\ntoken-7\nboot-2\n", 87)
+        }
+    }))
+    .await;
+    let driver = farm.factory.open(&serial(), Some(&lease("token-7")));
+    driver.take().await.unwrap();
+
+    let restarted = DriverError::Restarted { serial: serial() };
+    assert_eq!(driver.tap(Point { x: 1, y: 1 }).await, Err(restarted.clone()));
+    assert_eq!(driver.hierarchy().await.unwrap_err(), restarted);
+    let held = "farmhand_held='token-7\nboot-1'; farmhand_found=";
+    let lines = farm.lines();
+    assert!(lines[1..].iter().all(|line| line.starts_with(held)), "{lines:?}");
 }
 
 #[tokio::test]
@@ -544,7 +567,7 @@ async fn a_pushed_file_gets_its_name_when_it_is_whole_and_the_lease_holds() {
         line.contains(r"to='/sdcard/x/it'\''s.bin'; name='a b.bin'; part='/sdcard/x/.farmhand-0.part'"),
         "{line}"
     );
-    assert!(line.starts_with("farmhand_token='t'"), "{line}");
+    assert!(line.starts_with("farmhand_held='t'"), "{line}");
     farm.server.wait_until_no_connection_is_open().await;
 }
 

@@ -239,7 +239,7 @@ impl TcpPhoneKeeper {
                 Some(self.failed(Standing::Unproven(problem)))
             }
             // The list will say so too.
-            Err(AdbError::NotReady { .. } | AdbError::Unreachable(_)) => Some(self.pause()),
+            Err(AdbError::NotReady { .. } | AdbError::Unreachable(_) | AdbError::NoSocket(_)) => Some(self.pause()),
             Err(error) => Some(self.failed(Standing::Unproven(format!("it does not answer a question: {error}")))),
         }
     }
@@ -269,7 +269,7 @@ impl TcpPhoneKeeper {
                     problem: one_line(&answer),
                 })
             }
-            Err(AdbError::Unreachable(_)) => self.pause(),
+            Err(AdbError::Unreachable(_) | AdbError::NoSocket(_)) => self.pause(),
             Err(error) => self.failed(Standing::Apart {
                 state: AdbState::Offline,
                 problem: error.to_string(),
