@@ -40,10 +40,18 @@ pub(super) struct Phone {
 #[derive(Debug, Default)]
 struct Holder {
     token: Option<Arc<str>>,
-    /// The boot in which the phone was taken, as it tells it; empty on phones that tell none.
-    boot: Option<String>,
+    taken: Option<Taken>,
     generation: Generation,
     ended: CancellationToken,
+}
+
+/// What a phone said of itself when it was taken.
+#[derive(Debug, Clone)]
+pub(super) struct Taken {
+    /// Its boot; empty on phones that tell none.
+    pub(super) boot: String,
+    /// Its serials, with a space between them; empty on phones that tell none.
+    pub(super) identity: String,
 }
 
 impl Phone {
@@ -90,7 +98,7 @@ impl Phone {
             holder.ended.cancel();
             *holder = Holder {
                 token: Some(Arc::clone(&lease.token)),
-                boot: None,
+                taken: None,
                 generation: holder.generation.next(),
                 ended: CancellationToken::new(),
             };
@@ -98,19 +106,19 @@ impl Phone {
         (holder.generation, holder.ended.clone())
     }
 
-    /// The phone was taken under this lease, in this boot.
-    pub(super) fn note_boot(&self, lease: &Lease, boot: &str) {
+    /// The phone was taken under this lease.
+    pub(super) fn note_taken(&self, lease: &Lease, taken: Taken) {
         let mut holder = lock(&self.holder);
         if holder.token.as_ref() == Some(&lease.token) {
-            holder.boot = Some(boot.to_owned());
+            holder.taken = Some(taken);
         }
     }
 
-    /// The boot in which it was taken under this lease.
-    pub(super) fn boot_of(&self, lease: &Lease) -> Option<String> {
+    /// What it was when it was taken under this lease.
+    pub(super) fn taken_under(&self, lease: &Lease) -> Option<Taken> {
         let holder = lock(&self.holder);
         let held = holder.token.as_ref() == Some(&lease.token);
-        holder.boot.clone().filter(|_| held)
+        holder.taken.clone().filter(|_| held)
     }
 }
 

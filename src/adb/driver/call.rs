@@ -88,7 +88,11 @@ impl AdbDriver {
     /// The line with the fence of the lease, if there is one.
     pub(super) fn fenced(&self, line: CommandLine) -> CommandLine {
         match &self.lease {
-            Some(lease) => fence::fenced(line, lease, self.phone.boot_of(lease).as_deref()),
+            Some(lease) => fence::fenced(
+                line,
+                lease,
+                self.phone.taken_under(lease).map(|taken| taken.boot).as_deref(),
+            ),
             None => line,
         }
     }
@@ -96,7 +100,11 @@ impl AdbDriver {
     /// The output of a fenced line, unless the fence refused it.
     pub(super) fn unless_refused(&self, output: ShellOutput) -> Result<ShellOutput, DriverError> {
         let lease = self.lease.as_ref();
-        let refusal = lease.and_then(|lease| fence::refusal(&output, lease, &self.phone.serial));
+        let refusal = lease.and_then(|lease| {
+            let taken = self.phone.taken_under(lease);
+            let identity = taken.as_ref().map(|taken| taken.identity.as_str());
+            fence::refusal(&output, lease, &self.phone.serial, identity)
+        });
         refusal.map_or(Ok(output), Err)
     }
 

@@ -6,7 +6,7 @@ use farmhand_actors::{
     ports::{DriverError, ShellOutput},
 };
 
-use crate::adb::quote::CommandLine;
+use crate::adb::{error::one_line, quote::CommandLine};
 
 /// Where the token of the lease stands on the phone.
 pub(super) const LEASE_FILE: &str = "/data/local/tmp/.farmhand_lease";
@@ -17,10 +17,10 @@ const FENCED_TEXT: &str = "farmhand:fenced";
 const FENCED_CODE: u8 = 87;
 
 /// One process on the phone reads both: the token, and the number that Linux makes for each boot.
-const FENCE: &str = r#"farmhand_found="$(cat /data/local/tmp/.farmhand_lease /proc/sys/kernel/random/boot_id 2>/dev/null)"; [ "$farmhand_found" = "$farmhand_held" ] || { echo farmhand:fenced >&2; echo "$farmhand_found" >&2; exit 87; }"#;
+const FENCE: &str = r#"farmhand_found="$(cat /data/local/tmp/.farmhand_lease /proc/sys/kernel/random/boot_id 2>/dev/null)"; [ "$farmhand_found" = "$farmhand_held" ] || { echo farmhand:fenced >&2; echo "$(getprop ro.serialno)" >&2; echo "$farmhand_found" >&2; exit 87; }"#;
 
 /// The same before the phone's boot is known: only the token.
-const FENCE_BY_TOKEN: &str = r#"farmhand_found="$(cat /data/local/tmp/.farmhand_lease 2>/dev/null)"; [ "$farmhand_found" = "$farmhand_held" ] || { echo farmhand:fenced >&2; echo "$farmhand_found" >&2; exit 87; }"#;
+const FENCE_BY_TOKEN: &str = r#"farmhand_found="$(cat /data/local/tmp/.farmhand_lease 2>/dev/null)"; [ "$farmhand_found" = "$farmhand_held" ] || { echo farmhand:fenced >&2; echo "$(getprop ro.serialno)" >&2; echo "$farmhand_found" >&2; exit 87; }"#;
 
 /// The line, run only while the phone's lease file holds the token, in the boot (`None`: any) in which it was written.
 pub(super) fn fenced(line: CommandLine, lease: &Lease, boot: Option<&str>) -> CommandLine {
@@ -34,8 +34,14 @@ pub(super) fn fenced(line: CommandLine, lease: &Lease, boot: Option<&str>) -> Co
         .then(line)
 }
 
-/// Why the fence refused the line, if it did. With the attempt's own token still there, it was the boot.
-pub(super) fn refusal(output: &ShellOutput, lease: &Lease, serial: &Serial) -> Option<DriverError> {
+/// Why the fence refused the line, if it did. `taken` is what the phone called itself when it was taken: another name
+/// is another phone. With the attempt's own token still there, it was the boot.
+pub(super) fn refusal(
+    output: &ShellOutput,
+    lease: &Lease,
+    serial: &Serial,
+    taken: Option<&str>,
+) -> Option<DriverError> {
     if output.code != FENCED_CODE {
         return None;
     }
@@ -44,8 +50,15 @@ pub(super) fn refusal(output: &ShellOutput, lease: &Lease, serial: &Serial) -> O
         let mut lines = text.lines().map(str::trim);
         (lines.next() == Some(FENCED_TEXT)).then_some(lines)
     })?;
+    let name = found.next().unwrap_or_default();
+    let is_another = |taken: &str| !taken.is_empty() && taken.split(' ').all(|own| own != name);
     let serial = serial.clone();
-    Some(if found.next() == Some(&*lease.token) {
+    Some(if !name.is_empty() && taken.is_some_and(is_another) {
+        DriverError::WrongDevice {
+            wanted: serial,
+            found: one_line(name),
+        }
+    } else if found.next() == Some(&*lease.token) {
         DriverError::Restarted { serial }
     } else {
         DriverError::Fenced { serial }
@@ -71,23 +84,30 @@ mod tests {
             code,
             ..ShellOutput::default()
         };
-        refusal(&output, &lease(), &Serial::parse("a").unwrap())
+        refusal(&output, &lease(), &Serial::parse("a").unwrap(), Some("a boot-a"))
     }
 
     #[test]
-    fn another_token_and_another_boot_are_told_apart() {
+    fn another_token_another_boot_and_another_phone_are_told_apart() {
         let serial = Serial::parse("a").unwrap();
 
         assert_eq!(
-            refused("farmhand:fenced\ntoken-1\nboot-2\n", 87),
+            refused("farmhand:fenced\na\ntoken-1\nboot-2\n", 87),
             Some(DriverError::Restarted { serial: serial.clone() })
         );
         for other in ["token-12\nboot-1", "token-12", ""] {
             assert_eq!(
-                refused(&format!("farmhand:fenced\n{other}\n"), 87),
+                refused(&format!("farmhand:fenced\n\n{other}\n"), 87),
                 Some(DriverError::Fenced { serial: serial.clone() })
             );
         }
+        assert_eq!(
+            refused("farmhand:fenced\nb\n\n", 87),
+            Some(DriverError::WrongDevice {
+                wanted: serial,
+                found: "b".into()
+            })
+        );
         assert_eq!(refused("something else\n", 87), None);
         assert_eq!(refused("farmhand:fenced\ntoken-1\n", 1), None);
     }

@@ -6,7 +6,13 @@ use farmhand_actors::{
 };
 
 use super::call::{AdbDriver, problem_of};
-use crate::adb::{client::Transport, error::one_line, phone::lock, quote::CommandLine, settings::millis};
+use crate::adb::{
+    client::Transport,
+    error::one_line,
+    phone::{Taken, lock},
+    quote::CommandLine,
+    settings::millis,
+};
 
 /// The exit codes of [`TAKE`].
 const NOT_WRITTEN: u8 = 85;
@@ -46,7 +52,7 @@ impl AdbDriver {
         let identity = identity_of(&output);
         match output.code {
             0 => {
-                self.remember_boot(&output);
+                self.remember_taking(&output, &identity);
                 self.remember_identity(identity);
                 Ok(())
             }
@@ -85,13 +91,16 @@ impl AdbDriver {
         }
     }
 
-    /// What is done under this lease is only done in the boot in which the phone was taken.
-    fn remember_boot(&self, output: &ShellOutput) {
+    /// What is done under this lease is only done on this phone, in the boot in which it was taken.
+    fn remember_taking(&self, output: &ShellOutput, identity: &str) {
         const LINE: usize = 2;
         let text = String::from_utf8_lossy(&output.stdout);
-        let boot = text.lines().nth(LINE).unwrap_or_default().trim();
+        let taken = Taken {
+            boot: text.lines().nth(LINE).unwrap_or_default().trim().to_owned(),
+            identity: identity.to_owned(),
+        };
         if let Some(lease) = &self.lease {
-            self.phone.note_boot(lease, boot);
+            self.phone.note_taken(lease, taken);
         }
     }
 

@@ -270,7 +270,7 @@ async fn after_a_phone_was_taken_its_boot_is_compared_and_another_one_ends_the_a
         if line.contains("getprop ro.serialno") {
             Answer::shell("phone-1\n\nboot-1\n", "", 0)
         } else {
-            Answer::shell("", "farmhand:fenced\ntoken-7\nboot-2\n", 87)
+            Answer::shell("", "farmhand:fenced\nphone-1\ntoken-7\nboot-2\n", 87)
         }
     }))
     .await;
