@@ -16,6 +16,7 @@ mod listing;
 mod log;
 mod main_job;
 mod materials;
+mod mishaps;
 mod outages;
 mod plug;
 mod presence;

@@ -61,9 +61,9 @@ fn f16_a_phone_in_any_unusable_state_makes_its_task_wait_with_the_reason_shown()
     let serials: Vec<String> = farm.sim.phones.iter().map(|(serial, _)| serial.clone()).collect();
     let mut ids = Vec::new();
     for (serial, (word, ..)) in serials.iter().zip(rows) {
-        farm.sim.login(serial, "tiktok", "alice");
-        let account = json!({ "username": format!("alice-{serial}"), "app": "tiktok", "serial": serial });
-        farm.sim.login(serial, "tiktok", &format!("alice-{serial}"));
+        let username = format!("alice_{serial}").replace('-', "_");
+        farm.sim.login(serial, "tiktok", &username);
+        let account = json!({ "username": username, "app": "tiktok", "serial": serial });
         farm.controller.ok("POST", "/api/v1/account", Some(&account));
         farm.list.show(serial, word);
     }

@@ -624,6 +624,27 @@ async fn a_copy_that_hangs_ends_with_its_deadline_and_its_thread() {
     wait_until_threads_copy(false).await;
 }
 
+#[tokio::test]
+async fn a_copy_whose_phone_goes_away_ends_at_once() {
+    const LARGER_THAN_ALL_BUFFERS: usize = 32 * 1024 * 1024;
+    let folder = tempfile::tempdir().unwrap();
+    let (small, large) = (folder.path().join("small"), folder.path().join("large"));
+    fs::write(&small, b"x").unwrap();
+    fs::write(&large, vec![0; LARGER_THAN_ALL_BUFFERS]).unwrap();
+    for answer in [Answer::raw(b""), Answer::HangUp] {
+        let farm = Farm::start(files(answer)).await;
+        for local in [&small, &large] {
+            let ended = farm.driver().push(local, "/sdcard/a").await;
+
+            assert!(
+                matches!(ended, Err(DriverError::Lost { .. } | DriverError::Refused { .. })),
+                "{ended:?}"
+            );
+        }
+        farm.server.wait_until_no_connection_is_open().await;
+    }
+}
+
 /// Threads of copies carry the serial at the adb server.
 async fn wait_until_threads_copy(wanted: bool) {
     let copying = || {
