@@ -267,7 +267,7 @@ async fn taking_names_the_wanted_serial_and_writes_the_token() {
 #[tokio::test]
 async fn after_a_phone_was_taken_its_boot_is_compared_and_another_one_ends_the_attempt() {
     let farm = Farm::start(shell(|line| {
-        if line.contains("getprop ro.serialno") {
+        if line.contains("wanted=") {
             Answer::shell("phone-1\n\nboot-1\n", "", 0)
         } else {
             Answer::shell("", "farmhand:fenced\nphone-1\ntoken-7\nboot-2\n", 87)
