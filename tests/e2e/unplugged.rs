@@ -92,12 +92,12 @@ fn unplug_and_replug(farm: &Farm, serial: &str) {
 
 #[test]
 fn f14_a_post_whose_phone_is_unplugged_at_any_step_goes_on_when_it_is_back() {
-    at_each_step(24, 2, post, "publish", unplug_and_replug);
+    at_each_step(22, 3, post, "publish", unplug_and_replug);
 }
 
 #[test]
 fn f14_a_follow_whose_phone_is_unplugged_at_any_step_goes_on_when_it_is_back() {
-    at_each_step(16, 1, follow, "follow", unplug_and_replug);
+    at_each_step(16, 2, follow, "follow", unplug_and_replug);
 }
 
 #[test]

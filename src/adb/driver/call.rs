@@ -10,6 +10,7 @@ use farmhand_actors::{
     domain::{Generation, Lease, Serial},
     ports::{DriverError, ShellOutput},
 };
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -137,6 +138,21 @@ impl AdbDriver {
                 command: op,
                 after: deadline,
             })
+    }
+
+    /// Waits for one of the places that several phones share, at most for `deadline`.
+    pub(super) async fn place<'a>(
+        &self,
+        op: &'static str,
+        deadline: Duration,
+        places: &'a Semaphore,
+    ) -> Result<SemaphorePermit<'a>, DriverError> {
+        let place = tokio::time::timeout(deadline, places.acquire()).await;
+        place.ok().and_then(Result::ok).ok_or_else(|| DriverError::TimedOut {
+            serial: self.phone.serial.clone(),
+            command: op,
+            after: deadline,
+        })
     }
 
     /// Does `work` within the budgets and the deadline.

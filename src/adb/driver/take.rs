@@ -63,11 +63,12 @@ impl AdbDriver {
     }
 
     pub(super) async fn read_info(&self) -> Result<DeviceInfo, DriverError> {
+        const OP: &str = "info";
         let transport = self.transport()?;
+        let deadline = millis(self.phones.settings.deadlines.query_ms);
         let line = CommandLine::script(INFO);
-        let output = self
-            .query("info", millis(self.phones.settings.deadlines.query_ms), &line)
-            .await?;
+        let _place = self.place(OP, deadline, &transport.server.setups).await?;
+        let output = self.query(OP, deadline, &line).await?;
         let identity = identity_of(&output);
         let (wanted, named) = (self.wanted_identity(&transport), !identity.is_empty());
         let is_wanted = wanted.is_empty() || identity.split(' ').any(|serial| serial == wanted);

@@ -737,6 +737,22 @@ async fn an_apk_is_installed_from_the_phone_and_removed_there() {
 }
 
 #[tokio::test]
+async fn only_so_many_phones_are_asked_about_themselves_at_once() {
+    let mut settings = short_deadlines();
+    settings.limits.setups = 2;
+    settings.limits.calls_per_phone = 9;
+    let farm = Farm::with(settings, shell(|_| Answer::Hang)).await;
+    let driver = farm.driver();
+
+    let ended = futures_util::future::join_all((0..9).map(|_| driver.info())).await;
+
+    assert!(ended.iter().all(Result::is_err));
+    let most = farm.server.most_open();
+    // One more stands for the moment between our close and the server's noticing it.
+    assert!((2..=4).contains(&most), "{most} connections at once");
+}
+
+#[tokio::test]
 async fn a_phone_has_two_sockets_at_most() {
     let farm = Farm::with(short_deadlines(), shell(|_| Answer::Hang)).await;
     let driver = farm.driver();

@@ -221,6 +221,8 @@ impl TcpPhoneKeeper {
         if lock(&self.standings.by_serial).get(&self.phone.serial) == Some(&Standing::Proven(incarnation)) {
             return None;
         }
+        let setups = Arc::clone(&self.client.setups);
+        let _place = setups.acquire().await;
         let transport = Transport::new(self.client.clone(), &self.adb_serial);
         let asked = within(
             millis(self.settings.deadlines.query_ms),
