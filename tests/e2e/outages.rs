@@ -10,7 +10,9 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::harness::{AdbServer, Controller, SOON, Sim, TASK, follow, free_port, post, settings, tail, wait_for};
+use crate::harness::{
+    AdbServer, BINARY, Controller, SOON, Sim, TASK, follow, free_port, post, settings, tail, wait_for,
+};
 
 /// The adb servers that a controller starts by itself on a port of its own. Dropped, the last one ends.
 struct StartedServers {
@@ -291,4 +293,27 @@ fn f8_without_open_files_it_says_so_does_not_spin_and_loses_no_task() {
     followers.sort_by_key(ToString::to_string);
     followers.dedup();
     assert_eq!((followers.len(), sim.ledger("follow").len()), (12, 12));
+}
+
+#[test]
+fn the_bench_of_a_sick_phone_prints_a_line_for_each_sickness() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = Command::new(BINARY)
+        .args(["bench", "blast", "--phones", "3", "--n", "4"])
+        .current_dir(dir.path())
+        .env_remove("RUST_LOG")
+        .output()
+        .unwrap();
+
+    assert!(bench.status.success(), "{}", String::from_utf8_lossy(&bench.stderr));
+    let lines = String::from_utf8(bench.stdout).unwrap();
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let modes: Vec<&str> = lines.iter().map(|line| line["mode"].as_str().unwrap()).collect();
+    assert_eq!(modes, ["fails_at_once", "hangs", "flaps", "sends_garbage"]);
+    for line in &lines {
+        assert!(
+            line["tasks_s"].as_f64() > Some(0.0) && line["share"].as_f64() > Some(0.0),
+            "{line}"
+        );
+    }
 }

@@ -737,19 +737,26 @@ async fn an_apk_is_installed_from_the_phone_and_removed_there() {
 }
 
 #[tokio::test]
-async fn only_so_many_phones_are_asked_about_themselves_at_once() {
-    let mut settings = short_deadlines();
-    settings.limits.setups = 2;
-    settings.limits.calls_per_phone = 9;
-    let farm = Farm::with(settings, shell(|_| Answer::Hang)).await;
-    let driver = farm.driver();
+async fn a_server_has_so_many_sockets_and_so_many_phones_being_asked_about_themselves_at_most() {
+    const MORE: usize = 9;
+    for (calls_per_server, setups) in [(2, MORE), (MORE, 2)] {
+        let mut settings = short_deadlines();
+        settings.limits = AdbLimits {
+            calls_per_phone: MORE,
+            calls_per_server,
+            setups,
+            ..settings.limits
+        };
+        let farm = Farm::with(settings, shell(|_| Answer::Hang)).await;
+        let driver = farm.driver();
 
-    let ended = futures_util::future::join_all((0..9).map(|_| driver.info())).await;
+        let ended = futures_util::future::join_all((0..MORE).map(|_| driver.info())).await;
 
-    assert!(ended.iter().all(Result::is_err));
-    let most = farm.server.most_open();
-    // One more stands for the moment between our close and the server's noticing it.
-    assert!((2..=4).contains(&most), "{most} connections at once");
+        assert!(ended.iter().all(Result::is_err));
+        let most = farm.server.most_open();
+        // One more of each stands for the moment between our close and the server's noticing it.
+        assert!((2..=4).contains(&most), "{most} connections at once");
+    }
 }
 
 #[tokio::test]
