@@ -14,7 +14,7 @@ use tokio::{
 };
 use tracing::warn;
 
-use super::list::mend_of;
+use super::{list::mend_of, server::POLL};
 use crate::adb::{
     breaker::back_off,
     client::{ServerClient, Transport, within},
@@ -257,8 +257,8 @@ impl TcpPhoneKeeper {
         }
         match within(deadline, self.client.ask(&format!("host:connect:{address}"))).await {
             Ok(answer) if is_connected(&answer) => {
-                // The list shows it at once, or else it has dropped again.
-                self.pause()
+                // The list shows it at once, by the poll at the latest, or else it has dropped again.
+                self.pause().max(POLL)
             }
             Ok(answer) => {
                 let state = if answer.contains("authenticate") {
