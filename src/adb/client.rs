@@ -16,6 +16,8 @@ pub(super) struct ServerClient {
     address: Arc<str>,
     /// The budget of sockets for calls to phones; questions to the server itself are few and do not count.
     pub(super) slots: Arc<Semaphore>,
+    /// How many phones may be asked about themselves at the same time.
+    pub(super) setups: Arc<Semaphore>,
 }
 
 impl ServerClient {
@@ -23,6 +25,7 @@ impl ServerClient {
         Self {
             address: address.into(),
             slots: Arc::new(Semaphore::new(limits.calls_per_server.max(1))),
+            setups: Arc::new(Semaphore::new(limits.setups.max(1))),
         }
     }
 

@@ -13,6 +13,9 @@ pub(super) enum AdbError {
     /// Nobody listens, or the connection broke before the server had said anything of the phone.
     #[error("{0}")]
     Unreachable(String),
+    /// This computer has no open file left for a socket: nothing is said of the server or the phone.
+    #[error("{0}: farmhand may open no more files and sockets; raise its limit (ulimit -n, systemd: LimitNOFILE)")]
+    NoSocket(String),
     /// The server answers, but not in its protocol.
     #[error("not the adb protocol: {0}")]
     Garbage(String),
@@ -44,7 +47,13 @@ pub(super) enum AdbError {
 impl AdbError {
     /// A socket error before the phone's service was open.
     pub(super) fn unreachable(error: &io::Error) -> Self {
-        Self::Unreachable(error.to_string())
+        // Of the process and of the whole system; the same numbers on every Unix.
+        const EMFILE: i32 = 24;
+        const ENFILE: i32 = 23;
+        match error.raw_os_error() {
+            Some(EMFILE | ENFILE) => Self::NoSocket(error.to_string()),
+            _ => Self::Unreachable(error.to_string()),
+        }
     }
 
     /// The typed meaning of a `FAIL` text.
@@ -71,6 +80,7 @@ impl AdbError {
     pub(super) fn outcome(&self) -> &'static str {
         match self {
             Self::Unreachable(_) | Self::Garbage(_) => "server_down",
+            Self::NoSocket(_) => "no_socket",
             Self::NotReady { .. } => "not_ready",
             Self::Refused(_) | Self::TooLong(_) => "refused",
             Self::Lost => "lost",
@@ -87,7 +97,7 @@ impl AdbError {
                 server: server.to_owned(),
                 problem,
             },
-            Self::Garbage(_) => DriverError::ServerDown {
+            Self::Garbage(_) | Self::NoSocket(_) => DriverError::ServerDown {
                 server: server.to_owned(),
                 problem: self.to_string(),
             },
@@ -142,6 +152,17 @@ mod tests {
             AdbState::Other("device still authorizing".into())
         );
         assert_eq!(AdbError::refusal("closed"), AdbError::Refused("closed".into()));
+    }
+
+    #[test]
+    fn a_computer_without_open_files_is_not_a_server_that_is_away() {
+        for errno in [23, 24] {
+            let error = AdbError::unreachable(&io::Error::from_raw_os_error(errno));
+
+            assert!(matches!(error, AdbError::NoSocket(_)), "{error:?}");
+            assert!(error.to_string().contains("LimitNOFILE"), "{error}");
+            assert!(!error.blames_phone());
+        }
     }
 
     #[test]

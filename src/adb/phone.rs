@@ -40,8 +40,18 @@ pub(super) struct Phone {
 #[derive(Debug, Default)]
 struct Holder {
     token: Option<Arc<str>>,
+    taken: Option<Taken>,
     generation: Generation,
     ended: CancellationToken,
+}
+
+/// What a phone said of itself when it was taken.
+#[derive(Debug, Clone)]
+pub(super) struct Taken {
+    /// Its boot; empty on phones that tell none.
+    pub(super) boot: String,
+    /// Its serials, with a space between them; empty on phones that tell none.
+    pub(super) identity: String,
 }
 
 impl Phone {
@@ -88,11 +98,27 @@ impl Phone {
             holder.ended.cancel();
             *holder = Holder {
                 token: Some(Arc::clone(&lease.token)),
+                taken: None,
                 generation: holder.generation.next(),
                 ended: CancellationToken::new(),
             };
         }
         (holder.generation, holder.ended.clone())
+    }
+
+    /// The phone was taken under this lease.
+    pub(super) fn note_taken(&self, lease: &Lease, taken: Taken) {
+        let mut holder = lock(&self.holder);
+        if holder.token.as_ref() == Some(&lease.token) {
+            holder.taken = Some(taken);
+        }
+    }
+
+    /// What it was when it was taken under this lease.
+    pub(super) fn taken_under(&self, lease: &Lease) -> Option<Taken> {
+        let holder = lock(&self.holder);
+        let held = holder.token.as_ref() == Some(&lease.token);
+        holder.taken.clone().filter(|_| held)
     }
 }
 

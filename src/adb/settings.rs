@@ -120,6 +120,9 @@ pub struct AdbLimits {
     pub calls_per_phone: usize,
     /// `host:connect` at the same time: 500 at once abort the server.
     pub connects: usize,
+    /// Phones of one server being asked about themselves at the same time (when they appear, and now and then), so that
+    /// a farm that comes back all at once, or many phones that do not answer, leave room for the tasks of the others.
+    pub setups: usize,
     /// Bytes of output of one command.
     pub output_bytes: usize,
     /// Bytes of one hierarchy.
@@ -144,6 +147,7 @@ impl Default for AdbLimits {
             calls_per_server: 256,
             calls_per_phone: 2,
             connects: 20,
+            setups: 32,
             output_bytes: 16 * 1024 * 1024,
             hierarchy_bytes: 8 * 1024 * 1024,
             hierarchy_nodes: 50_000,

@@ -94,6 +94,7 @@ impl From<DriverError> for ApiError {
             | DriverError::Refused { .. }
             | DriverError::WrongDevice { .. }
             | DriverError::Fenced { .. }
+            | DriverError::Restarted { .. }
             | DriverError::AppMissing { .. }
             | DriverError::Hierarchy { .. }
             | DriverError::Breaker { .. } => Self::Conflict(message),

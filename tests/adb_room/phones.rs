@@ -495,6 +495,34 @@ async fn a_phone_that_restarts_comes_back_with_another_boot() {
 }
 
 #[tokio::test]
+async fn f15_an_attempt_that_goes_on_after_a_restart_is_refused_by_the_phone_and_begins_again() {
+    let Some((_server, simulator, mut room)) = behind_adb(1).await else {
+        return;
+    };
+    let driver = room.handle.factory().open(&serial("sim-1"), Some(&lease("one")));
+    driver.take().await.unwrap();
+    driver.shell(words(&["touch", "/sdcard/before"])).await.unwrap();
+
+    fault(&simulator, "sim-1", "reboot", json!({}));
+    room.report("the phone is away", |report| {
+        report.devices.iter().all(|presence| presence.state != AdbState::Device)
+    })
+    .await;
+    room.state("sim-1", &AdbState::Device).await;
+
+    let restarted = DriverError::Restarted {
+        serial: serial("sim-1"),
+    };
+    let touched = driver.shell(words(&["touch", "/sdcard/after"])).await;
+    assert_eq!(touched.unwrap_err(), restarted);
+    assert_eq!(driver.hierarchy().await.unwrap_err(), restarted);
+    driver.take().await.unwrap();
+    let left = driver.shell(words(&["ls", "/sdcard"])).await.unwrap();
+    let left = String::from_utf8_lossy(&left.stdout).into_owned();
+    assert!(left.contains("before") && !left.contains("after"), "{left}");
+}
+
+#[tokio::test]
 async fn a_full_phone_refuses_a_file_and_keeps_no_part_of_it() {
     let (simulator, room) = behind_simulator().await;
     let driver = room.handle.factory().open(&serial("sim-1"), None);

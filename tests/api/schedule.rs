@@ -242,14 +242,17 @@ impl Clocked {
             free_port(),
             free_port()
         );
+        let preloaded = format!("LD_PRELOAD={}", library.display());
+        let steered = format!("FAKETIME_TIMESTAMP_FILE={}", file.display());
         let environment = [
-            ("LD_PRELOAD", library.to_str().unwrap()),
-            ("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap()),
-            ("FAKETIME_NO_CACHE", "1"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-            ("TZ", "UTC"),
+            "env",
+            &preloaded,
+            &steered,
+            "FAKETIME_NO_CACHE=1",
+            "FAKETIME_DONT_FAKE_MONOTONIC=1",
+            "TZ=UTC",
         ];
-        let controller = Controller::start_with(dir.path(), &settings, &environment);
+        let controller = Controller::start_in(&environment, dir.path(), &settings);
         Self {
             api: Api::new(&controller.base),
             controller,

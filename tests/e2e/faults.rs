@@ -1,11 +1,15 @@
-//! Each fault of a phone during `post` and `follow`: the right end, the right reason, no second effect, and a device
-//! whose state tells the truth. Each fault has a phone of its own in a farm of several: the others do not mind.
+//! Each fault of a phone during `post` and `follow`: the right end, the right reason, no second effect, a device whose
+//! state tells the truth, and one line in the log. Each fault has a phone of its own in a farm of several: the others do
+//! not mind.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Farm, SOON, follow, post, tail, wait_for};
+use crate::{
+    harness::{Farm, SOON, follow, post, tail, wait_for},
+    log::check_ends,
+};
 
 /// Longest wait for a task under a fault: several deadlines and attempts.
 const ATTEMPTS: Duration = Duration::from_secs(240);
@@ -108,6 +112,18 @@ impl Trial<'_> {
             "{}: {task:#}\n{log}",
             self.fault
         );
+        let ends = check_ends(controller, &task);
+        let told = |reason: &str| ends.iter().any(|line| line.contains(&format!("reason=\"{reason}\"")));
+        match rest {
+            Fails(reason) => assert!(told(reason), "{}: {ends:#?}", self.fault),
+            NeedsPerson => assert!(told("needs_attention"), "{}: {ends:#?}", self.fault),
+            Waits(_) => assert!(
+                told("device_offline") || told("device_error"),
+                "{}: {ends:#?}",
+                self.fault
+            ),
+            Completes => {}
+        }
         controller.await_device(self.serial, "online");
     }
 

@@ -255,6 +255,10 @@ impl AdbServer {
         self.process = None;
     }
 
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("the server runs").id()
+    }
+
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
@@ -265,18 +269,19 @@ pub struct Controller {
     process: Option<Process>,
     dir: PathBuf,
     settings: PathBuf,
-    environment: Vec<(String, String)>,
+    /// What runs the program (`env`, `prlimit`), with its arguments; mostly nothing.
+    runs_in: Vec<String>,
     pub base: String,
 }
 
 impl Controller {
     /// Starts it with these settings (TOML) in `dir`; the port is chosen once and kept over restarts.
     pub fn start(dir: &Path, settings: &str) -> Self {
-        Self::start_with(dir, settings, &[])
+        Self::start_in(&[], dir, settings)
     }
 
-    /// The same, with variables in its environment.
-    pub fn start_with(dir: &Path, settings: &str, environment: &[(&str, &str)]) -> Self {
+    /// The same, run by another program: `env NAME=value`, `prlimit --nofile=64`.
+    pub fn start_in(runs_in: &[&str], dir: &Path, settings: &str) -> Self {
         let port = free_port();
         let file = dir.join("farm.toml");
         std::fs::write(&file, settings).unwrap();
@@ -284,10 +289,7 @@ impl Controller {
             process: None,
             dir: dir.to_owned(),
             settings: file,
-            environment: environment
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
+            runs_in: runs_in.iter().map(|&word| word.to_owned()).collect(),
             base: format!("http://127.0.0.1:{port}"),
         };
         controller.restart();
@@ -300,14 +302,14 @@ impl Controller {
 
     pub fn restart(&mut self) {
         self.process = None;
-        let mut command = Command::new(BINARY);
+        let mut words = self.runs_in.iter().map(String::as_str).chain([BINARY, "serve"]);
+        let mut command = Command::new(words.next().unwrap());
         command
-            .arg("serve")
+            .args(words)
             .arg("--config")
             .arg(&self.settings)
             .current_dir(&self.dir);
         let port = self.base.rsplit(':').next().unwrap();
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.env("FARMHAND__HTTP__PORT", port).env("RUST_LOG", "info");
         let (process, _) = start(command, &self.log(), |line| line.contains("http://127.0.0.1:"));
         self.process = Some(process);

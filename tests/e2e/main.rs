@@ -12,7 +12,14 @@
 mod crash;
 mod faults;
 mod harness;
+mod listing;
+mod log;
 mod main_job;
 mod materials;
+mod mishaps;
+mod outages;
+mod plug;
+mod presence;
 mod scripts;
+mod unplugged;
 mod wrong_start;

@@ -117,7 +117,11 @@ impl DeviceActor {
                 Effect::TellRouter => self.tell_router(ctx),
                 Effect::Note => self.note(),
                 Effect::AskQuarantine => self.ask_quarantine(),
-                Effect::TellEvent(event) => self.parts.store.tell(vec![event]),
+                Effect::TellEvent(event) => {
+                    let cause = event.data.get("cause").and_then(serde_json::Value::as_str);
+                    tracing::info!(device.serial = %event.subject, cause, "{}", event.kind);
+                    self.parts.store.tell(vec![event]);
+                }
             }
         }
         let status = self.core.status(self.parts.clock.now());

@@ -78,9 +78,10 @@ async fn take_and_run(run: AttemptRun) -> Outcome {
 pub fn meaning_of(error: &DriverError) -> (FailureReason, Blame) {
     match error {
         DriverError::ServerDown { .. } => (FailureReason::DeviceOffline, Blame::Host),
-        DriverError::NotReady { .. } | DriverError::Lost { .. } | DriverError::Breaker { .. } => {
-            (FailureReason::DeviceOffline, Blame::Device)
-        }
+        DriverError::NotReady { .. }
+        | DriverError::Lost { .. }
+        | DriverError::Restarted { .. }
+        | DriverError::Breaker { .. } => (FailureReason::DeviceOffline, Blame::Device),
         DriverError::TimedOut { .. }
         | DriverError::Refused { .. }
         | DriverError::WrongDevice { .. }

@@ -69,6 +69,12 @@ pub enum DriverError {
         /// Which.
         serial: Serial,
     },
+    /// The phone has restarted since the attempt took it: what the attempt saw there is gone; nothing was done.
+    #[error("device {serial} has restarted in the middle of the attempt; nothing was done since")]
+    Restarted {
+        /// Which.
+        serial: Serial,
+    },
     /// The app is not installed.
     #[error("{package} is not installed on device {serial}")]
     AppMissing {

@@ -131,6 +131,7 @@ impl RouterActor {
                     let _ = waiter.send(());
                 }
             }
+            Effect::Tell(end) => end.log(),
             Effect::RebuildDevice(serial, generation) => {
                 self.parts.supervisor.tell(RebuildDevice { serial, generation });
             }

@@ -15,6 +15,7 @@ pub mod handle;
 pub mod message;
 pub mod schedule;
 mod storekeeper;
+mod told;
 
 #[cfg(test)]
 mod random_farms;
@@ -25,3 +26,4 @@ pub use actor::{RouterActor, RouterParts};
 pub use handle::RouterHandle;
 pub use message::*;
 pub use schedule::{RunStarted, ScheduleFault};
+pub use told::AttemptEnd;

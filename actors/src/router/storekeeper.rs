@@ -87,6 +87,7 @@ impl RouterActor {
                 | Effect::Start(_)
                 | Effect::Stop(..)
                 | Effect::Ended(_)
+                | Effect::Tell(_)
                 | Effect::RebuildDevice(..) => true,
             }
         });

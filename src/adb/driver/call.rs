@@ -10,9 +10,11 @@ use farmhand_actors::{
     domain::{Generation, Lease, Serial},
     ports::{DriverError, ShellOutput},
 };
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::fence;
 use crate::adb::{
     client::{ServerClient, Transport, within},
     error::{AdbError, one_line},
@@ -20,14 +22,6 @@ use crate::adb::{
     phone::{Phone, Phones},
     quote::CommandLine,
 };
-
-/// Where the token of the lease stands on the phone.
-pub(super) const LEASE_FILE: &str = "/data/local/tmp/.farmhand_lease";
-
-/// What a fenced command says, and the code it ends with, when the phone belongs to another attempt. Both are
-/// compared, because a command of a person may end with any code.
-const FENCED_TEXT: &str = "farmhand:fenced";
-const FENCED_CODE: u8 = 87;
 
 /// One phone through adb.
 pub(super) struct AdbDriver {
@@ -88,17 +82,31 @@ impl AdbDriver {
         deadline: Duration,
         line: CommandLine,
     ) -> Result<ShellOutput, DriverError> {
-        let Some(lease) = &self.lease else {
-            return self.query(op, deadline, &line).await;
-        };
-        let output = self.query(op, deadline, &fenced(line, &lease.token)).await?;
-        if was_fenced(&output) {
-            Err(DriverError::Fenced {
-                serial: self.phone.serial.clone(),
-            })
-        } else {
-            Ok(output)
+        let output = self.query(op, deadline, &self.fenced(line)).await?;
+        self.unless_refused(output)
+    }
+
+    /// The line with the fence of the lease, if there is one.
+    pub(super) fn fenced(&self, line: CommandLine) -> CommandLine {
+        match &self.lease {
+            Some(lease) => fence::fenced(
+                line,
+                lease,
+                self.phone.taken_under(lease).map(|taken| taken.boot).as_deref(),
+            ),
+            None => line,
         }
+    }
+
+    /// The output of a fenced line, unless the fence refused it.
+    pub(super) fn unless_refused(&self, output: ShellOutput) -> Result<ShellOutput, DriverError> {
+        let lease = self.lease.as_ref();
+        let refusal = lease.and_then(|lease| {
+            let taken = self.phone.taken_under(lease);
+            let identity = taken.as_ref().map(|taken| taken.identity.as_str());
+            fence::refusal(&output, lease, &self.phone.serial, identity)
+        });
+        refusal.map_or(Ok(output), Err)
     }
 
     /// The same, where any exit code but 0 is a failure.
@@ -130,6 +138,21 @@ impl AdbDriver {
                 command: op,
                 after: deadline,
             })
+    }
+
+    /// Waits for one of the places that several phones share, at most for `deadline`.
+    pub(super) async fn place<'a>(
+        &self,
+        op: &'static str,
+        deadline: Duration,
+        places: &'a Semaphore,
+    ) -> Result<SemaphorePermit<'a>, DriverError> {
+        let place = tokio::time::timeout(deadline, places.acquire()).await;
+        place.ok().and_then(Result::ok).ok_or_else(|| DriverError::TimedOut {
+            serial: self.phone.serial.clone(),
+            command: op,
+            after: deadline,
+        })
     }
 
     /// Does `work` within the budgets and the deadline.
@@ -164,6 +187,7 @@ impl AdbDriver {
             phone: &self.phone,
             op,
             generation: self.generation,
+            of_attempt: self.lease.is_some(),
             since: Instant::now(),
             told: false,
         };
@@ -182,6 +206,8 @@ struct InFlight<'a> {
     phone: &'a Phone,
     op: &'static str,
     generation: Generation,
+    /// The end of the attempt says it in the log.
+    of_attempt: bool,
     since: Instant,
     told: bool,
 }
@@ -201,12 +227,15 @@ impl InFlight<'_> {
         if matches!(error, AdbError::TimedOut(_)) {
             metrics::abandoned();
         }
+        if self.of_attempt || !error.blames_phone() {
+            debug!(device.serial = %serial, op, generation, duration_ms, "adb call failed: {error}");
+        } else {
+            warn!(device.serial = %serial, op, generation, duration_ms, "adb call failed: {error}");
+        }
         if !error.blames_phone() {
             self.phone.breaker().told_nothing(self.phone.now());
-            debug!(device.serial = %serial, op, generation, duration_ms, "adb call failed: {error}");
             return;
         }
-        warn!(device.serial = %serial, op, generation, duration_ms, "adb call failed: {error}");
         let rest = self.phone.breaker().failed(self.phone.now(), rand::random());
         if let Some(rest) = rest {
             warn!(device.serial = %serial, rest_ms = rest.as_secs_f64() * 1e3, "device is left alone after repeated failures");
@@ -222,20 +251,6 @@ impl Drop for InFlight<'_> {
             self.phone.breaker().told_nothing(self.phone.now());
         }
     }
-}
-
-/// The line, run only while the phone's lease file holds `token`.
-fn fenced(line: CommandLine, token: &str) -> CommandLine {
-    CommandLine::script(
-        r#"[ "$(cat /data/local/tmp/.farmhand_lease 2>/dev/null)" = "$farmhand_token" ] || { echo farmhand:fenced >&2; exit 87; }"#,
-    )
-    .with("farmhand_token", token)
-    .then(line)
-}
-
-fn was_fenced(output: &ShellOutput) -> bool {
-    let says = |bytes: &[u8]| bytes.trim_ascii() == FENCED_TEXT.as_bytes();
-    output.code == FENCED_CODE && (says(&output.stderr) || says(&output.stdout))
 }
 
 /// What a command said about its failure, as one line: its standard error, or else its standard output.

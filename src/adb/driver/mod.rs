@@ -2,6 +2,7 @@
 
 mod apps;
 mod call;
+mod fence;
 mod files;
 mod input;
 mod picture;

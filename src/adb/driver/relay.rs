@@ -37,6 +37,8 @@ pub(super) async fn with_adb_client<T: Send + 'static>(
         let mut theirs = transport.server.dial().await?;
         // How the copy ended, adb_client sees and tells better.
         let _ = copy_bidirectional_with_sizes(&mut ours, &mut theirs, COPY_BUFFER_BYTES, COPY_BUFFER_BYTES).await;
+        // It waits at our end until that is closed, too.
+        drop((ours, theirs));
         std::future::pending::<Result<T, AdbError>>().await
     };
     tokio::select! {
@@ -71,7 +73,10 @@ fn meaning(error: RustADBError) -> AdbError {
             let text = error.to_string();
             AdbError::Refused(one_line(text.strip_prefix("ADB request failed: ").unwrap_or(&text)))
         }
-        RustADBError::IOError(_) => AdbError::Lost,
+        RustADBError::IOError(error) => match AdbError::unreachable(&error) {
+            no_socket @ AdbError::NoSocket(_) => no_socket,
+            _ => AdbError::Lost,
+        },
         other => AdbError::Refused(one_line(&other.to_string())),
     }
 }

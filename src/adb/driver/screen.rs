@@ -98,20 +98,26 @@ impl AdbDriver {
     async fn dump_once(&self, deadline: Duration) -> Result<ShellOutput, DriverError> {
         let transport = self.transport()?;
         let limits = self.phones.settings.limits;
+        // What is seen is what the attempt acts on, so a dump is fenced as an act is.
+        let line = self.fenced(CommandLine::script(DUMP));
+        let line = line
+            .render()
+            .map_err(|error| self.refused("hierarchy", error.to_string()))?;
         let dumped = self.call("hierarchy", deadline, &transport.server, async {
-            match transport.shell(DUMP, limits.hierarchy_bytes).await {
+            match transport.shell(line, limits.hierarchy_bytes).await {
                 // The port has a typed error for it.
                 Err(AdbError::TooLong(_)) => Ok(None),
                 other => other.map(Some),
             }
         });
-        dumped.await?.ok_or_else(|| DriverError::Hierarchy {
+        let output = dumped.await?.ok_or_else(|| DriverError::Hierarchy {
             serial: self.phone.serial.clone(),
             problem: HierarchyProblem::TooLarge {
                 limit: limits.hierarchy_bytes,
                 unit: "bytes",
             },
-        })
+        })?;
+        self.unless_refused(output)
     }
 
     pub(super) async fn take_screenshot(&self) -> Result<Screenshot, DriverError> {

@@ -6,7 +6,13 @@ use farmhand_actors::{
 };
 
 use super::call::{AdbDriver, problem_of};
-use crate::adb::{client::Transport, error::one_line, phone::lock, quote::CommandLine, settings::millis};
+use crate::adb::{
+    client::Transport,
+    error::one_line,
+    phone::{Taken, lock},
+    quote::CommandLine,
+    settings::millis,
+};
 
 /// The exit codes of [`TAKE`].
 const NOT_WRITTEN: u8 = 85;
@@ -15,8 +21,9 @@ const WRONG_PHONE: u8 = 86;
 /// Prints both places where a phone tells its serial. Only the wanted phone (`$wanted`; empty: any) is touched.
 /// Waking does nothing when the screen is on; a keyguard with a secret stays.
 const TAKE: &str = r#"own=$(getprop ro.serialno); boot=$(getprop ro.boot.serialno); echo "$own"; echo "$boot"
+echo "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
 if [ -n "$wanted" ] && [ "$own" != "$wanted" ] && [ "$boot" != "$wanted" ] && [ "$or$own$boot" != unnamed ]; then exit 86; fi
-if [ -n "$token" ]; then printf %s "$token" > /data/local/tmp/.farmhand_lease || exit 85; fi
+if [ -n "$token" ]; then printf '%s\n' "$token" > /data/local/tmp/.farmhand_lease || exit 85; fi
 input keyevent 224 >/dev/null; wm dismiss-keyguard >/dev/null 2>&1; exit 0"#;
 
 /// Each `getprop` prints exactly one line; the rest has a marker between its parts.
@@ -45,21 +52,23 @@ impl AdbDriver {
         let identity = identity_of(&output);
         match output.code {
             0 => {
+                self.remember_taking(&output, &identity);
                 self.remember_identity(identity);
                 Ok(())
             }
             WRONG_PHONE => Err(self.wrong_device(identity)),
-            NOT_WRITTEN => Err(self.refused("take", format!("{}: {}", super::call::LEASE_FILE, problem_of(&output)))),
+            NOT_WRITTEN => Err(self.refused("take", format!("{}: {}", super::fence::LEASE_FILE, problem_of(&output)))),
             _ => Err(self.refused("take", problem_of(&output))),
         }
     }
 
     pub(super) async fn read_info(&self) -> Result<DeviceInfo, DriverError> {
+        const OP: &str = "info";
         let transport = self.transport()?;
+        let deadline = millis(self.phones.settings.deadlines.query_ms);
         let line = CommandLine::script(INFO);
-        let output = self
-            .query("info", millis(self.phones.settings.deadlines.query_ms), &line)
-            .await?;
+        let _place = self.place(OP, deadline, &transport.server.setups).await?;
+        let output = self.query(OP, deadline, &line).await?;
         let identity = identity_of(&output);
         let (wanted, named) = (self.wanted_identity(&transport), !identity.is_empty());
         let is_wanted = wanted.is_empty() || identity.split(' ').any(|serial| serial == wanted);
@@ -80,6 +89,19 @@ impl AdbDriver {
             lock(&self.phone.first_identity).clone().unwrap_or_default()
         } else {
             serial.to_owned()
+        }
+    }
+
+    /// What is done under this lease is only done on this phone, in the boot in which it was taken.
+    fn remember_taking(&self, output: &ShellOutput, identity: &str) {
+        const LINE: usize = 2;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let taken = Taken {
+            boot: text.lines().nth(LINE).unwrap_or_default().trim().to_owned(),
+            identity: identity.to_owned(),
+        };
+        if let Some(lease) = &self.lease {
+            self.phone.note_taken(lease, taken);
         }
     }
 

@@ -3,6 +3,8 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+mod hang;
+
 use farmhand_actors::{
     domain::{AdbState, Epoch},
     ports::{HierarchyProblem, LaunchExtra},
@@ -134,7 +136,7 @@ async fn an_acting_call_with_a_lease_compares_the_token_in_the_same_line() {
 
     let lines = farm.lines();
     assert!(
-        lines[0].starts_with("farmhand_token='token-7'; [ \"$(cat /data/local/tmp/.farmhand_lease"),
+        lines[0].starts_with("farmhand_held='token-7'; farmhand_found=\"$(cat /data/local/tmp/.farmhand_lease 2>"),
         "{}",
         lines[0]
     );
@@ -260,6 +262,27 @@ async fn taking_names_the_wanted_serial_and_writes_the_token() {
         line.starts_with("wanted='phone-1'; or='unnamed'; token='token-7'; own=$(getprop"),
         "{line}"
     );
+}
+
+#[tokio::test]
+async fn after_a_phone_was_taken_its_boot_is_compared_and_another_one_ends_the_attempt() {
+    let farm = Farm::start(shell(|line| {
+        if line.contains("wanted=") {
+            Answer::shell("phone-1\n\nboot-1\n", "", 0)
+        } else {
+            Answer::shell("", "farmhand:fenced\nphone-1\ntoken-7\nboot-2\n", 87)
+        }
+    }))
+    .await;
+    let driver = farm.factory.open(&serial(), Some(&lease("token-7")));
+    driver.take().await.unwrap();
+
+    let restarted = DriverError::Restarted { serial: serial() };
+    assert_eq!(driver.tap(Point { x: 1, y: 1 }).await, Err(restarted.clone()));
+    assert_eq!(driver.hierarchy().await.unwrap_err(), restarted);
+    let held = "farmhand_held='token-7\nboot-1'; farmhand_found=";
+    let lines = farm.lines();
+    assert!(lines[1..].iter().all(|line| line.starts_with(held)), "{lines:?}");
 }
 
 #[tokio::test]
@@ -544,7 +567,7 @@ async fn a_pushed_file_gets_its_name_when_it_is_whole_and_the_lease_holds() {
         line.contains(r"to='/sdcard/x/it'\''s.bin'; name='a b.bin'; part='/sdcard/x/.farmhand-0.part'"),
         "{line}"
     );
-    assert!(line.starts_with("farmhand_token='t'"), "{line}");
+    assert!(line.starts_with("farmhand_held='t'"), "{line}");
     farm.server.wait_until_no_connection_is_open().await;
 }
 
@@ -599,6 +622,27 @@ async fn a_copy_that_hangs_ends_with_its_deadline_and_its_thread() {
     );
     farm.server.wait_until_no_connection_is_open().await;
     wait_until_threads_copy(false).await;
+}
+
+#[tokio::test]
+async fn a_copy_whose_phone_goes_away_ends_at_once() {
+    const LARGER_THAN_ALL_BUFFERS: usize = 32 * 1024 * 1024;
+    let folder = tempfile::tempdir().unwrap();
+    let (small, large) = (folder.path().join("small"), folder.path().join("large"));
+    fs::write(&small, b"x").unwrap();
+    fs::write(&large, vec![0; LARGER_THAN_ALL_BUFFERS]).unwrap();
+    for answer in [Answer::raw(b""), Answer::HangUp] {
+        let farm = Farm::start(files(answer)).await;
+        for local in [&small, &large] {
+            let ended = farm.driver().push(local, "/sdcard/a").await;
+
+            assert!(
+                matches!(ended, Err(DriverError::Lost { .. } | DriverError::Refused { .. })),
+                "{ended:?}"
+            );
+        }
+        farm.server.wait_until_no_connection_is_open().await;
+    }
 }
 
 /// Threads of copies carry the serial at the adb server.
@@ -690,6 +734,29 @@ async fn an_apk_is_installed_from_the_phone_and_removed_there() {
         "{:?}",
         farm.lines()
     );
+}
+
+#[tokio::test]
+async fn a_server_has_so_many_sockets_and_so_many_phones_being_asked_about_themselves_at_most() {
+    const MORE: usize = 9;
+    for (calls_per_server, setups) in [(2, MORE), (MORE, 2)] {
+        let mut settings = short_deadlines();
+        settings.limits = AdbLimits {
+            calls_per_phone: MORE,
+            calls_per_server,
+            setups,
+            ..settings.limits
+        };
+        let farm = Farm::with(settings, shell(|_| Answer::Hang)).await;
+        let driver = farm.driver();
+
+        let ended = futures_util::future::join_all((0..MORE).map(|_| driver.info())).await;
+
+        assert!(ended.iter().all(Result::is_err));
+        let most = farm.server.most_open();
+        // One more of each stands for the moment between our close and the server's noticing it.
+        assert!((2..=4).contains(&most), "{most} connections at once");
+    }
 }
 
 #[tokio::test]

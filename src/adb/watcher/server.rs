@@ -35,7 +35,7 @@ use crate::adb::{
 };
 
 /// With the deadline of an answer (under a second) a server that hangs is noticed within two seconds.
-const POLL: Duration = Duration::from_secs(1);
+pub(super) const POLL: Duration = Duration::from_secs(1);
 
 /// Pauses before an adb server that is away is tried again. Short: the farm stands still without it.
 const RETRY_FIRST: Duration = Duration::from_millis(100);

@@ -14,7 +14,7 @@ use tokio::{
 };
 use tracing::warn;
 
-use super::list::mend_of;
+use super::{list::mend_of, server::POLL};
 use crate::adb::{
     breaker::back_off,
     client::{ServerClient, Transport, within},
@@ -221,6 +221,8 @@ impl TcpPhoneKeeper {
         if lock(&self.standings.by_serial).get(&self.phone.serial) == Some(&Standing::Proven(incarnation)) {
             return None;
         }
+        let setups = Arc::clone(&self.client.setups);
+        let _place = setups.acquire().await;
         let transport = Transport::new(self.client.clone(), &self.adb_serial);
         let asked = within(
             millis(self.settings.deadlines.query_ms),
@@ -239,7 +241,7 @@ impl TcpPhoneKeeper {
                 Some(self.failed(Standing::Unproven(problem)))
             }
             // The list will say so too.
-            Err(AdbError::NotReady { .. } | AdbError::Unreachable(_)) => Some(self.pause()),
+            Err(AdbError::NotReady { .. } | AdbError::Unreachable(_) | AdbError::NoSocket(_)) => Some(self.pause()),
             Err(error) => Some(self.failed(Standing::Unproven(format!("it does not answer a question: {error}")))),
         }
     }
@@ -255,8 +257,8 @@ impl TcpPhoneKeeper {
         }
         match within(deadline, self.client.ask(&format!("host:connect:{address}"))).await {
             Ok(answer) if is_connected(&answer) => {
-                // The list shows it at once, or else it has dropped again.
-                self.pause()
+                // The list shows it at once, by the poll at the latest, or else it has dropped again.
+                self.pause().max(POLL)
             }
             Ok(answer) => {
                 let state = if answer.contains("authenticate") {
@@ -269,7 +271,7 @@ impl TcpPhoneKeeper {
                     problem: one_line(&answer),
                 })
             }
-            Err(AdbError::Unreachable(_)) => self.pause(),
+            Err(AdbError::Unreachable(_) | AdbError::NoSocket(_)) => self.pause(),
             Err(error) => self.failed(Standing::Apart {
                 state: AdbState::Offline,
                 problem: error.to_string(),

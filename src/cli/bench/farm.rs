@@ -79,7 +79,7 @@ pub fn run(phones: u32, n: u32) -> Result<(), CliError> {
 }
 
 /// The defaults, on any free port, with the bench's script and phones.
-fn settings(folder: &Path, server: SocketAddr) -> Result<Settings, CliError> {
+pub(super) fn settings(folder: &Path, server: SocketAddr) -> Result<Settings, CliError> {
     let flows = folder.join("flows");
     std::fs::create_dir_all(&flows).map_err(failed)?;
     std::fs::write(flows.join(FLOW_FILE), FLOW).map_err(failed)?;
@@ -112,7 +112,7 @@ impl Bench {
     }
 
     fn run(&self, n: u32) -> Result<Throughput, CliError> {
-        self.await_online()?;
+        await_online(&self.client, self.serials.len())?;
         eprintln!("{} phones are online", self.serials.len());
         let (calls, cpu, started) = (self.calls()?, controller_cpu()?, Instant::now());
         let mut left = usize::try_from(n).unwrap_or(usize::MAX);
@@ -134,22 +134,6 @@ impl Bench {
             adb_calls_s: rounded(calls / took.as_secs_f64().max(1e-9), 1),
             cpu_s: rounded(controller_cpu()? - cpu, 2),
         })
-    }
-
-    fn await_online(&self) -> Result<(), CliError> {
-        let deadline = Instant::now() + STALL;
-        loop {
-            let devices = self.client.get("/device", &[])?;
-            let devices = devices.get("items").and_then(Value::as_array).into_iter().flatten();
-            let online = devices.filter(|device| device.get("state").is_some_and(|state| state == "online"));
-            if online.count() == self.serials.len() {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                return Err(CliError::Failed("the simulated phones did not come online".to_owned()));
-            }
-            std::thread::sleep(LOOK);
-        }
     }
 
     fn await_completed(&self, n: u32) -> Result<(), CliError> {
@@ -194,6 +178,23 @@ impl Bench {
         let mut answer = ureq::get(&self.metrics).call().map_err(failed)?;
         let text = answer.body_mut().read_to_string().map_err(failed)?;
         Ok(sum_of(CALLS, &text))
+    }
+}
+
+/// Waits until so many phones are online.
+pub(super) fn await_online(client: &Client, phones: usize) -> Result<(), CliError> {
+    let deadline = Instant::now() + STALL;
+    loop {
+        let devices = client.get("/device", &[])?;
+        let devices = devices.get("items").and_then(Value::as_array).into_iter().flatten();
+        let online = devices.filter(|device| device.get("state").is_some_and(|state| state == "online"));
+        if online.count() == phones {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(CliError::Failed("the simulated phones did not come online".to_owned()));
+        }
+        std::thread::sleep(LOOK);
     }
 }
 

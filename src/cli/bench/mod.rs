@@ -3,6 +3,7 @@
 //!
 //! Every bench uses a fresh database in the system's temporary folder (`TMPDIR`), with the durability of production.
 
+mod blast;
 mod farm;
 mod idle_phone;
 mod queue;
@@ -38,6 +39,15 @@ pub enum BenchCommand {
         #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
         n: u32,
     },
+    /// What one sick phone costs the others: it fails at once, hangs, flaps, sends garbage
+    Blast {
+        /// How many phones, the sick one included
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..=1000))]
+        phones: u32,
+        /// How many tasks of the healthy phones in each of the twelve runs
+        #[arg(long, default_value_t = 2_450, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        n: u32,
+    },
 }
 
 /// What `bench queue` measures.
@@ -54,14 +64,21 @@ pub enum QueueMode {
 
 /// Runs a bench and prints its figures.
 pub fn run(command: &BenchCommand) -> Result<(), CliError> {
+    // What the sick phones of that bench fail at is no news.
+    let level = if matches!(command, BenchCommand::Blast { .. }) {
+        "error"
+    } else {
+        "warn"
+    };
     let log = Log {
         format: LogFormat::Text,
-        level: "warn".to_owned(),
+        level: level.to_owned(),
     };
     telemetry::start(&log).map_err(CliError::Usage)?;
     match *command {
         BenchCommand::Queue { mode, n } => queue::run(mode, n),
         BenchCommand::Farm { phones, n } => farm::run(phones, n),
+        BenchCommand::Blast { phones, n } => blast::run(phones, n),
     }
 }
 

@@ -142,6 +142,7 @@ fn device_is_gone(error: &DriverError) -> bool {
         | DriverError::TimedOut { .. }
         | DriverError::WrongDevice { .. }
         | DriverError::Fenced { .. }
+        | DriverError::Restarted { .. }
         | DriverError::Breaker { .. } => true,
         DriverError::Refused { .. }
         | DriverError::AppMissing { .. }
@@ -154,7 +155,9 @@ fn device_is_gone(error: &DriverError) -> bool {
 fn device_verdict(error: &DriverError) -> (FailureReason, Blame, bool) {
     match error {
         DriverError::ServerDown { .. } => (FailureReason::DeviceOffline, Blame::Host, true),
-        DriverError::NotReady { .. } | DriverError::Lost { .. } => (FailureReason::DeviceOffline, Blame::Device, true),
+        DriverError::NotReady { .. } | DriverError::Lost { .. } | DriverError::Restarted { .. } => {
+            (FailureReason::DeviceOffline, Blame::Device, true)
+        }
         DriverError::TimedOut { .. }
         | DriverError::Refused { .. }
         | DriverError::WrongDevice { .. }

@@ -10,7 +10,7 @@ use crate::{
         Outcome, PendingTask, TaskId, Username, limits::NotNow, retry::EndedBy, rotation::turn_now,
     },
     ports::StoreError,
-    router::LeaseAnswered,
+    router::{AttemptEnd, LeaseAnswered},
 };
 
 /// Beyond the device's own limits: when even its actor says nothing, the router ends the attempt without it.
@@ -33,7 +33,8 @@ pub(super) enum Phase {
     Running(AttemptId, Generation),
     /// Abandoned: the store has to say whether an effect is open.
     Checking(AttemptId, Failure, Blame),
-    Finishing(LeaseUsage, u32),
+    /// What the account hears, how many checks could not tell, what the log says.
+    Finishing(LeaseUsage, u32, Option<Box<AttemptEnd>>),
 }
 
 /// A task on its way.

@@ -15,7 +15,7 @@ use crate::{
         retry::{AttemptFacts, EndedBy, decide},
     },
     ports::{Finish, StoreError, TaskNext},
-    router::AttemptFinished,
+    router::{AttemptEnd, AttemptFinished},
 };
 
 /// Beyond the device's own grace: when even its actor says nothing to a stop, the router ends the attempt without it.
@@ -211,6 +211,7 @@ impl RouterCore {
             dice: self.dice.fraction(),
         };
         let verdict = decide(&outcome, facts, &self.settings.retry, now.wall);
+        let told = AttemptEnd::of(&running.task, attempt, &outcome, &verdict.next, now).map(Box::new);
         let Some(running) = self.running.get_mut(&task) else {
             return;
         };
@@ -233,7 +234,7 @@ impl RouterCore {
                 screenshot: evidence,
             } => LeaseUsage::NeedsAttention { message, evidence },
         };
-        running.phase = Phase::Finishing(usage, verdict.unknown_checks);
+        running.phase = Phase::Finishing(usage, verdict.unknown_checks, told);
         self.finishes.push(Finish {
             task,
             attempt,
@@ -249,10 +250,11 @@ impl RouterCore {
         let task = finish.task;
         let Some(running) = self.free(task) else { return };
         let lane = lane_of(&running.task);
-        let (usage, checks) = match running.phase {
-            Phase::Finishing(usage, checks) => (usage, checks),
-            _ => (LeaseUsage::Nothing, 0),
+        let (usage, checks, told) = match running.phase {
+            Phase::Finishing(usage, checks, told) => (usage, checks, told),
+            _ => (LeaseUsage::Nothing, 0, None),
         };
+        effects.extend(told.filter(|_| written).map(Effect::Tell));
         if checks == 0 {
             self.unknown_checks.remove(&task);
         } else {

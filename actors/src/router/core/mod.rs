@@ -33,6 +33,7 @@ use crate::{
         rotation::{TurnInstant, turn_instant},
     },
     ports::{Finish, Lane},
+    router::AttemptEnd,
     settings::FarmSettings,
 };
 
@@ -61,6 +62,8 @@ pub enum Effect {
     Remark(Vec<(TaskId, String)>),
     /// The attempt of the task is over, and its end is durable.
     Ended(TaskId),
+    /// Log how an attempt ended.
+    Tell(Box<AttemptEnd>),
     /// The device's actor does not do what it was told: rebuild it.
     RebuildDevice(Serial, Generation),
 }
