@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use farmhand_actors::domain::{Generation, Lease, Serial};
+use farmhand_actors::{
+    domain::{Generation, Lease, Serial},
+    ports::LastAnswer,
+};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +33,7 @@ pub(super) struct Phone {
     pub(super) typing: tokio::sync::Mutex<()>,
     breaker: Mutex<Breaker>,
     holder: Mutex<Holder>,
+    last_answer: Mutex<Option<(&'static str, Instant)>>,
     /// What the phone called itself at first, when its name at the adb server is only an address.
     pub(super) first_identity: Mutex<Option<String>>,
     parts: AtomicU64,
@@ -58,6 +62,7 @@ impl Phone {
             typing: tokio::sync::Mutex::default(),
             breaker: Mutex::new(Breaker::new(policy)),
             holder: Mutex::default(),
+            last_answer: Mutex::default(),
             first_identity: Mutex::default(),
             parts: AtomicU64::new(0),
             started: Instant::now(),
@@ -66,6 +71,22 @@ impl Phone {
 
     pub(super) fn breaker(&self) -> MutexGuard<'_, Breaker> {
         lock(&self.breaker)
+    }
+
+    /// The phone has answered a command. Looks are questions, not commands: they are told by those who ask them.
+    pub(super) fn answered(&self, command: &'static str) {
+        if command != "info" {
+            *lock(&self.last_answer) = Some((command, Instant::now()));
+        }
+    }
+
+    /// The last command that it has answered.
+    pub(super) fn last_answer(&self) -> Option<LastAnswer> {
+        let (command, at) = (*lock(&self.last_answer))?;
+        Some(LastAnswer {
+            command,
+            ago: at.elapsed(),
+        })
     }
 
     /// Tells files apart that are on their way to the phone at the same time. The numbers come again, so that what a

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
         AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, Claim, Claimed, DeviceInfo, DevicePatch,
-        DeviceRecord, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, IdempotencyKey, Material, MaterialId,
+        DeviceRecord, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, Held, IdempotencyKey, Material, MaterialId,
         NewEvent, NewTask, Progress, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats, Timestamp,
         Username, schedule::Schedule,
     },
@@ -193,6 +193,10 @@ impl DeviceStore for Store {
 
     async fn patch_device(&self, serial: &Serial, patch: DevicePatch) -> Result<(), StoreError> {
         self.write((serial.clone(), patch), device::patch_device).await
+    }
+
+    async fn hold_device(&self, serial: &Serial, held: Option<Held>) -> Result<(), StoreError> {
+        self.write((serial.clone(), held), device::hold_device).await
     }
 }
 

@@ -1,10 +1,12 @@
 //! Values: ids, states, outcomes, requests. No I/O, no clock, no actix.
 
 pub mod account;
+pub mod adb_state;
 pub mod attempt;
 pub mod device;
 pub mod effect;
 pub mod event;
+pub mod evidence;
 pub mod ids;
 pub mod limits;
 pub mod material;
@@ -22,6 +24,7 @@ pub use attempt::*;
 pub use device::*;
 pub use effect::*;
 pub use event::*;
+pub use evidence::*;
 pub use ids::*;
 pub use material::*;
 pub use outcome::*;

@@ -205,6 +205,11 @@ pub trait DeviceDriver: Send + Sync {
     /// Asks the phone about itself.
     async fn info(&self) -> Result<DeviceInfo, DriverError>;
 
+    /// Asks the phone whether it is there, as cheaply as can be; within the caller's patience.
+    async fn heartbeat(&self) -> Result<(), DriverError> {
+        self.info().await.map(drop)
+    }
+
     /// Runs a command; a non-zero exit code is not an error here.
     async fn shell(&self, command: ShellCommand) -> Result<ShellOutput, DriverError>;
 
@@ -279,4 +284,18 @@ pub trait DeviceDriver: Send + Sync {
 pub trait DriverFactory: Send + Sync {
     /// A driver for `serial`; with a lease, acting calls are fenced by it. Opening does not talk to the phone.
     fn open(&self, serial: &Serial, lease: Option<&Lease>) -> Arc<dyn DeviceDriver>;
+
+    /// The last command that the phone has answered to any driver, since the start.
+    fn last_answer(&self, _serial: &Serial) -> Option<LastAnswer> {
+        None
+    }
+}
+
+/// A command that a phone has answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastAnswer {
+    /// Its kind, e.g. `tap`.
+    pub command: &'static str,
+    /// How long ago.
+    pub ago: Duration,
 }

@@ -3,6 +3,7 @@
 mod apps;
 mod call;
 mod files;
+mod heartbeat;
 mod input;
 mod picture;
 mod relay;
@@ -14,7 +15,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use farmhand_actors::{
     domain::{DeviceInfo, Lease, Package, Screenshot, Serial, UiTree},
-    ports::{DeviceDriver, DriverError, DriverFactory, LaunchApp, Point, ShellCommand, ShellOutput},
+    ports::{DeviceDriver, DriverError, DriverFactory, LastAnswer, LaunchApp, Point, ShellCommand, ShellOutput},
 };
 
 use call::AdbDriver;
@@ -31,6 +32,10 @@ impl DriverFactory for AdbDriverFactory {
     fn open(&self, serial: &Serial, lease: Option<&Lease>) -> Arc<dyn DeviceDriver> {
         Arc::new(AdbDriver::new(&self.phones, serial, lease))
     }
+
+    fn last_answer(&self, serial: &Serial) -> Option<LastAnswer> {
+        self.phones.get(serial).last_answer()
+    }
 }
 
 #[async_trait]
@@ -45,6 +50,10 @@ impl DeviceDriver for AdbDriver {
 
     async fn info(&self) -> Result<DeviceInfo, DriverError> {
         self.read_info().await
+    }
+
+    async fn heartbeat(&self) -> Result<(), DriverError> {
+        self.beat().await
     }
 
     async fn shell(&self, command: ShellCommand) -> Result<ShellOutput, DriverError> {

@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod files;
+pub mod state;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -180,6 +181,8 @@ fn view(device: &DeviceSnapshot) -> Value {
         since,
         cause,
         next_action,
+        evidence,
+        quarantine,
         info,
         ..
     } = device;
@@ -211,8 +214,11 @@ fn view(device: &DeviceSnapshot) -> Value {
         "enabled": enabled,
         "state": state.as_str(),
         "since": instant(*since),
+        "state_since": instant(*since),
         "cause": cause,
         "next_action": next_action,
+        "evidence": state::evidence_view(evidence),
+        "quarantine": quarantine.as_ref().map(state::quarantine_view),
         "model": model,
         "android_version": android_version,
         "sdk": sdk,
