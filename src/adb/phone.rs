@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     breaker::{Breaker, BreakerPolicy},
+    screens::{CaptureCosts, Screens},
     settings::{AdbLimits, AdbSettings, millis},
     transports::Transports,
 };
@@ -31,6 +32,10 @@ pub(super) struct Phone {
     pub(super) dump: tokio::sync::Mutex<()>,
     /// Characters of two texts typed at once would mix.
     pub(super) typing: tokio::sync::Mutex<()>,
+    /// One picture for people at a time.
+    pub(super) capture: tokio::sync::Mutex<()>,
+    /// By which way pictures come cheapest.
+    pub(super) capture_costs: Mutex<CaptureCosts>,
     breaker: Mutex<Breaker>,
     holder: Mutex<Holder>,
     last_answer: Mutex<Option<(&'static str, Instant)>>,
@@ -60,6 +65,8 @@ impl Phone {
             slots: Semaphore::new(limits.calls_per_phone.max(1)),
             dump: tokio::sync::Mutex::default(),
             typing: tokio::sync::Mutex::default(),
+            capture: tokio::sync::Mutex::default(),
+            capture_costs: Mutex::default(),
             breaker: Mutex::new(Breaker::new(policy)),
             holder: Mutex::default(),
             last_answer: Mutex::default(),
@@ -126,12 +133,15 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) struct Phones {
     pub(super) settings: AdbSettings,
     pub(super) transports: Transports,
+    /// The last pictures of their screens.
+    pub(super) screens: Arc<Screens>,
     phones: Mutex<HashMap<Serial, Arc<Phone>>>,
 }
 
 impl Phones {
     pub(super) fn new(settings: AdbSettings) -> Self {
         Self {
+            screens: Arc::new(Screens::new(settings.screens)),
             settings,
             transports: Transports::default(),
             phones: Mutex::default(),

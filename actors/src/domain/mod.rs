@@ -3,6 +3,7 @@
 pub mod account;
 pub mod adb_state;
 pub mod attempt;
+pub mod capture;
 pub mod device;
 pub mod effect;
 pub mod event;
@@ -21,6 +22,7 @@ pub mod ui;
 
 pub use account::*;
 pub use attempt::*;
+pub use capture::*;
 pub use device::*;
 pub use effect::*;
 pub use event::*;

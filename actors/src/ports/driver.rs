@@ -4,7 +4,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use crate::domain::{AdbState, DeviceInfo, Lease, Package, Screenshot, Serial, UiTree};
+use crate::domain::{
+    AdbState, DeviceInfo, Freshness, Lease, Package, ScreenCapture, ScreenContent, Screenshot, Serial, UiTree,
+};
 
 /// Why a call to a phone failed. Texts carry no secrets and fit one log line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -221,6 +223,13 @@ pub trait DeviceDriver: Send + Sync {
 
     /// A picture of the screen.
     async fn screenshot(&self) -> Result<Screenshot, DriverError>;
+
+    /// A picture of the screen with a word on what it shows; [`Freshness::Shared`] ones may be another's.
+    async fn capture(&self, _freshness: Freshness) -> Result<Arc<ScreenCapture>, DriverError> {
+        let picture = self.screenshot().await?;
+        let content = ScreenContent::Visible;
+        Ok(Arc::new(ScreenCapture { picture, content }))
+    }
 
     /// Pixels of the screen in its current rotation: width, height.
     async fn screen_size(&self) -> Result<(u32, u32), DriverError>;

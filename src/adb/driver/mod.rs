@@ -2,19 +2,22 @@
 
 mod apps;
 mod call;
+mod capture;
 mod files;
 mod heartbeat;
 mod input;
 mod picture;
+mod png;
 mod relay;
 mod screen;
+mod secure;
 mod take;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use farmhand_actors::{
-    domain::{DeviceInfo, Lease, Package, Screenshot, Serial, UiTree},
+    domain::{DeviceInfo, Freshness, Lease, Package, ScreenCapture, Screenshot, Serial, UiTree},
     ports::{DeviceDriver, DriverError, DriverFactory, LastAnswer, LaunchApp, Point, ShellCommand, ShellOutput},
 };
 
@@ -76,6 +79,10 @@ impl DeviceDriver for AdbDriver {
 
     async fn screenshot(&self) -> Result<Screenshot, DriverError> {
         self.take_screenshot().await
+    }
+
+    async fn capture(&self, freshness: Freshness) -> Result<Arc<ScreenCapture>, DriverError> {
+        self.capture_screen(freshness).await
     }
 
     async fn screen_size(&self) -> Result<(u32, u32), DriverError> {

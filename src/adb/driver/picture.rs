@@ -38,6 +38,9 @@ pub(super) enum PictureError {
         /// Bytes there should be.
         wanted: usize,
     },
+    /// The packed picture cannot be unpacked.
+    #[error("the PNG cannot be read: {0}")]
+    Png(String),
 }
 
 const HEADER_BYTES: usize = 16;
@@ -113,7 +116,7 @@ pub(super) fn read(mut raw: Vec<u8>, limit: usize) -> Result<Screenshot, Picture
     })
 }
 
-fn pixels_of(width: u32, height: u32) -> Option<usize> {
+pub(super) fn pixels_of(width: u32, height: u32) -> Option<usize> {
     usize::try_from(width).ok()?.checked_mul(usize::try_from(height).ok()?)
 }
 
