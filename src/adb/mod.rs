@@ -26,6 +26,7 @@ use std::{sync::Arc, time::Duration};
 
 use farmhand_actors::ports::DriverFactory;
 
+pub use driver::{PictureError, read_png, read_raw};
 pub use settings::{AdbDeadlines, AdbLimits, AdbScreens, AdbSettings, TcpPhone};
 pub use watcher::{PresenceCallback, ServerHealth};
 

@@ -367,6 +367,7 @@ fn actor(kind: ActorKind, name: &str) -> ActorSnapshot {
 #[derive(Default)]
 pub struct FakeDriver {
     pub calls: Mutex<Vec<String>>,
+    pub content: Mutex<ScreenContent>,
     pub fails: Mutex<Option<DriverError>>,
 }
 
@@ -419,6 +420,12 @@ impl DeviceDriver for FakeDriver {
             height: 1,
             rgba: vec![0; 4],
         })
+    }
+    async fn capture(&self, freshness: Freshness) -> Result<Arc<ScreenCapture>, DriverError> {
+        assert_eq!(freshness, Freshness::Shared, "people who watch share a picture");
+        let picture = self.screenshot().await?;
+        let content = *self.content.lock().unwrap();
+        Ok(Arc::new(ScreenCapture { picture, content }))
     }
     async fn screen_size(&self) -> Result<(u32, u32), DriverError> {
         self.call("screen_size".to_owned()).map(|()| (1, 1))

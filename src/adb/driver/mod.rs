@@ -22,6 +22,8 @@ use farmhand_actors::{
 };
 
 use call::AdbDriver;
+pub use picture::{PictureError, read as read_raw};
+pub use png::read as read_png;
 pub(super) use take::is_phone;
 
 use super::{phone::Phones, quote::CommandLine, settings::millis};

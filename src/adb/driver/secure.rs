@@ -59,7 +59,9 @@ fn flags_in_front(state: &str) -> Option<&str> {
     })?;
     let head = format!("Window{{{token} ");
     let is_head = |line: &&str| line.trim_start().starts_with("Window #");
-    let mut lines = state.lines().skip_while(|line| !(is_head(line) && line.contains(&head)));
+    let mut lines = state
+        .lines()
+        .skip_while(|line| !(is_head(line) && line.contains(&head)));
     lines.next()?;
     let mut block = lines.take_while(|line| !is_head(line));
     block.find_map(|line| line.split_once(" fl=").map(|(_, flags)| flags))
@@ -87,7 +89,9 @@ mod tests {
     /// 10 x 100 pixels of this colour, with rows of another one.
     fn picture(colour: u8, other: u8, rows: std::ops::Range<usize>) -> Screenshot {
         let row = |row: usize| if rows.contains(&row) { other } else { colour };
-        let rgba = (0..100).flat_map(|at| [row(at), row(at), row(at), 255].repeat(10)).collect();
+        let rgba = (0..100)
+            .flat_map(|at| [row(at), row(at), row(at), 255].repeat(10))
+            .collect();
         Screenshot {
             width: 10,
             height: 100,
@@ -124,10 +128,16 @@ mod tests {
     fn the_flags_of_the_window_in_front_decide() {
         let secure = "LAYOUT_IN_SCREEN SECURE SPLIT_TOUCH HARDWARE_ACCELERATED";
         assert_eq!(content_of(&windows("a1", secure), false), ScreenContent::Secure);
-        assert_eq!(content_of(&windows("a1", "SPLIT_TOUCH SECURE}"), false), ScreenContent::Secure);
+        assert_eq!(
+            content_of(&windows("a1", "SPLIT_TOUCH SECURE}"), false),
+            ScreenContent::Secure
+        );
         assert_eq!(content_of(&windows("a1", "#81812100"), false), ScreenContent::Secure);
         assert_eq!(content_of(&windows("a1", "#81810100"), true), ScreenContent::Visible);
-        assert_eq!(content_of(&windows("a1", "LAYOUT_IN_SCREEN"), true), ScreenContent::Visible);
+        assert_eq!(
+            content_of(&windows("a1", "LAYOUT_IN_SCREEN"), true),
+            ScreenContent::Visible
+        );
         assert_eq!(
             content_of(&windows("b2", secure), false),
             ScreenContent::Visible,
@@ -137,7 +147,11 @@ mod tests {
 
     #[test]
     fn a_screen_that_is_off_is_not_a_secure_one() {
-        for off in ["  mWakefulness=Asleep", "mWakefulness=Dozing", "  Display Power: state=OFF"] {
+        for off in [
+            "  mWakefulness=Asleep",
+            "mWakefulness=Dozing",
+            "  Display Power: state=OFF",
+        ] {
             let state = format!("{off}\n{}", windows("a1", "SECURE"));
             assert_eq!(content_of(&state, true), ScreenContent::Asleep, "{off}");
         }
@@ -145,7 +159,11 @@ mod tests {
 
     #[test]
     fn without_flags_a_wholly_black_screen_that_is_on_counts_as_secure() {
-        for state in ["mWakefulness=Awake\nmCurrentFocus=null", "mCurrentFocus=Window{c3 u0 x}", ""] {
+        for state in [
+            "mWakefulness=Awake\nmCurrentFocus=null",
+            "mCurrentFocus=Window{c3 u0 x}",
+            "",
+        ] {
             assert_eq!(content_of(state, true), ScreenContent::Secure, "{state}");
             assert_eq!(content_of(state, false), ScreenContent::Visible, "{state}");
         }

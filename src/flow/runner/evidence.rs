@@ -48,7 +48,9 @@ impl Run {
         let half = limit / 2;
         let capture = timeout(half, self.phone.driver.capture(Freshness::Fresh)).await;
         let capture = capture.ok().and_then(Result::ok);
-        let content = capture.as_ref().map_or_else(Default::default, |capture| capture.content);
+        let content = capture
+            .as_ref()
+            .map_or_else(Default::default, |capture| capture.content);
         Evidence {
             screenshot: self.keep_screenshot(&stem, capture).await,
             hierarchy: self.keep_hierarchy(&stem, half).await,
