@@ -31,12 +31,11 @@ pub async fn release(app: web::Data<App>, path: web::Path<String>) -> Answer {
 fn parse_reason(body: &Value) -> Result<String, ApiError> {
     let mut fields = Fields::of_body(body, &["reason"])?;
     let text = fields.text("reason", REASON_LIMIT);
-    let reason = fields.required("reason", text).unwrap_or_default().trim().to_owned();
-    let told = fields.value("reason").is_some_and(Value::is_string);
-    if told && (reason.is_empty() || reason.chars().any(char::is_control)) {
+    let reason = fields.required("reason", text).map(str::trim);
+    if reason.is_some_and(|reason| reason.is_empty() || reason.chars().any(char::is_control)) {
         fields.fault("reason", "must be one line that says why");
     }
-    fields.finish(reason)
+    fields.finish(reason.unwrap_or_default().to_owned())
 }
 
 pub(super) fn evidence_view(evidence: &DeviceEvidence) -> Value {
