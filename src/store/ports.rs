@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
         AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, Claim, Claimed, DeviceInfo, DevicePatch,
-        DeviceRecord, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, Held, IdempotencyKey, Material, MaterialId,
-        NewEvent, NewTask, Progress, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats, Timestamp,
-        Username, schedule::Schedule,
+        DeviceRecord, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, Held, IdempotencyKey, Material,
+        MaterialId, NewEvent, NewTask, Progress, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats,
+        Timestamp, Username, schedule::Schedule,
     },
     ports::{
         AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Lane, LaneHead, MaterialStore, NewMaterial,
