@@ -89,6 +89,12 @@ pub struct ProbeSettings {
     pub idle_s: u64,
     /// How long a look may take, seconds.
     pub timeout_s: u64,
+    /// Between two heartbeats of a phone that says nothing by itself, seconds; 0: none.
+    pub heartbeat_s: u64,
+    /// How long the answer to a heartbeat may take, milliseconds.
+    pub heartbeat_timeout_ms: u64,
+    /// After so many heartbeats in a row without an answer a phone does not count as online any more.
+    pub heartbeat_misses: u32,
 }
 
 /// Section `supervision`.
@@ -189,6 +195,9 @@ impl Default for ProbeSettings {
         Self {
             idle_s: 60,
             timeout_s: 15,
+            heartbeat_s: 5,
+            heartbeat_timeout_ms: 2_000,
+            heartbeat_misses: 2,
         }
     }
 }

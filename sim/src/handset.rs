@@ -136,6 +136,10 @@ pub trait Handset: Send + Sync {
     fn density(&self) -> u32;
     /// Battery, power, screen.
     fn power(&self) -> Power;
+    /// Whether the window in front forbids pictures (`FLAG_SECURE`).
+    fn is_secure(&self) -> bool {
+        false
+    }
 
     /// A finger at a point.
     fn tap(&self, x: i32, y: i32);

@@ -12,6 +12,7 @@ mod error;
 mod metrics;
 mod phone;
 mod quote;
+mod screens;
 mod settings;
 mod shell;
 #[cfg(test)]
@@ -25,7 +26,8 @@ use std::{sync::Arc, time::Duration};
 
 use farmhand_actors::ports::DriverFactory;
 
-pub use settings::{AdbDeadlines, AdbLimits, AdbSettings, TcpPhone};
+pub use driver::{PictureError, read_png, read_raw};
+pub use settings::{AdbDeadlines, AdbLimits, AdbScreens, AdbSettings, TcpPhone};
 pub use watcher::{PresenceCallback, ServerHealth};
 
 use driver::AdbDriverFactory;

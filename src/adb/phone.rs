@@ -9,12 +9,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use farmhand_actors::domain::{Generation, Lease, Serial};
+use farmhand_actors::{
+    domain::{Generation, Lease, Serial},
+    ports::LastAnswer,
+};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     breaker::{Breaker, BreakerPolicy},
+    screens::{CaptureCosts, Screens},
     settings::{AdbLimits, AdbSettings, millis},
     transports::Transports,
 };
@@ -28,8 +32,13 @@ pub(super) struct Phone {
     pub(super) dump: tokio::sync::Mutex<()>,
     /// Characters of two texts typed at once would mix.
     pub(super) typing: tokio::sync::Mutex<()>,
+    /// One picture for people at a time.
+    pub(super) capture: tokio::sync::Mutex<()>,
+    /// By which way pictures come cheapest.
+    pub(super) capture_costs: Mutex<CaptureCosts>,
     breaker: Mutex<Breaker>,
     holder: Mutex<Holder>,
+    last_answer: Mutex<Option<(&'static str, Instant)>>,
     /// What the phone called itself at first, when its name at the adb server is only an address.
     pub(super) first_identity: Mutex<Option<String>>,
     parts: AtomicU64,
@@ -66,8 +75,11 @@ impl Phone {
             slots: Semaphore::new(limits.calls_per_phone.max(1)),
             dump: tokio::sync::Mutex::default(),
             typing: tokio::sync::Mutex::default(),
+            capture: tokio::sync::Mutex::default(),
+            capture_costs: Mutex::default(),
             breaker: Mutex::new(Breaker::new(policy)),
             holder: Mutex::default(),
+            last_answer: Mutex::default(),
             first_identity: Mutex::default(),
             parts: AtomicU64::new(0),
             started: Instant::now(),
@@ -76,6 +88,22 @@ impl Phone {
 
     pub(super) fn breaker(&self) -> MutexGuard<'_, Breaker> {
         lock(&self.breaker)
+    }
+
+    /// The phone has answered a command. Looks are questions, not commands: they are told by those who ask them.
+    pub(super) fn answered(&self, command: &'static str) {
+        if command != "info" {
+            *lock(&self.last_answer) = Some((command, Instant::now()));
+        }
+    }
+
+    /// The last command that it has answered.
+    pub(super) fn last_answer(&self) -> Option<LastAnswer> {
+        let (command, at) = (*lock(&self.last_answer))?;
+        Some(LastAnswer {
+            command,
+            ago: at.elapsed(),
+        })
     }
 
     /// Tells files apart that are on their way to the phone at the same time. The numbers come again, so that what a
@@ -131,12 +159,15 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) struct Phones {
     pub(super) settings: AdbSettings,
     pub(super) transports: Transports,
+    /// The last pictures of their screens.
+    pub(super) screens: Arc<Screens>,
     phones: Mutex<HashMap<Serial, Arc<Phone>>>,
 }
 
 impl Phones {
     pub(super) fn new(settings: AdbSettings) -> Self {
         Self {
+            screens: Arc::new(Screens::new(settings.screens)),
             settings,
             transports: Transports::default(),
             phones: Mutex::default(),

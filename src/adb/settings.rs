@@ -17,6 +17,8 @@ pub struct AdbSettings {
     pub deadlines: AdbDeadlines,
     /// How much may be in flight or in memory.
     pub limits: AdbLimits,
+    /// Pictures of screens for people who watch.
+    pub screens: AdbScreens,
 }
 
 impl Default for AdbSettings {
@@ -26,6 +28,7 @@ impl Default for AdbSettings {
             start_server: true,
             deadlines: AdbDeadlines::default(),
             limits: AdbLimits::default(),
+            screens: AdbScreens::default(),
         }
     }
 }
@@ -156,6 +159,31 @@ impl Default for AdbLimits {
             breaker_rest_ms: 1_000,
             breaker_rest_max_ms: 60_000,
             reconnect_max_ms: 5_000,
+        }
+    }
+}
+
+/// Section `adb.screens`. Evidence of failed steps is always fresh, whatever stands here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdbScreens {
+    /// How old a picture may be that somebody is given who asks later.
+    pub max_age_ms: u64,
+    /// After so many pictures of a phone the dearer way (raw or PNG) is measured again; 0: never.
+    pub measure_every: u32,
+    /// Pictures being taken at the same time in the whole farm: each is ten megabytes.
+    pub at_once: usize,
+    /// Bytes of pictures that are kept for their age.
+    pub memory_bytes: usize,
+}
+
+impl Default for AdbScreens {
+    fn default() -> Self {
+        Self {
+            max_age_ms: 1_000,
+            measure_every: 50,
+            at_once: 8,
+            memory_bytes: 64 * 1024 * 1024,
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{CliError, Remote, client::part, output};
 
-const COLUMNS: [output::Column<'static>; 8] = [
+const COLUMNS: [output::Column<'static>; 9] = [
     ("serial", "/serial"),
     ("state", "/state"),
     ("model", "/model"),
@@ -15,6 +15,7 @@ const COLUMNS: [output::Column<'static>; 8] = [
     ("battery", "/battery/level"),
     ("accounts", "/accounts"),
     ("task", "/current_task"),
+    ("cause", "/cause"),
     ("next action", "/next_action"),
 ];
 
@@ -39,6 +40,16 @@ pub enum DeviceCommand {
         #[command(flatten)]
         one: One,
     },
+    /// Take a device out of service until it is released; a task that runs on it is finished first
+    Quarantine {
+        /// Why, in a line
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        one: One,
+    },
+    /// Let a device out of quarantine, whoever put it there
+    Release(One),
     /// Save a screenshot (PNG)
     Screenshot {
         /// Where to
@@ -107,6 +118,11 @@ pub fn run(command: DeviceCommand) -> Result<(), CliError> {
             body.extend(enabled.map(|enabled| ("enabled".to_owned(), json!(enabled))));
             output::json(&one.remote.client()?.patch(&one.path(""), &Value::Object(body))?)
         }
+        DeviceCommand::Quarantine { reason, one } => {
+            let body = json!({ "reason": reason });
+            output::json(&one.remote.client()?.post(&one.path("/quarantine"), &body)?)
+        }
+        DeviceCommand::Release(one) => output::json(&one.remote.client()?.post(&one.path("/release"), &json!({}))?),
         DeviceCommand::Screenshot { output, width, one } => {
             let query: Vec<_> = width.map(|width| ("width", width.to_string())).into_iter().collect();
             let picture = one

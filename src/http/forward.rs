@@ -56,6 +56,12 @@ impl Farm for SupervisorHandle {
     async fn patch_device(&self, serial: Serial, patch: DevicePatch) -> Result<DeviceSnapshot, SupervisorError> {
         Self::patch_device(self, serial, patch).await
     }
+    async fn quarantine_device(&self, serial: Serial, reason: String) -> Result<DeviceSnapshot, SupervisorError> {
+        Self::quarantine_device(self, serial, reason).await
+    }
+    async fn release_device(&self, serial: Serial) -> Result<DeviceSnapshot, SupervisorError> {
+        Self::release_device(self, serial).await
+    }
 
     async fn driver(&self, serial: Serial, acting: bool) -> Result<Arc<dyn DeviceDriver>, SupervisorError> {
         Self::driver(self, serial, acting).await

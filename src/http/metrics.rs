@@ -63,5 +63,7 @@ async fn set_devices(app: &App) -> Result<(), farmhand_actors::supervisor::Super
         let count = counts.get(&state).copied().unwrap_or(0);
         metrics::gauge!("farmhand_devices", "state" => state.as_str()).set(f64::from(count));
     }
+    let alarms = app.state.farm.tree().await?.iter().any(|actor| actor.alarm.is_some());
+    metrics::gauge!("farmhand_quarantine_alarm").set(f64::from(u8::from(alarms)));
     Ok(())
 }

@@ -71,6 +71,8 @@ fn api_table() -> Vec<(&'static str, Vec<Verb>)> {
         ("/device/{serial}/screenshot", verbs![GET device::screenshot]),
         ("/device/{serial}/hierarchy", verbs![GET device::hierarchy]),
         ("/device/{serial}/log", verbs![GET device::log]),
+        ("/device/{serial}/quarantine", verbs![POST device::state::quarantine]),
+        ("/device/{serial}/release", verbs![POST device::state::release]),
         ("/device/{serial}/tap", verbs![POST device::control::tap]),
         ("/device/{serial}/swipe", verbs![POST device::control::swipe]),
         ("/device/{serial}/key", verbs![POST device::control::key]),

@@ -42,6 +42,10 @@ pub trait Farm: Send + Sync {
     async fn device(&self, serial: Serial) -> Result<DeviceSnapshot, SupervisorError>;
     /// Changes a device.
     async fn patch_device(&self, serial: Serial, patch: DevicePatch) -> Result<DeviceSnapshot, SupervisorError>;
+    /// Puts a device into quarantine.
+    async fn quarantine_device(&self, serial: Serial, reason: String) -> Result<DeviceSnapshot, SupervisorError>;
+    /// Lets a device out of quarantine.
+    async fn release_device(&self, serial: Serial) -> Result<DeviceSnapshot, SupervisorError>;
     /// A driver for a person's own calls; `acting` ones are refused while a task runs.
     async fn driver(&self, serial: Serial, acting: bool) -> Result<Arc<dyn DeviceDriver>, SupervisorError>;
     /// All accounts, by name.

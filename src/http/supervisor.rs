@@ -30,6 +30,8 @@ fn view(actor: &ActorSnapshot) -> Value {
         last_heartbeat,
         mailbox_depth,
         current_task,
+        device_state,
+        alarm,
         generation,
     } = actor;
     let parent = (*kind != ActorKind::Supervisor).then_some(ActorKind::Supervisor.as_str());
@@ -43,6 +45,8 @@ fn view(actor: &ActorSnapshot) -> Value {
         "last_heartbeat": last_heartbeat.map(instant),
         "mailbox_depth": mailbox_depth,
         "current_task": current_task,
+        "device_state": device_state.map(farmhand_actors::domain::DeviceState::as_str),
+        "alarm": alarm,
         "generation": generation,
     })
 }

@@ -164,6 +164,22 @@ pub fn device(name: &str) -> DeviceSnapshot {
         since: now(),
         cause: "seen by adb".to_owned(),
         next_action: String::new(),
+        evidence: DeviceEvidence {
+            adb: Some(AdbEvidence {
+                state: AdbState::Device,
+                since: now(),
+            }),
+            probe: Some(ProbeEvidence {
+                kind: ProbeKind::Look,
+                at: now(),
+                problem: None,
+            }),
+            last_good: Some(LastGood {
+                command: "tap",
+                at: now(),
+            }),
+        },
+        quarantine: None,
         info: DeviceInfo {
             model: Some("Pixel".to_owned()),
             screen_width: Some(1080),
@@ -260,6 +276,24 @@ impl Farm for FakeFarm {
         self.device_patches.lock().unwrap().push(patch);
         self.device(serial).await
     }
+    async fn quarantine_device(&self, serial: Serial, reason: String) -> Result<DeviceSnapshot, SupervisorError> {
+        let device = self.device(serial).await?;
+        Ok(DeviceSnapshot {
+            state: DeviceState::Quarantined,
+            quarantine: Some(QuarantineInfo {
+                by_person: true,
+                reason,
+                until: None,
+            }),
+            ..device
+        })
+    }
+    async fn release_device(&self, serial: Serial) -> Result<DeviceSnapshot, SupervisorError> {
+        self.device(serial.clone()).await?;
+        Err(SupervisorError::WrongState(format!(
+            "device {serial} is not in quarantine"
+        )))
+    }
     async fn driver(&self, serial: Serial, acting: bool) -> Result<Arc<dyn DeviceDriver>, SupervisorError> {
         self.acting.lock().unwrap().push(acting);
         self.device(serial).await?;
@@ -323,6 +357,8 @@ fn actor(kind: ActorKind, name: &str) -> ActorSnapshot {
         last_heartbeat: Some(now()),
         mailbox_depth: 0,
         current_task: None,
+        device_state: (kind == ActorKind::Device).then_some(DeviceState::Online),
+        alarm: None,
         generation: 1,
     }
 }
@@ -331,6 +367,7 @@ fn actor(kind: ActorKind, name: &str) -> ActorSnapshot {
 #[derive(Default)]
 pub struct FakeDriver {
     pub calls: Mutex<Vec<String>>,
+    pub content: Mutex<ScreenContent>,
     pub fails: Mutex<Option<DriverError>>,
 }
 
@@ -383,6 +420,12 @@ impl DeviceDriver for FakeDriver {
             height: 1,
             rgba: vec![0; 4],
         })
+    }
+    async fn capture(&self, freshness: Freshness) -> Result<Arc<ScreenCapture>, DriverError> {
+        assert_eq!(freshness, Freshness::Shared, "people who watch share a picture");
+        let picture = self.screenshot().await?;
+        let content = *self.content.lock().unwrap();
+        Ok(Arc::new(ScreenCapture { picture, content }))
     }
     async fn screen_size(&self) -> Result<(u32, u32), DriverError> {
         self.call("screen_size".to_owned()).map(|()| (1, 1))

@@ -1,6 +1,6 @@
 //! Devices ever seen or configured.
 
-use farmhand_actors::domain::{DeviceInfo, DevicePatch, DeviceRecord, EventTopic, NewEvent, Serial, Timestamp};
+use farmhand_actors::domain::{DeviceInfo, DevicePatch, DeviceRecord, EventTopic, Held, NewEvent, Serial, Timestamp};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
@@ -62,21 +62,43 @@ pub(super) async fn patch_device(tx: &mut Transaction, (serial, patch): &(Serial
     if written.rows_affected() == 0 {
         return Err(Fault::Conflict(format!("device {serial} does not exist")));
     }
+    tell_changed(tx, serial);
+    Ok(())
+}
+
+/// Puts a device into a person's quarantine, or lets it out.
+pub(super) async fn hold_device(tx: &mut Transaction, (serial, held): &(Serial, Option<Held>)) -> Result<(), Fault> {
+    let written = sqlx::query("UPDATE device SET held_reason = ?2, held_since = ?3 WHERE serial = ?1")
+        .bind(serial.as_str())
+        .bind(held.as_ref().map(|held| held.reason.clone()))
+        .bind(held.as_ref().map(|held| millis(held.since)))
+        .execute(&mut tx.conn)
+        .await?;
+    if written.rows_affected() == 0 {
+        return Err(Fault::Conflict(format!("device {serial} does not exist")));
+    }
+    tell_changed(tx, serial);
+    Ok(())
+}
+
+fn tell_changed(tx: &mut Transaction, serial: &Serial) {
     tx.tell(NewEvent {
         topic: EventTopic::Device,
         kind: "device.changed".to_owned(),
         subject: serial.to_string(),
         data: serde_json::json!({}),
     });
-    Ok(())
 }
 
 fn device_of(row: &SqliteRow) -> Result<DeviceRecord, Fault> {
+    let reason: Option<String> = get(row, "held_reason")?;
+    let held = reason.zip(get_time_opt(row, "held_since")?);
     Ok(DeviceRecord {
         serial: get_serial(row, "serial")?,
         alias: get(row, "alias")?,
         tags: get_json(row, "tags")?,
         enabled: get(row, "enabled")?,
+        held: held.map(|(reason, since)| Held { reason, since }),
         info: get_json(row, "info")?,
         last_seen: get_time_opt(row, "last_seen")?,
         created_at: get_time(row, "created_at")?,

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
         AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, Claim, Claimed, DeviceInfo, DevicePatch,
-        DeviceRecord, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, IdempotencyKey, Material, MaterialId,
-        NewEvent, NewTask, Progress, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats, Timestamp,
-        Username, schedule::Schedule,
+        DeviceRecord, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, Held, IdempotencyKey, Material,
+        MaterialId, NewEvent, NewTask, Progress, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats,
+        Timestamp, Username, schedule::Schedule,
     },
     ports::{
         AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Lane, LaneHead, MaterialStore, NewMaterial,
@@ -193,6 +193,10 @@ impl DeviceStore for Store {
 
     async fn patch_device(&self, serial: &Serial, patch: DevicePatch) -> Result<(), StoreError> {
         self.write((serial.clone(), patch), device::patch_device).await
+    }
+
+    async fn hold_device(&self, serial: &Serial, held: Option<Held>) -> Result<(), StoreError> {
+        self.write((serial.clone(), held), device::hold_device).await
     }
 }
 

@@ -12,6 +12,7 @@ mod access;
 mod account;
 mod command_line;
 mod device;
+mod device_state;
 mod envelope;
 mod events;
 #[path = "../e2e/harness.rs"]

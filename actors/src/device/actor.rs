@@ -7,8 +7,8 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AbandonBefore, AnswerQuarantine, AttemptEnding, ChangePresence, DeviceStatus, EnableDevice, StartAttempt,
-    StopAttempt,
+    AbandonBefore, AnswerQuarantine, AttemptEnding, ChangePresence, DeviceStatus, EnableDevice, HoldDevice,
+    StartAttempt, StopAttempt, ask,
     attempt::{AttemptRun, run_attempt},
     core::{DeviceCore, Effect},
 };
@@ -54,6 +54,7 @@ pub struct DeviceActor {
     core: DeviceCore,
     attempt: Option<RunningAttempt>,
     look: Option<AbortOnDrop>,
+    heartbeat: Option<AbortOnDrop>,
     timer: Option<(Duration, SpawnHandle)>,
     parts: DeviceParts,
 }
@@ -85,6 +86,10 @@ struct AttemptEnded {
 #[rtype(result = "()")]
 struct LookEnded(Result<DeviceInfo, String>);
 
+#[derive(Message)]
+#[rtype(result = "()")]
+struct HeartbeatEnded(Result<(), String>);
+
 impl DeviceActor {
     /// An actor that is not started yet.
     #[must_use]
@@ -93,6 +98,7 @@ impl DeviceActor {
             core: DeviceCore::new(&parts.record, Arc::clone(&parts.settings)),
             attempt: None,
             look: None,
+            heartbeat: None,
             timer: None,
             parts,
         }
@@ -109,7 +115,8 @@ impl DeviceActor {
     fn perform(&mut self, effects: Vec<Effect>, ctx: &mut Context<Self>) {
         for effect in effects {
             match effect {
-                Effect::Probe => self.begin_look(ctx),
+                Effect::Look => self.begin_look(ctx),
+                Effect::Heartbeat => self.begin_heartbeat(ctx),
                 Effect::Run => self.run(ctx),
                 Effect::Cancel => self.cancel(),
                 Effect::Abandon => drop(self.attempt.take()),
@@ -151,8 +158,12 @@ impl DeviceActor {
 
     fn wake(&mut self, ctx: &mut Context<Self>) {
         self.timer = None;
+        let now = self.parts.clock.now();
+        if let Some(answer) = self.parts.drivers.last_answer(self.serial()) {
+            self.core.on_last_answer(answer.ago, now);
+        }
         let progressed = self.attempt.as_ref().map(|attempt| attempt.progressed.get());
-        let effects = self.core.on_wake(progressed, self.parts.clock.now());
+        let effects = self.core.on_wake(progressed, now);
         self.perform(effects, ctx);
     }
 
@@ -161,13 +172,19 @@ impl DeviceActor {
         let limit = Duration::from_secs(self.parts.settings.probe.timeout_s);
         let addr = ctx.address();
         let task = actix_rt::spawn(async move {
-            let answer = match tokio::time::timeout(limit, driver.info()).await {
-                Ok(answer) => answer.map_err(|error| error.to_string()),
-                Err(_) => Err(format!("no answer within {limit:?}")),
-            };
-            tell(&addr, LookEnded(answer));
+            tell(&addr, LookEnded(ask::look(driver, limit).await));
         });
         self.look = Some(AbortOnDrop(task));
+    }
+
+    fn begin_heartbeat(&mut self, ctx: &Context<Self>) {
+        let driver = self.parts.drivers.open(self.serial(), None);
+        let limit = Duration::from_millis(self.parts.settings.probe.heartbeat_timeout_ms);
+        let addr = ctx.address();
+        let task = actix_rt::spawn(async move {
+            tell(&addr, HeartbeatEnded(ask::heartbeat(driver, limit).await));
+        });
+        self.heartbeat = Some(AbortOnDrop(task));
     }
 
     fn run(&mut self, ctx: &Context<Self>) {
@@ -297,6 +314,26 @@ impl Handler<LookEnded> for DeviceActor {
         self.parts.pulse.beat();
         self.look = None;
         let effects = self.core.on_look(answer, self.parts.clock.now());
+        self.perform(effects, ctx);
+    }
+}
+
+impl Handler<HeartbeatEnded> for DeviceActor {
+    type Result = ();
+
+    fn handle(&mut self, HeartbeatEnded(answer): HeartbeatEnded, ctx: &mut Self::Context) {
+        self.parts.pulse.beat();
+        self.heartbeat = None;
+        let effects = self.core.on_heartbeat(answer, self.parts.clock.now());
+        self.perform(effects, ctx);
+    }
+}
+
+impl Handler<HoldDevice> for DeviceActor {
+    type Result = ();
+
+    fn handle(&mut self, HoldDevice(held): HoldDevice, ctx: &mut Self::Context) {
+        let effects = self.core.on_held(held, self.parts.clock.now());
         self.perform(effects, ctx);
     }
 }

@@ -1,31 +1,29 @@
 //! The decisions of a device's actor.
 
-use std::{hash::Hasher, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use super::{
-    AttemptEnding, ChangePresence, StopAttempt, StopCause, ending, ending::failed, limits::Overdue,
+    AttemptEnding, ChangePresence, StopAttempt, StopCause, ending,
+    ending::failed,
+    limits::Overdue,
+    probe::{Heartbeat, Look},
     quarantine::Quarantine,
 };
 use crate::{
     domain::{
-        AdbState, AttemptId, AttemptSpec, Blame, DeviceInfo, DeviceRecord, DeviceState, Epoch, EventTopic,
-        FailureReason, NewEvent, Now, Serial, TaskId, Timestamp, Username,
+        AdbEvidence, AdbState, AttemptId, AttemptSpec, Blame, DeviceInfo, DeviceRecord, DeviceState, Epoch, EventTopic,
+        FailureReason, Held, NewEvent, Now, ProbeEvidence, Serial, TaskId, Timestamp, Username,
     },
     settings::FarmSettings,
 };
-
-/// First pause after a look that failed; doubled up to the idle interval.
-const PROBE_BACK_OFF: Duration = Duration::from_secs(1);
-
-/// `last_seen` of an unchanged phone is written at most this often: a write for every look at every phone costs more than
-/// it tells.
-const NOTE_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 /// What the shell has to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Ask the phone about itself.
-    Probe,
+    Look,
+    /// Ask the phone whether it is there.
+    Heartbeat,
     /// Run the attempt.
     Run,
     /// Ask the running attempt to end at its next safe point.
@@ -59,32 +57,27 @@ pub(super) struct Running {
     pub(super) stopping: Option<(StopCause, Duration)>,
 }
 
-#[derive(Debug, PartialEq)]
-pub(super) enum Look {
-    /// It has not answered yet since it appeared.
-    Never,
-    Good,
-    Bad(String),
-}
-
 /// A device's state.
 pub struct DeviceCore {
     serial: Serial,
     pub(super) settings: Arc<FarmSettings>,
     pub(super) enabled: bool,
-    pub(super) adb: Option<AdbState>,
+    pub(super) held: Option<Held>,
+    pub(super) adb: Option<AdbEvidence>,
     pub(super) problem: Option<String>,
     pub(super) look: Look,
     pub(super) looking: bool,
-    failed_looks: u32,
+    pub(super) failed_looks: u32,
     pub(super) next_look: Duration,
+    pub(super) heartbeat: Heartbeat,
+    pub(super) probed: Option<ProbeEvidence>,
     pub(super) away_since: Option<Duration>,
     pub(super) running: Option<Running>,
     pub(super) quarantine: Quarantine,
     pub(super) info: Arc<DeviceInfo>,
     pub(super) current_account: Option<Username>,
     pub(super) last_seen: Option<Timestamp>,
-    noted: Option<Duration>,
+    pub(super) noted: Option<Duration>,
     pub(super) shown: Option<(DeviceState, String, Timestamp)>,
     told_router: Option<Option<String>>,
 }
@@ -97,12 +90,15 @@ impl DeviceCore {
             serial: record.serial.clone(),
             settings,
             enabled: record.enabled,
+            held: record.held.clone(),
             adb: None,
             problem: None,
             look: Look::Never,
             looking: false,
             failed_looks: 0,
             next_look: Duration::ZERO,
+            heartbeat: Heartbeat::default(),
+            probed: None,
             away_since: None,
             running: None,
             quarantine: Quarantine::default(),
@@ -118,55 +114,34 @@ impl DeviceCore {
     /// What adb says has changed.
     pub fn on_presence(&mut self, presence: ChangePresence, now: Now) -> Vec<Effect> {
         let usable = presence.state == AdbState::Device;
-        let appeared = usable && self.adb != Some(AdbState::Device);
-        self.adb = Some(presence.state);
+        let appeared = usable && self.adb_says() != Some(&AdbState::Device);
+        if self.adb_says() != Some(&presence.state) {
+            self.adb = Some(AdbEvidence {
+                state: presence.state,
+                since: now.wall,
+            });
+        }
         self.problem = presence.problem;
         if usable {
             self.away_since = None;
         } else {
             self.away_since = self.away_since.or(Some(now.mono));
-            self.look = Look::Never;
-            self.looking = false;
         }
-        let mut effects = Vec::new();
-        if appeared {
-            self.look = Look::Never;
-            self.failed_looks = 0;
-            effects.extend(self.begin_look());
+        if appeared || !usable {
+            self.forget_probes();
         }
-        self.settle(effects, now)
+        let look = if appeared { self.begin_look() } else { None };
+        self.settle(look.into_iter().collect(), now)
     }
 
-    /// The phone has answered, or not.
-    pub fn on_look(&mut self, answer: Result<DeviceInfo, String>, now: Now) -> Vec<Effect> {
-        if !self.looking {
-            // It answers a look from before it went away.
-            return Vec::new();
-        }
-        self.looking = false;
-        let mut effects = Vec::new();
-        let idle = Duration::from_secs(self.settings.probe.idle_s);
-        match answer {
-            Ok(info) => {
-                self.look = Look::Good;
-                self.failed_looks = 0;
-                self.next_look = now.mono + self.jittered(idle);
-                self.last_seen = Some(now.wall);
-                let stale = self.noted.is_none_or(|at| at + NOTE_INTERVAL <= now.mono);
-                if *self.info != info || stale {
-                    self.info = Arc::new(info);
-                    self.noted = Some(now.mono);
-                    effects.push(Effect::Note);
-                }
-            }
-            Err(problem) => {
-                let pause = PROBE_BACK_OFF.saturating_mul(1u32.checked_shl(self.failed_looks).unwrap_or(u32::MAX));
-                self.failed_looks = self.failed_looks.saturating_add(1).min(16);
-                self.next_look = now.mono + pause.min(idle);
-                self.look = Look::Bad(problem);
-            }
-        }
-        self.settle(effects, now)
+    /// What adb says, once it has said anything since the start.
+    pub(super) fn adb_says(&self) -> Option<&AdbState> {
+        self.adb.as_ref().map(|adb| &adb.state)
+    }
+
+    /// farmhand's name for it.
+    pub(super) fn serial(&self) -> &Serial {
+        &self.serial
     }
 
     /// The router gives the device an attempt.
@@ -245,6 +220,15 @@ impl DeviceCore {
         self.settle(Vec::new(), now)
     }
 
+    /// A person has put the device into quarantine, or let it out: what it did before is forgiven then.
+    pub fn on_held(&mut self, held: Option<Held>, now: Now) -> Vec<Effect> {
+        if held.is_none() {
+            self.quarantine = Quarantine::default();
+        }
+        self.held = held;
+        self.settle(Vec::new(), now)
+    }
+
     /// The supervisor's answer.
     pub fn on_quarantine_answer(&mut self, granted: bool, now: Now) -> Vec<Effect> {
         self.quarantine.on_answer(granted, &self.settings.quarantine, now.mono);
@@ -263,18 +247,8 @@ impl DeviceCore {
             Some(Overdue::Stop(cause)) => effects.extend(self.begin_stop(cause, now)),
             None => {}
         }
-        if self.running.is_none() && self.adb == Some(AdbState::Device) && self.next_look <= now.mono {
-            effects.extend(self.begin_look());
-        }
+        effects.extend(self.due_probes(now));
         self.settle(effects, now)
-    }
-
-    fn begin_look(&mut self) -> Option<Effect> {
-        if self.looking {
-            return None;
-        }
-        self.looking = true;
-        Some(Effect::Probe)
     }
 
     fn begin_stop(&mut self, cause: StopCause, now: Now) -> Vec<Effect> {
@@ -312,11 +286,7 @@ impl DeviceCore {
     fn after_attempt(&mut self, mut effects: Vec<Effect>, blame: Option<Blame>, now: Now) -> Vec<Effect> {
         match blame {
             Some(Blame::Device | Blame::Host) => {
-                // It has to answer again before it is given the next task.
-                self.look = Look::Never;
-                if self.adb == Some(AdbState::Device) {
-                    effects.extend(self.begin_look());
-                }
+                effects.extend(self.doubt());
             }
             Some(Blame::Task | Blame::App) | None => {
                 self.next_look = now.mono + self.jittered(Duration::from_secs(self.settings.probe.idle_s));
@@ -330,7 +300,7 @@ impl DeviceCore {
     }
 
     /// Adds what follows from any change: the router's and the followers' news.
-    fn settle(&mut self, mut effects: Vec<Effect>, now: Now) -> Vec<Effect> {
+    pub(super) fn settle(&mut self, mut effects: Vec<Effect>, now: Now) -> Vec<Effect> {
         let (state, cause, _) = self.describe();
         let old = self.shown.as_ref().map(|(state, ..)| *state);
         if old != Some(state) {
@@ -357,14 +327,6 @@ impl DeviceCore {
             subject: self.serial.to_string(),
             data: serde_json::json!({ "state": state.as_str(), "cause": cause }),
         }
-    }
-
-    /// Spreads the looks of many phones over time: each has its own fixed place between 75 % and 125 %.
-    fn jittered(&self, interval: Duration) -> Duration {
-        let mut hasher = std::hash::DefaultHasher::new();
-        hasher.write(self.serial.as_str().as_bytes());
-        let share = u32::try_from(hasher.finish() % 512).unwrap_or(0);
-        interval.saturating_mul(768 + share) / 1024
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{
-    DeviceStatus,
-    core::{DeviceCore, Look},
-};
-use crate::domain::{AdbState, DeviceInfo, DeviceState, Now};
+use super::{DeviceStatus, core::DeviceCore, probe::Look};
+use crate::domain::{AdbState, DeviceEvidence, DeviceInfo, DeviceState, Now, QuarantineInfo};
 
-const CONNECT: &str = "connect the phone and switch USB debugging on";
+/// Why a device is away that no adb server has shown, and what to do.
+pub const NOT_SEEN: (&str, &str) = (
+    "has not been seen since the start",
+    "connect the phone and switch USB debugging on",
+);
 
 impl DeviceCore {
     /// Why the device may not be given an attempt (besides being busy).
@@ -28,6 +29,12 @@ impl DeviceCore {
             since: self.shown.as_ref().map_or(now.wall, |(_, _, since)| *since),
             cause,
             next_action,
+            evidence: DeviceEvidence {
+                adb: self.adb.clone(),
+                probe: self.probed.clone(),
+                last_good: None,
+            },
+            quarantine: self.quarantine_info(now),
             info: Arc::clone(&self.info),
             current_account: self.current_account.clone(),
             current_task: running.map(|running| running.spec.task),
@@ -53,80 +60,97 @@ impl DeviceCore {
     pub(super) fn describe(&self) -> (DeviceState, String, String) {
         match &self.running {
             Some(running) => {
-                let next = "goes on with its next task when this one is over";
-                (
-                    DeviceState::Busy,
-                    format!("runs task {}", running.spec.task),
-                    next.to_owned(),
-                )
+                let task = running.spec.task;
+                let (cause, next) = match &self.heartbeat.silent {
+                    None => (
+                        format!("runs task {task}"),
+                        "goes on with its next task when this one is over",
+                    ),
+                    Some(problem) => (
+                        format!("runs task {task}, but does not answer ({problem})"),
+                        "its task ends at the next deadline; check cable and screen",
+                    ),
+                };
+                (DeviceState::Busy, cause, next.to_owned())
             }
             None => self.describe_idle(),
         }
     }
 
     fn describe_idle(&self) -> (DeviceState, String, String) {
-        let because = |state, cause: String, next: &str| (state, cause, next.to_owned());
+        self.described_by_people()
+            .or_else(|| self.described_by_adb())
+            .unwrap_or_else(|| self.described_by_itself())
+    }
+
+    fn described_by_people(&self) -> Option<(DeviceState, String, String)> {
         if !self.enabled {
-            return because(
-                DeviceState::Disabled,
-                "is switched off".to_owned(),
-                "enable it to go on",
-            );
+            let (cause, next) = ("is switched off".to_owned(), "enable it to go on".to_owned());
+            return Some((DeviceState::Disabled, cause, next));
         }
-        match &self.adb {
-            None => {
-                return because(
-                    DeviceState::Offline,
-                    "has not been seen since the start".to_owned(),
-                    CONNECT,
-                );
-            }
-            Some(AdbState::Offline) => {
-                let cause = match &self.problem {
-                    Some(problem) => format!("is away ({problem})"),
-                    None => "is away".to_owned(),
-                };
-                return because(DeviceState::Offline, cause, CONNECT);
-            }
-            Some(AdbState::Unauthorized) => {
-                let cause = "does not trust this computer".to_owned();
-                return because(
-                    DeviceState::Unauthorized,
-                    cause,
-                    "allow USB debugging on the phone's screen",
-                );
-            }
-            Some(AdbState::Other(words)) => {
-                return because(
-                    DeviceState::Offline,
-                    format!("is not usable (adb says: {words})"),
-                    CONNECT,
-                );
-            }
-            Some(AdbState::Device) => {}
-        }
+        let held = self.held.as_ref()?;
+        let cause = format!("was put into quarantine by a person: {}", held.reason);
+        let next = format!("release it to go on: farmhand device release {}", self.serial());
+        Some((DeviceState::Quarantined, cause, next))
+    }
+
+    fn described_by_adb(&self) -> Option<(DeviceState, String, String)> {
+        let Some(adb) = self.adb_says() else {
+            let (cause, next) = NOT_SEEN;
+            return Some((DeviceState::Offline, cause.to_owned(), next.to_owned()));
+        };
+        let (state, cause) = match (adb, &self.problem) {
+            (AdbState::Device, _) => return None,
+            (AdbState::Unauthorized, _) => (DeviceState::Unauthorized, adb.meaning()),
+            (AdbState::Offline, Some(problem)) => (DeviceState::Offline, format!("is away ({problem})")),
+            (AdbState::Offline | AdbState::Other(_), _) => (DeviceState::Offline, adb.meaning()),
+        };
+        Some((state, cause, adb.mend().to_owned()))
+    }
+
+    fn described_by_itself(&self) -> (DeviceState, String, String) {
         if self.quarantine.until().is_some() {
             let cause = "failed too often and rests".to_owned();
-            return because(
-                DeviceState::Quarantined,
-                cause,
-                "is tried again by itself; look at its log",
-            );
+            let next = "is tried again by itself, or when a person releases it; look at its log";
+            return (DeviceState::Quarantined, cause, next.to_owned());
         }
-        match &self.look {
-            Look::Good => because(DeviceState::Online, "answers".to_owned(), "waits for tasks"),
+        let (state, cause, next) = match &self.look {
+            Look::Good => (DeviceState::Online, "answers".to_owned(), "waits for tasks"),
             Look::Never => {
                 let cause = "has appeared and is being looked at".to_owned();
-                because(DeviceState::Offline, cause, "goes online when it answers")
+                (DeviceState::Offline, cause, "goes online when it answers")
+            }
+            Look::Doubted => {
+                let cause = "has failed an attempt and is being looked at".to_owned();
+                (DeviceState::Offline, cause, "goes online when it answers")
             }
             Look::Bad(problem) => {
                 let cause = format!("does not answer ({problem})");
-                because(
-                    DeviceState::Offline,
-                    cause,
-                    "is asked again by itself; check cable and screen",
-                )
+                let next = "is asked again by itself; check cable and screen, or restart the phone";
+                (DeviceState::Offline, cause, next)
             }
+        };
+        (state, cause, next.to_owned())
+    }
+
+    fn quarantine_info(&self, now: Now) -> Option<QuarantineInfo> {
+        if let Some(held) = &self.held {
+            return Some(QuarantineInfo {
+                by_person: true,
+                reason: held.reason.clone(),
+                until: None,
+            });
         }
+        let until = self.quarantine.until()?;
+        let left = until.saturating_sub(now.mono);
+        Some(QuarantineInfo {
+            by_person: false,
+            reason: format!(
+                "{} failures of its own within {} s",
+                self.quarantine.failed(),
+                self.settings.quarantine.window_s
+            ),
+            until: Some(now.wall + left),
+        })
     }
 }

@@ -6,7 +6,6 @@ use super::{
     StopCause,
     core::{DeviceCore, Running},
 };
-use crate::domain::AdbState;
 
 /// What has to be done about a running attempt.
 pub(super) enum Overdue {
@@ -20,8 +19,7 @@ impl DeviceCore {
     /// When [`Self::on_wake`] has something to do, on the monotonic clock.
     #[must_use]
     pub fn next_wake(&self) -> Option<Duration> {
-        let look =
-            (self.running.is_none() && self.adb == Some(AdbState::Device) && !self.looking).then_some(self.next_look);
+        let probes = self.next_look_at().into_iter().chain(self.next_heartbeat_at());
         let attempt = self.running.as_ref().map(|running| match running.stopping {
             Some((_, abandon_at)) => abandon_at,
             None => self
@@ -31,7 +29,7 @@ impl DeviceCore {
                 .min()
                 .unwrap_or(running.deadline),
         });
-        look.into_iter().chain(attempt).chain(self.quarantine.until()).min()
+        probes.chain(attempt).chain(self.quarantine.until()).min()
     }
 
     /// What has to be done about the running attempt now.

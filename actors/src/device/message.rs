@@ -5,8 +5,8 @@ use std::sync::Arc;
 use actix::Message;
 
 use crate::domain::{
-    AdbState, AttemptId, AttemptSpec, Blame, DeviceInfo, DeviceState, Epoch, Failure, Outcome, TaskId, Timestamp,
-    Username,
+    AdbState, AttemptId, AttemptSpec, Blame, DeviceEvidence, DeviceInfo, DeviceState, Epoch, Failure, Held, Outcome,
+    QuarantineInfo, TaskId, Timestamp, Username,
 };
 
 /// Runs an attempt.
@@ -73,6 +73,11 @@ pub struct ChangePresence {
 #[rtype(result = "()")]
 pub struct EnableDevice(pub bool);
 
+/// A person has put the device into quarantine, or (`None`) let it out.
+#[derive(Debug, Clone, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct HoldDevice(pub Option<Held>);
+
 /// Whether the device may go into quarantine (when too many are in it, the fault is the host's).
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
@@ -92,6 +97,10 @@ pub struct DeviceStatus {
     pub cause: String,
     /// What a person can do, or what farmhand will do next.
     pub next_action: String,
+    /// What the state rests on; the last good command is known to the drivers alone.
+    pub evidence: DeviceEvidence,
+    /// That it rests.
+    pub quarantine: Option<QuarantineInfo>,
     /// The last that it said of itself.
     pub info: Arc<DeviceInfo>,
     /// The account that acts on it, or acted last.

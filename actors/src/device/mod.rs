@@ -7,19 +7,23 @@
 //! | [`AbandonBefore`] | supervisor, when the router was rebuilt | tells [`crate::router::DeviceChanged`] |
 //! | [`ChangePresence`] | supervisor, from the adb watcher | - |
 //! | [`EnableDevice`] | supervisor | - |
+//! | [`HoldDevice`] | supervisor | - |
 //! | [`AnswerQuarantine`] | supervisor, to [`crate::supervisor::QuarantineAsked`] | - |
 
 pub mod actor;
+mod ask;
 pub mod attempt;
 pub mod core;
 mod describe;
 mod ending;
 mod limits;
 pub mod message;
+mod probe;
 pub mod quarantine;
 
 #[cfg(test)]
 mod tests;
 
 pub use actor::{DeviceActor, DeviceParts};
+pub use describe::NOT_SEEN;
 pub use message::*;

@@ -13,6 +13,8 @@ pub struct Quarantine {
     /// After a rest, one more failure is enough.
     probation: bool,
     asked: bool,
+    /// How many failures led to the last question.
+    failed: usize,
 }
 
 impl Quarantine {
@@ -34,6 +36,9 @@ impl Quarantine {
         let enough = if self.probation { 1 } else { rules.failures.max(1) };
         let count = u32::try_from(self.failures.len()).unwrap_or(u32::MAX);
         let ask = count >= enough && !self.asked;
+        if ask {
+            self.failed = self.failures.len();
+        }
         self.asked |= ask;
         ask
     }
@@ -59,6 +64,12 @@ impl Quarantine {
             self.probation = true;
         }
         over
+    }
+
+    /// How many failures led to the rest.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.failed
     }
 
     /// End of the rest, while it lasts.

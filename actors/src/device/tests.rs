@@ -9,8 +9,8 @@ use super::{
 use crate::{
     FarmSettings,
     domain::{
-        AdbState, AttemptId, AttemptSpec, Blame, DeviceInfo, DeviceRecord, DeviceState, Epoch, FailureReason, Lease,
-        Now, Outcome, Purpose, TaskId, Timestamp,
+        AdbState, AttemptId, AttemptSpec, Blame, DeviceInfo, DeviceRecord, DeviceState, Epoch, FailureReason, Held,
+        Lease, Now, Outcome, ProbeKind, Purpose, TaskId, Timestamp,
     },
     testing::farm::{script, serial},
 };
@@ -23,17 +23,25 @@ fn at(seconds: u64) -> Now {
     }
 }
 
+/// Without heartbeats, so that looks can be told apart.
 fn device() -> DeviceCore {
+    let mut settings = FarmSettings::default();
+    settings.probe.heartbeat_s = 0;
+    device_with(settings)
+}
+
+fn device_with(settings: FarmSettings) -> DeviceCore {
     let record = DeviceRecord {
         serial: serial("p1"),
         alias: None,
         tags: Vec::new(),
         enabled: true,
+        held: None,
         info: DeviceInfo::default(),
         last_seen: None,
         created_at: Timestamp::UNIX_EPOCH,
     };
-    DeviceCore::new(&record, Arc::new(FarmSettings::default()))
+    DeviceCore::new(&record, Arc::new(settings))
 }
 
 fn presence(state: AdbState) -> ChangePresence {
@@ -107,7 +115,7 @@ fn every_word_of_adb_has_a_state_and_only_an_answering_phone_is_online() {
         let effects = core.on_presence(presence(adb.clone()), at(0));
         assert_eq!(state(&core), expected, "{adb:?}");
         assert!(core.not_ready().is_some(), "{adb:?}");
-        assert_eq!(effects.contains(&Effect::Probe), adb == AdbState::Device, "{adb:?}");
+        assert_eq!(effects.contains(&Effect::Look), adb == AdbState::Device, "{adb:?}");
         assert!(!core.status(at(0)).next_action.is_empty());
     }
     let mut core = device();
@@ -128,7 +136,7 @@ fn a_phone_that_does_not_answer_is_asked_again_with_growing_pauses() {
         let wake = core.next_wake().unwrap().as_secs();
         pauses.push(wake - now);
         now = wake;
-        assert!(core.on_wake(None, at(now)).contains(&Effect::Probe));
+        assert!(core.on_wake(None, at(now)).contains(&Effect::Look));
     }
     assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
     assert!(core.status(at(now)).cause.contains("no answer"));
@@ -151,7 +159,7 @@ fn an_idle_phone_is_looked_at_about_once_a_minute_and_not_while_it_works() {
     assert!((46..=76).contains(&wake.as_secs()), "{wake:?}");
     core.on_start(spec(1), at(2));
     assert_eq!(state(&core), DeviceState::Busy);
-    assert!(!core.on_wake(None, at(100)).contains(&Effect::Probe));
+    assert!(!core.on_wake(None, at(100)).contains(&Effect::Look));
 }
 
 #[test]
@@ -333,7 +341,7 @@ fn what_a_phone_says_is_written_when_it_changes_and_else_now_and_then() {
     let mut core = online();
     let look = |core: &mut DeviceCore, level: u8, seconds: u64| {
         let wake = core.on_wake(None, at(seconds));
-        assert!(wake.contains(&Effect::Probe), "{seconds}");
+        assert!(wake.contains(&Effect::Look), "{seconds}");
         let info = DeviceInfo {
             battery_level: Some(level),
             ..DeviceInfo::default()
@@ -344,4 +352,206 @@ fn what_a_phone_says_is_written_when_it_changes_and_else_now_and_then() {
     assert!(!look(&mut core, 80, 200));
     assert!(look(&mut core, 79, 300));
     assert!(look(&mut core, 79, 901));
+}
+
+/// Online since second 1, with heartbeats.
+fn beating() -> DeviceCore {
+    let mut core = device_with(FarmSettings::default());
+    core.on_presence(presence(AdbState::Device), at(0));
+    core.on_look(Ok(DeviceInfo::default()), at(1));
+    core
+}
+
+/// Wakes the device when it wants to be woken; answers when that was and what it wanted.
+fn wake(core: &mut DeviceCore) -> (Now, Vec<Effect>) {
+    let mono = core.next_wake().unwrap();
+    let now = Now {
+        wall: Timestamp::UNIX_EPOCH + mono,
+        mono,
+    };
+    let effects = core.on_wake(None, now);
+    (now, effects)
+}
+
+fn silence() -> Result<(), String> {
+    Err("no answer".to_owned())
+}
+
+#[test]
+fn a_phone_that_hangs_while_adb_calls_it_usable_is_offline_within_seconds() {
+    let mut core = beating();
+    let (first, effects) = wake(&mut core);
+    assert!(effects.contains(&Effect::Heartbeat) && !effects.contains(&Effect::Look));
+    assert!(first.mono <= Duration::from_secs(8), "{first:?}");
+
+    core.on_heartbeat(silence(), first);
+    assert_eq!(state(&core), DeviceState::Online, "one miss may be the network's");
+    let (second, effects) = wake(&mut core);
+    assert!(effects.contains(&Effect::Heartbeat));
+    assert!(second.mono - first.mono <= Duration::from_secs(1), "{second:?}");
+    let effects = core.on_heartbeat(silence(), second);
+
+    assert_eq!(state(&core), DeviceState::Offline);
+    assert!(effects.contains(&Effect::TellRouter));
+    let status = core.status(second);
+    assert!(status.cause.contains("no answer"), "{}", status.cause);
+    assert_eq!(status.evidence.adb.unwrap().state, AdbState::Device);
+    let probe = status.evidence.probe.unwrap();
+    assert_eq!((probe.kind, probe.problem.is_some()), (ProbeKind::Heartbeat, true));
+}
+
+#[test]
+fn a_silent_phone_gets_heartbeats_only_and_is_looked_at_when_it_answers_one() {
+    let mut core = beating();
+    for _ in 0..10 {
+        let (now, effects) = wake(&mut core);
+        assert!(effects.contains(&Effect::Heartbeat) && !effects.contains(&Effect::Look));
+        core.on_heartbeat(silence(), now);
+    }
+    let (now, _) = wake(&mut core);
+
+    let effects = core.on_heartbeat(Ok(()), now);
+
+    assert!(effects.contains(&Effect::Look));
+    assert_eq!(state(&core), DeviceState::Offline, "the look has the last word");
+    core.on_look(Ok(DeviceInfo::default()), now);
+    assert_eq!(state(&core), DeviceState::Online);
+}
+
+#[test]
+fn a_phone_that_has_just_answered_a_command_is_not_asked() {
+    let mut core = beating();
+    let due = core.next_wake().unwrap().as_secs() + 1;
+
+    core.on_last_answer(Duration::from_secs(1), at(due));
+
+    assert!(!core.on_wake(None, at(due)).contains(&Effect::Heartbeat));
+    assert!(core.on_wake(None, at(due + 7)).contains(&Effect::Heartbeat));
+}
+
+#[test]
+fn a_busy_phone_that_falls_silent_says_so_and_is_not_offered_the_next_task() {
+    let mut core = beating();
+    core.on_start(spec(1), at(2));
+    for _ in 0..2 {
+        let (now, effects) = wake(&mut core);
+        assert!(effects.contains(&Effect::Heartbeat));
+        core.on_heartbeat(silence(), now);
+    }
+    assert_eq!(state(&core), DeviceState::Busy);
+    assert!(core.status(at(20)).cause.contains("no answer"));
+    assert!(core.not_ready().is_some());
+
+    let effects = core.on_ended(AttemptId(1), failed(Blame::Device), at(20));
+
+    assert_eq!(state(&core), DeviceState::Offline);
+    assert!(core.status(at(20)).cause.contains("no answer"));
+    assert!(!effects.contains(&Effect::Look), "it would only wait");
+}
+
+#[test]
+fn a_busy_phone_that_answers_again_goes_on() {
+    let mut core = beating();
+    core.on_start(spec(1), at(2));
+    for _ in 0..2 {
+        let (now, _) = wake(&mut core);
+        core.on_heartbeat(silence(), now);
+    }
+    let (now, _) = wake(&mut core);
+    core.on_heartbeat(Ok(()), now);
+    assert_eq!((state(&core), core.not_ready()), (DeviceState::Busy, None));
+}
+
+#[test]
+fn a_heartbeat_from_before_it_went_away_means_nothing() {
+    let mut core = beating();
+    wake(&mut core);
+    core.on_presence(presence(AdbState::Offline), at(10));
+    assert!(core.on_heartbeat(silence(), at(11)).is_empty());
+    assert_eq!(core.next_wake(), None, "who is away is not asked");
+}
+
+#[test]
+fn every_state_of_adb_is_shown_with_since_when_why_and_a_mend() {
+    let words = [
+        ("recovery", "recovery mode", "Reboot"),
+        ("sideload", "sideload", "update"),
+        ("rescue", "rescue", "restart"),
+        ("bootloader", "bootloader", "fastboot"),
+        ("authorizing", "trusts", "USB debugging"),
+        (
+            "no permissions (user x is not in the plugdev group); see [http://x]",
+            "plugdev group",
+            "udev",
+        ),
+        ("connecting", "being connected", "by itself"),
+    ];
+    let other = words.map(|(adb, cause, next)| (AdbState::Other(adb.to_owned()), cause, next));
+    let plain = [
+        (AdbState::Offline, "does not answer the adb server", "cable"),
+        (AdbState::Unauthorized, "does not trust", "allow USB debugging"),
+    ];
+    for (adb, cause, next) in other.into_iter().chain(plain) {
+        let mut core = device();
+        core.on_presence(presence(adb.clone()), at(7));
+        let status = core.status(at(9));
+        assert!(status.cause.contains(cause), "{adb:?}: {}", status.cause);
+        assert!(status.next_action.contains(next), "{adb:?}: {}", status.next_action);
+        assert_eq!(status.since, at(7).wall, "{adb:?}");
+        assert_eq!(status.evidence.adb.unwrap().since, at(7).wall);
+        core.on_presence(presence(adb.clone()), at(8));
+        assert_eq!(core.status(at(9)).evidence.adb.unwrap().since, at(7).wall, "{adb:?}");
+    }
+}
+
+#[test]
+fn a_device_that_a_person_holds_gets_no_attempt_until_it_is_released() {
+    let held = || {
+        Some(Held {
+            reason: "broken glass".to_owned(),
+            since: at(2).wall,
+        })
+    };
+    let mut core = online();
+    core.on_start(spec(1), at(2));
+    core.on_held(held(), at(3));
+    assert_eq!(state(&core), DeviceState::Busy, "its attempt goes on");
+    core.on_ended(AttemptId(1), done(), at(4));
+    assert_eq!(state(&core), DeviceState::Quarantined);
+    let status = core.status(at(5));
+    assert!(status.cause.contains("broken glass"), "{}", status.cause);
+    assert!(status.quarantine.unwrap().by_person);
+    assert!(core.not_ready().is_some());
+    core.on_presence(presence(AdbState::Offline), at(6));
+    assert_eq!(state(&core), DeviceState::Quarantined, "a person's word stays");
+    core.on_presence(presence(AdbState::Device), at(7));
+    core.on_look(Ok(DeviceInfo::default()), at(8));
+
+    core.on_held(None, at(9));
+
+    assert_eq!((state(&core), core.not_ready()), (DeviceState::Online, None));
+}
+
+#[test]
+fn a_release_ends_a_rest_and_forgives_the_failures_before_it() {
+    let mut core = online();
+    let fail = |core: &mut DeviceCore, attempt: i64| {
+        core.on_start(spec(attempt), at(10));
+        let effects = core.on_ended(AttemptId(attempt), failed(Blame::Device), at(10));
+        core.on_look(Ok(DeviceInfo::default()), at(10));
+        effects.contains(&Effect::AskQuarantine)
+    };
+    assert_eq!(
+        [1, 2, 3, 4, 5].map(|attempt| fail(&mut core, attempt)),
+        [false, false, false, false, true]
+    );
+    core.on_quarantine_answer(true, at(10));
+    let info = core.status(at(10)).quarantine.unwrap();
+    assert_eq!((info.by_person, info.until), (false, Some(at(70).wall)));
+    assert!(info.reason.starts_with("5 failures"), "{}", info.reason);
+
+    core.on_held(None, at(20));
+
+    assert_eq!(state(&core), DeviceState::Online);
+    assert!(!fail(&mut core, 6), "not on probation");
 }

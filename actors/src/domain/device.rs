@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Serial, Timestamp};
+use super::{Held, Serial, Timestamp};
 
 /// What adb says of a phone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -94,6 +94,8 @@ pub struct DeviceRecord {
     pub tags: Vec<String>,
     /// Whether it may be given tasks.
     pub enabled: bool,
+    /// That a person has put it into quarantine.
+    pub held: Option<Held>,
     /// The last that it said of itself.
     pub info: DeviceInfo,
     /// When it was last seen online.

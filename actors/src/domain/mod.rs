@@ -1,10 +1,13 @@
 //! Values: ids, states, outcomes, requests. No I/O, no clock, no actix.
 
 pub mod account;
+pub mod adb_state;
 pub mod attempt;
+pub mod capture;
 pub mod device;
 pub mod effect;
 pub mod event;
+pub mod evidence;
 pub mod ids;
 pub mod limits;
 pub mod material;
@@ -19,9 +22,11 @@ pub mod ui;
 
 pub use account::*;
 pub use attempt::*;
+pub use capture::*;
 pub use device::*;
 pub use effect::*;
 pub use event::*;
+pub use evidence::*;
 pub use ids::*;
 pub use material::*;
 pub use outcome::*;

@@ -4,7 +4,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use crate::domain::{AdbState, DeviceInfo, Lease, Package, Screenshot, Serial, UiTree};
+use crate::domain::{
+    AdbState, DeviceInfo, Freshness, Lease, Package, ScreenCapture, ScreenContent, Screenshot, Serial, UiTree,
+};
 
 /// Why a call to a phone failed. Texts carry no secrets and fit one log line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -211,6 +213,11 @@ pub trait DeviceDriver: Send + Sync {
     /// Asks the phone about itself.
     async fn info(&self) -> Result<DeviceInfo, DriverError>;
 
+    /// Asks the phone whether it is there, as cheaply as can be; within the caller's patience.
+    async fn heartbeat(&self) -> Result<(), DriverError> {
+        self.info().await.map(drop)
+    }
+
     /// Runs a command; a non-zero exit code is not an error here.
     async fn shell(&self, command: ShellCommand) -> Result<ShellOutput, DriverError>;
 
@@ -222,6 +229,13 @@ pub trait DeviceDriver: Send + Sync {
 
     /// A picture of the screen.
     async fn screenshot(&self) -> Result<Screenshot, DriverError>;
+
+    /// A picture of the screen with a word on what it shows; [`Freshness::Shared`] ones may be another's.
+    async fn capture(&self, _freshness: Freshness) -> Result<Arc<ScreenCapture>, DriverError> {
+        let picture = self.screenshot().await?;
+        let content = ScreenContent::Visible;
+        Ok(Arc::new(ScreenCapture { picture, content }))
+    }
 
     /// Pixels of the screen in its current rotation: width, height.
     async fn screen_size(&self) -> Result<(u32, u32), DriverError>;
@@ -285,4 +299,18 @@ pub trait DeviceDriver: Send + Sync {
 pub trait DriverFactory: Send + Sync {
     /// A driver for `serial`; with a lease, acting calls are fenced by it. Opening does not talk to the phone.
     fn open(&self, serial: &Serial, lease: Option<&Lease>) -> Arc<dyn DeviceDriver>;
+
+    /// The last command that the phone has answered to any driver, since the start.
+    fn last_answer(&self, _serial: &Serial) -> Option<LastAnswer> {
+        None
+    }
+}
+
+/// A command that a phone has answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastAnswer {
+    /// Its kind, e.g. `tap`.
+    pub command: &'static str,
+    /// How long ago.
+    pub ago: Duration,
 }

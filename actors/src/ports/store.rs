@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::ScheduleStore;
 use crate::domain::{
     AccountPatch, AccountRecord, AccountStatus, AccountUse, Claim, Claimed, DeviceInfo, DevicePatch, DeviceRecord,
-    Epoch, Failure, IdempotencyKey, Lease, Material, MaterialId, MediaKind, NewEvent, NewTask, PendingTask, Purpose,
-    Rescued, Serial, Submitted, TaskId, TaskState, TaskStats, Timestamp, Username,
+    Epoch, Failure, Held, IdempotencyKey, Lease, Material, MaterialId, MediaKind, NewEvent, NewTask, PendingTask,
+    Purpose, Rescued, Serial, Submitted, TaskId, TaskState, TaskStats, Timestamp, Username,
 };
 
 /// Why the store did not do it; nothing was written.
@@ -298,6 +298,12 @@ pub trait DeviceStore: Send + Sync {
 
     /// Changes what the patch names.
     async fn patch_device(&self, serial: &Serial, patch: DevicePatch) -> Result<(), StoreError>;
+
+    /// Stores that a person has put the device into quarantine, or (`None`) let it out.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when there is no such device.
+    async fn hold_device(&self, serial: &Serial, held: Option<Held>) -> Result<(), StoreError>;
 }
 
 /// The outbox; task events are written by [`TaskStore`] in the transaction that they tell of.

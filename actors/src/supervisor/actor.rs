@@ -8,14 +8,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AccountRecordChanged, ActorKind, ActorSnapshot, ActorState, QuarantineAsked, RebuildDevice,
+    AccountRecordChanged, ActorKind, ActorSnapshot, ActorState, RebuildDevice,
     core::{Effect, SupervisorCore},
     presence::Presences,
+    quarantine::Rests,
 };
 use crate::{
     account::AccountActor,
     boot::RouterBoot,
-    device::{AnswerQuarantine, DeviceActor, DeviceStatus},
+    device::{DeviceActor, DeviceStatus},
     domain::{AccountRecord, AccountUse, DeviceRecord, DeviceState, Generation, Serial, TaskId, Timestamp, Username},
     mail::{ChildExited, ChildKey, Ping, Pulse, Slot, Terminate, tell},
     ports::{Clock, DriverFactory, ScriptCatalog, ScriptRunner, SharedStore},
@@ -63,9 +64,8 @@ pub struct SupervisorActor {
     pub(super) accounts: BTreeMap<Username, AccountEntry>,
     pub(super) router: RouterEntry,
     pub(super) presences: Presences,
-    /// When devices were sent to rest: their boards show it a moment later.
-    sent_to_rest: BTreeMap<Serial, Duration>,
-    since: Timestamp,
+    pub(super) rests: Rests,
+    pub(super) since: Timestamp,
 }
 
 /// A device as the supervisor holds it.
@@ -110,7 +110,7 @@ impl SupervisorActor {
             accounts: BTreeMap::new(),
             router: RouterEntry::default(),
             presences: Presences::default(),
-            sent_to_rest: BTreeMap::new(),
+            rests: Rests::default(),
             since: parts.clock.now().wall,
             parts,
         }
@@ -132,7 +132,7 @@ impl SupervisorActor {
 
     /// The tree of actors: the supervisor first, then by kind and name.
     pub(super) fn tree(&mut self) -> Vec<ActorSnapshot> {
-        let beats = self.beats();
+        let (beats, alarm) = (self.beats(), self.alarm());
         let now = self.parts.clock.now();
         let own = ActorSnapshot {
             kind: ActorKind::Supervisor,
@@ -143,6 +143,8 @@ impl SupervisorActor {
             last_heartbeat: Some(now.wall),
             mailbox_depth: 0,
             current_task: None,
+            device_state: None,
+            alarm,
             generation: 1,
         };
         let beating = |key: &ChildKey| beats.iter().any(|(other, beats)| other == key && *beats > 0);
@@ -158,6 +160,8 @@ impl SupervisorActor {
             last_heartbeat: child.last_heartbeat,
             mailbox_depth: self.pulse(key).map_or(0, |pulse| pulse.depth()),
             current_task: self.current_task(key),
+            device_state: self.device_state(key),
+            alarm: None,
             generation: child.generation.0,
         });
         std::iter::once(own).chain(children).collect()
@@ -190,6 +194,11 @@ impl SupervisorActor {
         device.board.borrow().as_ref().and_then(|status| status.current_task)
     }
 
+    fn device_state(&self, key: &ChildKey) -> Option<DeviceState> {
+        let serial = (key.kind == ActorKind::Device).then(|| Serial::parse(&key.name).ok())??;
+        Some(self.device_snapshot(self.devices.get(&serial)?).state)
+    }
+
     fn beats(&self) -> Vec<(ChildKey, u64)> {
         let beat = |(key, _): (&ChildKey, _)| Some((key.clone(), self.pulse(key)?.beats()));
         self.core.children().filter_map(beat).collect()
@@ -206,31 +215,7 @@ impl SupervisorActor {
             ping(account.living.as_ref());
         }
     }
-
-    /// Whether one more device may rest.
-    fn grants_quarantine(&mut self, serial: &Serial) -> bool {
-        let now = self.parts.clock.now().mono;
-        self.sent_to_rest.retain(|_, at| *at + BOARD_DELAY > now);
-        let resting = self.devices.iter().filter(|(serial, device)| {
-            let status = device.board.borrow();
-            let shown = status
-                .as_ref()
-                .is_some_and(|status| status.state == DeviceState::Quarantined);
-            shown || self.sent_to_rest.contains_key(*serial)
-        });
-        let resting = u32::try_from(resting.count()).unwrap_or(u32::MAX);
-        let total = u32::try_from(self.devices.len()).unwrap_or(u32::MAX);
-        let share = self.parts.settings.quarantine.max_share;
-        let granted = resting == 0 || f64::from(resting) + 1.0 <= f64::from(total) * share;
-        if granted {
-            self.sent_to_rest.insert(serial.clone(), now);
-        }
-        granted
-    }
 }
-
-/// How long a device may take to show that it was sent to rest.
-const BOARD_DELAY: Duration = Duration::from_secs(5);
 
 fn ping<A>(living: Option<&Living<A>>)
 where
@@ -280,24 +265,6 @@ impl Handler<RebuildDevice> for SupervisorActor {
             .core
             .on_disobedient(&key, rebuild.generation, self.parts.clock.now());
         self.perform(effects, ctx);
-    }
-}
-
-impl Handler<QuarantineAsked> for SupervisorActor {
-    type Result = ();
-
-    fn handle(&mut self, asked: QuarantineAsked, _: &mut Self::Context) {
-        let granted = self.grants_quarantine(&asked.serial);
-        if !granted {
-            tracing::warn!(device.serial = %asked.serial, "too many devices fail together: is it the host's fault?");
-        }
-        if let Some(device) = self
-            .devices
-            .get(&asked.serial)
-            .and_then(|device| device.living.as_ref())
-        {
-            tell(&device.addr, AnswerQuarantine { granted });
-        }
     }
 }
 

@@ -9,8 +9,8 @@ use super::{
     ActorSnapshot, DeviceSnapshot, SupervisorActor, SupervisorError, actor::DeviceEntry, children::account_key,
 };
 use crate::{
-    device::{DeviceStatus, EnableDevice},
-    domain::{DevicePatch, DeviceState, Serial, Username},
+    device::{DeviceStatus, EnableDevice, core::DeviceCore},
+    domain::{DeviceEvidence, DevicePatch, DeviceRecord, DeviceState, LastGood, Serial, Username},
     mail::{ChildKey, tell},
     ports::StoreError,
 };
@@ -57,23 +57,13 @@ pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, SupervisorError>) {
 }
 
 impl SupervisorActor {
-    fn device_snapshot(&self, device: &DeviceEntry) -> DeviceSnapshot {
+    pub(super) fn device_snapshot(&self, device: &DeviceEntry) -> DeviceSnapshot {
         let record = &device.record;
-        let shown = device.board.borrow().clone().unwrap_or_else(|| DeviceStatus {
-            state: if record.enabled {
-                DeviceState::Offline
-            } else {
-                DeviceState::Disabled
-            },
-            since: record.created_at,
-            cause: "has not been seen since the start".to_owned(),
-            next_action: "connect the phone and switch USB debugging on".to_owned(),
-            info: Arc::new(record.info.clone()),
-            current_account: None,
-            current_task: None,
-            leased_since: None,
-            last_seen: record.last_seen,
-        });
+        let shown = device.board.borrow().clone().unwrap_or_else(|| self.unseen(record));
+        let evidence = DeviceEvidence {
+            last_good: self.last_good(&record.serial),
+            ..shown.evidence
+        };
         let bound = self
             .accounts
             .values()
@@ -88,6 +78,8 @@ impl SupervisorActor {
             since: shown.since,
             cause: shown.cause,
             next_action: shown.next_action,
+            evidence,
+            quarantine: shown.quarantine,
             info: crate::domain::DeviceInfo::clone(&shown.info),
             accounts: bound.map(|account| account.record.username.clone()).collect(),
             current_account: shown.current_account,
@@ -102,6 +94,25 @@ impl SupervisorActor {
         self.devices
             .get(serial)
             .ok_or_else(|| SupervisorError::UnknownDevice(serial.clone()))
+    }
+
+    /// What is shown of a device whose actor has not said anything yet.
+    fn unseen(&self, record: &DeviceRecord) -> DeviceStatus {
+        // A core that was told nothing knows what that means.
+        let core = DeviceCore::new(record, Arc::clone(&self.parts.settings));
+        DeviceStatus {
+            since: self.since,
+            ..core.status(self.parts.clock.now())
+        }
+    }
+
+    fn last_good(&self, serial: &Serial) -> Option<LastGood> {
+        let answer = self.parts.drivers.last_answer(serial)?;
+        let at = self.parts.clock.now().wall - answer.ago;
+        Some(LastGood {
+            command: answer.command,
+            at,
+        })
     }
 
     fn permit(&self, serial: &Serial, acting: bool) -> Result<(), SupervisorError> {

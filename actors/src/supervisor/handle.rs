@@ -10,6 +10,7 @@ use super::{
     AccountSnapshot, ActorSnapshot, DeviceSnapshot, NewAccount, PresenceReport, SupervisorActor, SupervisorError,
     account_asks::{AccountFound, CreateAccount, DeleteRetired, FindAccount, ListAccounts, PatchAccount},
     asks::{GetDevice, GetTree, ListDevices, PatchDevice, PermitDriver, Reply, RestartActor},
+    quarantine::OrderHold,
 };
 use crate::{
     account::{AccountActor, GetAccount, ResumeAccount, RetireAccount, core::AccountCore},
@@ -70,6 +71,22 @@ impl SupervisorHandle {
     /// [`SupervisorError::UnknownDevice`].
     pub async fn patch_device(&self, serial: Serial, patch: DevicePatch) -> Result<DeviceSnapshot, SupervisorError> {
         self.order(|reply| PatchDevice(serial, patch, reply)).await
+    }
+
+    /// Puts a device into quarantine: it gets no tasks until it is released; committed when it answers.
+    ///
+    /// # Errors
+    /// [`SupervisorError::UnknownDevice`], [`SupervisorError::WrongState`] when it is there already.
+    pub async fn quarantine_device(&self, serial: Serial, reason: String) -> Result<DeviceSnapshot, SupervisorError> {
+        self.order(|reply| OrderHold(serial, Some(reason), reply)).await
+    }
+
+    /// Lets a device out of quarantine, whoever put it there.
+    ///
+    /// # Errors
+    /// [`SupervisorError::UnknownDevice`], [`SupervisorError::WrongState`] when it is not in it.
+    pub async fn release_device(&self, serial: Serial) -> Result<DeviceSnapshot, SupervisorError> {
+        self.order(|reply| OrderHold(serial, None, reply)).await
     }
 
     /// A driver for a person's own calls. `acting` ones (tap, text …) are refused while a task runs on the device.

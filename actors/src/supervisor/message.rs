@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
-        AccountRecord, DeviceInfo, DeviceState, Generation, Limits, Package, Presence, ScriptName, Serial, TaskId,
-        Timestamp, Username,
+        AccountRecord, DeviceEvidence, DeviceInfo, DeviceState, Generation, Limits, Package, Presence, QuarantineInfo,
+        ScriptName, Serial, TaskId, Timestamp, Username,
     },
     ports::StoreError,
 };
@@ -110,6 +110,10 @@ pub struct ActorSnapshot {
     pub mailbox_depth: usize,
     /// What it is working on.
     pub current_task: Option<TaskId>,
+    /// The state of the phone, for a device's actor.
+    pub device_state: Option<DeviceState>,
+    /// Why the farm as a whole needs a person, for the supervisor itself.
+    pub alarm: Option<String>,
     /// Its incarnation.
     pub generation: u64,
 }
@@ -133,6 +137,10 @@ pub struct DeviceSnapshot {
     pub cause: String,
     /// What a person can do, or what farmhand will do next.
     pub next_action: String,
+    /// What the state rests on.
+    pub evidence: DeviceEvidence,
+    /// That it rests, or that a person has put it into quarantine.
+    pub quarantine: Option<QuarantineInfo>,
     /// The last that it said of itself.
     pub info: DeviceInfo,
     /// Accounts bound to it, by name.

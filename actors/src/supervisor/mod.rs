@@ -17,6 +17,7 @@ pub mod core;
 pub mod handle;
 pub mod message;
 mod presence;
+mod quarantine;
 
 #[cfg(test)]
 mod tests;

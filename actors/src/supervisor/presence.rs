@@ -11,6 +11,9 @@ use crate::{
     mail::tell,
 };
 
+/// Why a phone is away when all adb servers answer.
+const UNLISTED: &str = "no adb server shows it";
+
 /// Who sees which phone, and how it does.
 #[derive(Debug, Default)]
 pub(super) struct Presences {
@@ -55,7 +58,13 @@ impl Presences {
         let away = state.is_none();
         Some(ChangePresence {
             state: state.unwrap_or(AdbState::Offline),
-            problem: self.problems.values().next().filter(|_| away).cloned(),
+            problem: away.then(|| {
+                self.problems
+                    .values()
+                    .next()
+                    .cloned()
+                    .unwrap_or_else(|| UNLISTED.to_owned())
+            }),
         })
     }
 }
@@ -87,6 +96,7 @@ impl SupervisorActor {
             alias: None,
             tags: Vec::new(),
             enabled: true,
+            held: None,
             info: DeviceInfo::default(),
             last_seen: None,
             created_at: at,

@@ -402,5 +402,59 @@ async fn when_many_devices_fail_together_most_of_them_stay_in_service() {
         .filter(|device| device.state == DeviceState::Quarantined)
         .count();
     assert_eq!(resting, 2, "30 % of 7");
+    let tree = farm.farm.supervisor.tree().await.unwrap();
+    let alarm = tree[0].alarm.as_deref().expect("an alarm instead");
+    assert!(alarm.contains("too many devices"), "{alarm}");
+    assert!(
+        farm.store
+            .events()
+            .iter()
+            .any(|event| event.event.kind == "supervisor.alarm")
+    );
+    let rests = |actor: &&super::ActorSnapshot| actor.device_state == Some(DeviceState::Quarantined);
+    assert_eq!(tree.iter().filter(rests).count(), 2, "the tree says the same");
     assert!(farm.runner.runs().iter().all(|run| run.spec.attempt > AttemptId(0)));
+}
+
+#[actix::test]
+async fn a_person_puts_a_device_into_quarantine_and_lets_it_out_also_after_a_restart() {
+    let farm = TestFarm::start(&[("p1", &[]), ("p2", &[])], quick_settings(), works(1)).await;
+    let supervisor = &farm.farm.supervisor;
+    let wrong = supervisor.release_device(serial("p1")).await;
+    assert!(matches!(wrong, Err(SupervisorError::WrongState(_))), "{wrong:?}");
+    let unknown = supervisor.quarantine_device(serial("p9"), "x".to_owned()).await;
+    assert!(matches!(unknown, Err(SupervisorError::UnknownDevice(_))), "{unknown:?}");
+
+    let shown = supervisor
+        .quarantine_device(serial("p1"), "hot".to_owned())
+        .await
+        .unwrap();
+
+    assert_eq!(shown.state, DeviceState::Quarantined);
+    assert!(shown.cause.contains("hot"), "{}", shown.cause);
+    let again = supervisor.quarantine_device(serial("p1"), "hotter".to_owned()).await;
+    assert!(matches!(again, Err(SupervisorError::WrongState(_))), "{again:?}");
+    let ids = farm.submit(request(&["p1", "p2"])).await;
+    farm.until_state(ids[1], TaskState::Completed).await;
+    assert_eq!(farm.state(ids[0]), TaskState::Available);
+
+    let next = TestFarm::on(farm.store.clone(), quick_settings(), works(1)).await;
+    next.show(&["p1", "p2"]);
+    next.until_device("p2", DeviceState::Online).await;
+    next.until_device("p1", DeviceState::Quarantined).await;
+    let released = next.farm.supervisor.release_device(serial("p1")).await.unwrap();
+    assert_eq!(released.quarantine, None);
+    next.until_state(ids[0], TaskState::Completed).await;
+}
+
+#[actix::test]
+async fn nothing_is_online_after_a_restart_before_it_was_seen() {
+    let farm = TestFarm::start(&[("p1", &[])], quick_settings(), works(1)).await;
+    let next = TestFarm::on(farm.store.clone(), quick_settings(), works(1)).await;
+
+    let shown = next.farm.supervisor.device(serial("p1")).await.unwrap();
+
+    assert_eq!((shown.state, shown.evidence.adb), (DeviceState::Offline, None));
+    assert!(shown.cause.contains("not been seen since the start"), "{}", shown.cause);
+    next.connect(&["p1"]).await;
 }

@@ -24,6 +24,8 @@ pub enum FaultKind {
     HugeHierarchy,
     /// "could not get idle state"
     NoIdle,
+    /// The window in front forbids pictures: it is black in them, and still in the dump.
+    SecureScreen,
     /// A dialog with `text` lies over every app; once dismissed it comes again when an app is started.
     Popup,
     /// The social apps (or `app`) ask for a verification that only a person can give; with `account` only that one,
@@ -50,7 +52,7 @@ pub enum FaultKind {
     Random,
 }
 
-const KINDS: [(FaultKind, &str); 19] = [
+const KINDS: [(FaultKind, &str); 20] = [
     (FaultKind::Offline, "offline"),
     (FaultKind::Unauthorized, "unauthorized"),
     (FaultKind::Hang, "hang"),
@@ -59,6 +61,7 @@ const KINDS: [(FaultKind, &str); 19] = [
     (FaultKind::GarbageHierarchy, "garbage_hierarchy"),
     (FaultKind::HugeHierarchy, "huge_hierarchy"),
     (FaultKind::NoIdle, "no_idle"),
+    (FaultKind::SecureScreen, "secure_screen"),
     (FaultKind::Popup, "popup"),
     (FaultKind::Challenge, "challenge"),
     (FaultKind::LoggedOut, "logged_out"),

@@ -58,6 +58,10 @@ impl Handset for Phone {
         })
     }
 
+    fn is_secure(&self) -> bool {
+        Phone::is_secure(self)
+    }
+
     fn tap(&self, x: i32, y: i32) {
         self.touch(x, y);
     }

@@ -22,7 +22,7 @@ use super::{
     system::{BOOT_MS_MIN, new_boot_id},
 };
 use crate::{
-    apps::{Front, Window, gallery, kit, launcher, node::Node, overlay, settings, social},
+    apps::{Front, Layer, Window, gallery, kit, launcher, node::Node, overlay, settings, social},
     device::{Frame, Link},
     fs::Filesystem,
     render,
@@ -168,6 +168,11 @@ impl Phone {
         })
     }
 
+    /// Whether the window in front forbids pictures.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.with(|desk| desk.state.faults.get(FaultKind::SecureScreen).is_some())
+    }
+
     /// Draws the screen, or takes it from the world's small store of drawn screens.
     pub(crate) fn draw(&self) -> Frame {
         let windows = self.windows();
@@ -178,6 +183,12 @@ impl Phone {
             .strftime("%H:%M")
             .to_string();
         let level = self.with(|desk| desk.state.system.battery_level);
+        // A secure window is left out of pictures; what lies above all apps stays.
+        let secure = self.is_secure();
+        let windows = windows.map(|mut windows| {
+            windows.retain(|window| !secure || window.layer != Layer::Main);
+            windows
+        });
         let mut hasher = DefaultHasher::new();
         (&windows, &clock, level).hash(&mut hasher);
         let roots: Option<Vec<&Node>> = windows

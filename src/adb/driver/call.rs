@@ -221,6 +221,7 @@ impl InFlight<'_> {
         metrics::command(op, error.map_or("ok", AdbError::outcome), took);
         let Some(error) = error else {
             self.phone.breaker().succeeded();
+            self.phone.answered(op);
             debug!(device.serial = %serial, op, generation, duration_ms, "adb call done");
             return;
         };

@@ -2,23 +2,29 @@
 
 mod apps;
 mod call;
+mod capture;
 mod fence;
 mod files;
+mod heartbeat;
 mod input;
 mod picture;
+mod png;
 mod relay;
 mod screen;
+mod secure;
 mod take;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use farmhand_actors::{
-    domain::{DeviceInfo, Lease, Package, Screenshot, Serial, UiTree},
-    ports::{DeviceDriver, DriverError, DriverFactory, LaunchApp, Point, ShellCommand, ShellOutput},
+    domain::{DeviceInfo, Freshness, Lease, Package, ScreenCapture, Screenshot, Serial, UiTree},
+    ports::{DeviceDriver, DriverError, DriverFactory, LastAnswer, LaunchApp, Point, ShellCommand, ShellOutput},
 };
 
 use call::AdbDriver;
+pub use picture::{PictureError, read as read_raw};
+pub use png::read as read_png;
 pub(super) use take::is_phone;
 
 use super::{phone::Phones, quote::CommandLine, settings::millis};
@@ -31,6 +37,10 @@ pub(super) struct AdbDriverFactory {
 impl DriverFactory for AdbDriverFactory {
     fn open(&self, serial: &Serial, lease: Option<&Lease>) -> Arc<dyn DeviceDriver> {
         Arc::new(AdbDriver::new(&self.phones, serial, lease))
+    }
+
+    fn last_answer(&self, serial: &Serial) -> Option<LastAnswer> {
+        self.phones.get(serial).last_answer()
     }
 }
 
@@ -46,6 +56,10 @@ impl DeviceDriver for AdbDriver {
 
     async fn info(&self) -> Result<DeviceInfo, DriverError> {
         self.read_info().await
+    }
+
+    async fn heartbeat(&self) -> Result<(), DriverError> {
+        self.beat().await
     }
 
     async fn shell(&self, command: ShellCommand) -> Result<ShellOutput, DriverError> {
@@ -68,6 +82,10 @@ impl DeviceDriver for AdbDriver {
 
     async fn screenshot(&self) -> Result<Screenshot, DriverError> {
         self.take_screenshot().await
+    }
+
+    async fn capture(&self, freshness: Freshness) -> Result<Arc<ScreenCapture>, DriverError> {
+        self.capture_screen(freshness).await
     }
 
     async fn screen_size(&self) -> Result<(u32, u32), DriverError> {

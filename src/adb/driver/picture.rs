@@ -6,7 +6,7 @@ use farmhand_actors::domain::Screenshot;
 
 /// Why there is no picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum PictureError {
+pub enum PictureError {
     /// Too short for a header.
     #[error("the picture is empty")]
     Empty,
@@ -38,6 +38,9 @@ pub(super) enum PictureError {
         /// Bytes there should be.
         wanted: usize,
     },
+    /// The packed picture cannot be unpacked.
+    #[error("the PNG cannot be read: {0}")]
+    Png(String),
 }
 
 const HEADER_BYTES: usize = 16;
@@ -74,8 +77,11 @@ impl Format {
     }
 }
 
-/// Reads a raw picture of at most `limit` pixels.
-pub(super) fn read(mut raw: Vec<u8>, limit: usize) -> Result<Screenshot, PictureError> {
+/// Reads what `screencap` writes, of at most `limit` pixels.
+///
+/// # Errors
+/// The header or the length is not that of a picture, or it has too many pixels.
+pub fn read(mut raw: Vec<u8>, limit: usize) -> Result<Screenshot, PictureError> {
     let number = |place: usize| {
         let bytes = raw.get(place * 4..place * 4 + 4)?;
         Some(u32::from_le_bytes(bytes.try_into().ok()?))
@@ -113,7 +119,7 @@ pub(super) fn read(mut raw: Vec<u8>, limit: usize) -> Result<Screenshot, Picture
     })
 }
 
-fn pixels_of(width: u32, height: u32) -> Option<usize> {
+pub(super) fn pixels_of(width: u32, height: u32) -> Option<usize> {
     usize::try_from(width).ok()?.checked_mul(usize::try_from(height).ok()?)
 }
 
@@ -207,15 +213,23 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_picture_is_an_error_without_memory_for_it() {
+    fn f18_nothing_at_all_is_an_error() {
         assert_eq!(read(vec![], 100), Err(PictureError::Empty));
         assert_eq!(read(vec![0; 11], 100), Err(PictureError::Empty));
+    }
+
+    #[test]
+    fn f18_a_header_that_cannot_be_is_an_error() {
         assert!(matches!(read(raw(0, 5, 1, &[]), 100), Err(PictureError::Header { .. })));
         assert!(matches!(read(raw(5, 5, 9, &[]), 100), Err(PictureError::Header { .. })));
         assert!(matches!(
             read(b"\x89PNG\r\n\x1a\n0000IHDR".to_vec(), 100),
             Err(PictureError::Header { .. })
         ));
+    }
+
+    #[test]
+    fn f18_a_screen_of_20000_by_20000_is_over_the_cap_before_memory_is_taken_for_it() {
         assert!(matches!(
             read(raw(20_000, 20_000, 1, &[]), 16 << 20),
             Err(PictureError::TooLarge { .. })
@@ -224,14 +238,17 @@ mod tests {
             read(raw(u32::MAX, u32::MAX, 1, &[]), 16 << 20),
             Err(PictureError::TooLarge { .. })
         ));
-        assert!(matches!(
-            read(raw(2, 2, 1, &[0; 15]), 100),
-            Err(PictureError::Length { .. })
-        ));
-        assert!(matches!(
-            read(raw(2, 2, 1, &[0; 17]), 100),
-            Err(PictureError::Length { .. })
-        ));
+    }
+
+    #[test]
+    fn f18_a_raw_picture_with_a_wrong_stride_is_an_error() {
+        // Two rows of two pixels, padded to three; and one byte too few or too many.
+        for pixels in [2 * 3 * 4, 15, 17] {
+            assert!(matches!(
+                read(raw(2, 2, 1, &vec![0; pixels]), 100),
+                Err(PictureError::Length { .. })
+            ));
+        }
     }
 
     proptest! {

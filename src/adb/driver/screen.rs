@@ -1,15 +1,14 @@
-//! What the screen shows: view tree, picture, size.
+//! What the screen shows: view tree and size.
 
 use std::time::Duration;
 
 use farmhand_actors::{
-    domain::{Screenshot, UiTree},
+    domain::UiTree,
     ports::{DriverError, HierarchyProblem, ShellOutput},
 };
 
 use super::{
     call::{AdbDriver, problem_of},
-    picture,
     take::{panel_size, parse_size},
 };
 use crate::adb::{
@@ -30,10 +29,6 @@ const DUMP_PAUSE: Duration = Duration::from_millis(300);
 
 /// The exit code of a program that was killed (128 + SIGKILL).
 const KILLED_CODE: u8 = 137;
-
-/// The largest header of a raw picture.
-const PICTURE_HEADER_BYTES: usize = 16;
-const RGBA_BYTES: usize = 4;
 
 /// `wm size` tells the panel upright; the current rotation stands in one of the other two.
 const SIZE: &str = "wm size; dumpsys window displays 2>/dev/null | grep cur=; \
@@ -118,21 +113,6 @@ impl AdbDriver {
             },
         })?;
         self.unless_refused(output)
-    }
-
-    pub(super) async fn take_screenshot(&self) -> Result<Screenshot, DriverError> {
-        const OP: &str = "screenshot";
-        let transport = self.transport()?;
-        let pixels = self.phones.settings.limits.screenshot_pixels;
-        let bytes = pixels.saturating_mul(RGBA_BYTES).saturating_add(PICTURE_HEADER_BYTES);
-        let deadline = millis(self.phones.settings.deadlines.screenshot_ms);
-        let output = self
-            .call(OP, deadline, &transport.server, transport.binary("screencap", bytes))
-            .await?;
-        if output.code != 0 {
-            return Err(self.refused(OP, problem_of(&output)));
-        }
-        picture::read(output.stdout, pixels).map_err(|error| self.refused(OP, error.to_string()))
     }
 
     pub(super) async fn read_screen_size(&self) -> Result<(u32, u32), DriverError> {

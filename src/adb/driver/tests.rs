@@ -18,6 +18,8 @@ use crate::adb::{
     transports::Seen,
 };
 
+mod capture;
+
 /// A farm of one phone behind a scripted server.
 struct Farm {
     factory: AdbDriverFactory,

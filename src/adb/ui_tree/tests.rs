@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod hostile;
+
 const LIMITS: TreeLimits = TreeLimits {
     bytes: 8 * 1024 * 1024,
     nodes: 50_000,

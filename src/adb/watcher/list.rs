@@ -36,15 +36,7 @@ fn state_of(text: &str) -> AdbState {
 pub(super) fn mend_of(state: &AdbState) -> String {
     match state {
         AdbState::Device => "it is usable".to_owned(),
-        AdbState::Offline => "it does not answer the adb server; check its cable or network, or restart it".to_owned(),
-        AdbState::Unauthorized => "it does not trust this computer; unlock it and allow USB debugging".to_owned(),
-        AdbState::Other(text) if text.starts_with("no permissions") => {
-            format!("{text}; add udev rules for it on the adb server's computer and plug it in again")
-        }
-        AdbState::Other(text) if ["recovery", "sideload", "rescue", "bootloader"].contains(&text.as_str()) => {
-            format!("it is in {text} mode; restart it into Android")
-        }
-        AdbState::Other(text) => format!("adb says: {text}"),
+        other => format!("it {}; {}", other.meaning(), other.mend()),
     }
 }
 

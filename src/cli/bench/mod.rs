@@ -7,6 +7,7 @@ mod blast;
 mod farm;
 mod idle_phone;
 mod queue;
+mod screen;
 mod usage;
 
 use clap::{Subcommand, ValueEnum};
@@ -48,6 +49,12 @@ pub enum BenchCommand {
         #[arg(long, default_value_t = 2_450, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         n: u32,
     },
+    /// From a picture of a phone to a thumbnail: 1080 x 2400 pixels, raw and as PNG, to a JPEG of 270 x 600
+    Screen {
+        /// How many of each
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        n: u32,
+    },
 }
 
 /// What `bench queue` measures.
@@ -79,6 +86,7 @@ pub fn run(command: &BenchCommand) -> Result<(), CliError> {
         BenchCommand::Queue { mode, n } => queue::run(mode, n),
         BenchCommand::Farm { phones, n } => farm::run(phones, n),
         BenchCommand::Blast { phones, n } => blast::run(phones, n),
+        BenchCommand::Screen { n } => screen::run(n),
     }
 }
 

@@ -1,7 +1,8 @@
 //! What the screen showed when a step failed, kept in files.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use farmhand_actors::domain::{Freshness, ScreenCapture, ScreenContent};
 use tokio::time::timeout;
 
 use super::{Run, fault::Fault};
@@ -17,6 +18,18 @@ pub struct Evidence {
     pub screenshot: Option<String>,
     /// The view tree.
     pub hierarchy: Option<String>,
+    /// What the picture can be believed to show.
+    pub content: ScreenContent,
+}
+
+impl Evidence {
+    /// What a step says of its failure: a black picture is explained.
+    pub(super) fn explain(&self, failure: String) -> String {
+        match self.content.remark() {
+            Some(remark) => format!("{failure} ({remark})"),
+            None => failure,
+        }
+    }
 }
 
 impl Run {
@@ -33,18 +46,24 @@ impl Run {
         let stem = format!("{}-{}-{}", self.spec.task, self.spec.attempt, self.step);
         // Two calls share the limit, so that the slower one cannot take it all.
         let half = limit / 2;
+        let capture = timeout(half, self.phone.driver.capture(Freshness::Fresh)).await;
+        let capture = capture.ok().and_then(Result::ok);
+        let content = capture
+            .as_ref()
+            .map_or_else(Default::default, |capture| capture.content);
         Evidence {
-            screenshot: self.keep_screenshot(&stem, half).await,
+            screenshot: self.keep_screenshot(&stem, capture).await,
             hierarchy: self.keep_hierarchy(&stem, half).await,
+            content,
         }
     }
 
-    async fn keep_screenshot(&self, stem: &str, limit: Duration) -> Option<String> {
-        let picture = timeout(limit, self.phone.driver.screenshot()).await.ok()?.ok()?;
+    async fn keep_screenshot(&self, stem: &str, capture: Option<Arc<ScreenCapture>>) -> Option<String> {
+        let capture = capture?;
         let name = format!("{stem}.jpg");
         let path = self.parts.evidence_dir.join(&name);
         let write = move || {
-            let jpeg = vision::encode_jpeg(&picture, None, QUALITY).map_err(|error| error.to_string())?;
+            let jpeg = vision::encode_jpeg(&capture.picture, None, QUALITY).map_err(|error| error.to_string())?;
             write_file(&path, &jpeg)
         };
         kept(tokio::task::spawn_blocking(write).await, name)

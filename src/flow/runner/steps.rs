@@ -243,8 +243,9 @@ impl Run {
         };
         begun.record.screenshot.clone_from(&evidence.screenshot);
         begun.record.hierarchy.clone_from(&evidence.hierarchy);
+        let error = evidence.explain(fault.to_string());
         self.failed = Some((failed, evidence));
-        self.finish(begun, StepState::Failed, Some(fault.to_string()));
+        self.finish(begun, StepState::Failed, Some(error));
     }
 
     fn finish(&mut self, begun: Begun, state: StepState, error: Option<String>) {

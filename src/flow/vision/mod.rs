@@ -1,5 +1,7 @@
 //! Pictures of screens: scaling and encoding. The only place that knows image formats.
 
+use std::borrow::Cow;
+
 use farmhand_actors::domain::Screenshot;
 use fast_image_resize::{
     FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
@@ -58,7 +60,7 @@ pub fn encode_png(picture: &Screenshot, width: Option<u32>) -> Result<Vec<u8>, V
 }
 
 /// The picture at another width, its shape kept.
-fn scaled(picture: &Screenshot, width: Option<u32>) -> Result<Screenshot, VisionError> {
+fn scaled(picture: &Screenshot, width: Option<u32>) -> Result<Cow<'_, Screenshot>, VisionError> {
     let shape = || VisionError::Shape {
         width: picture.width,
         height: picture.height,
@@ -70,7 +72,7 @@ fn scaled(picture: &Screenshot, width: Option<u32>) -> Result<Screenshot, Vision
     }
     let width = width.unwrap_or(picture.width).clamp(1, picture.width);
     if width == picture.width {
-        return Ok(picture.clone());
+        return Ok(Cow::Borrowed(picture));
     }
     let height = u64::from(picture.height) * u64::from(width) / u64::from(picture.width);
     let height = u32::try_from(height).unwrap_or(u32::MAX).max(1);
@@ -82,11 +84,11 @@ fn scaled(picture: &Screenshot, width: Option<u32>) -> Result<Screenshot, Vision
     Resizer::new()
         .resize(&source, &mut target, &options)
         .map_err(|error| VisionError::Encode(error.to_string()))?;
-    Ok(Screenshot {
+    Ok(Cow::Owned(Screenshot {
         width,
         height,
         rgba: target.into_vec(),
-    })
+    }))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod files;
+pub mod state;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -9,7 +10,7 @@ use actix_web::{
     web,
 };
 use farmhand_actors::{
-    domain::{DeviceInfo, DevicePatch, Serial},
+    domain::{DeviceInfo, DevicePatch, Freshness, ScreenContent, Serial},
     supervisor::DeviceSnapshot,
 };
 use serde_json::{Value, json};
@@ -59,16 +60,20 @@ pub async fn screenshot(app: web::Data<App>, path: web::Path<String>, request: H
         .farm
         .driver(parse_serial(&path)?, false)
         .await?
-        .screenshot()
+        .capture(Freshness::Shared)
         .await?;
-    let pictures = app.state.pictures.clone();
-    let encoded = web::block(move || pictures.encode(&shot, format, width)).await;
+    let (pictures, content) = (app.state.pictures.clone(), shot.content);
+    let encoded = web::block(move || pictures.encode(&shot.picture, format, width)).await;
     let picture = encoded.map_err(|error| error.to_string()).and_then(|encoded| encoded);
     let picture = picture.map_err(|problem| ApiError::Internal(format!("a picture cannot be encoded: {problem}")))?;
-    Ok(HttpResponse::Ok()
-        .content_type(media_type)
-        .insert_header((header::VARY, "Accept"))
-        .body(picture))
+    let mut answer = HttpResponse::Ok();
+    answer.content_type(media_type).insert_header((header::VARY, "Accept"));
+    match content {
+        ScreenContent::Visible => {}
+        ScreenContent::Secure => drop(answer.insert_header(("X-Screen-Secure", "true"))),
+        ScreenContent::Asleep => drop(answer.insert_header(("X-Screen-Asleep", "true"))),
+    }
+    Ok(answer.body(picture))
 }
 
 /// `GET /api/v1/device/{serial}/hierarchy`
@@ -180,6 +185,8 @@ fn view(device: &DeviceSnapshot) -> Value {
         since,
         cause,
         next_action,
+        evidence,
+        quarantine,
         info,
         ..
     } = device;
@@ -211,8 +218,11 @@ fn view(device: &DeviceSnapshot) -> Value {
         "enabled": enabled,
         "state": state.as_str(),
         "since": instant(*since),
+        "state_since": instant(*since),
         "cause": cause,
         "next_action": next_action,
+        "evidence": state::evidence_view(evidence),
+        "quarantine": quarantine.as_ref().map(state::quarantine_view),
         "model": model,
         "android_version": android_version,
         "sdk": sdk,

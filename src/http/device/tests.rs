@@ -375,3 +375,77 @@ async fn an_upload_over_its_limit_is_refused() {
     assert_eq!((reply.status.as_u16(), reply.code()), (413, 41301));
     assert_eq!(std::fs::read_dir(api.folder.path().join("uploads")).unwrap().count(), 0);
 }
+
+#[actix_web::test]
+async fn a_black_picture_says_why_it_is_black() {
+    let api = Api::new();
+    for (content, secure, asleep) in [
+        (ScreenContent::Visible, false, false),
+        (ScreenContent::Secure, true, false),
+        (ScreenContent::Asleep, false, true),
+    ] {
+        *api.farm.driver.content.lock().unwrap() = content;
+        let reply = api.get(&format!("{DEVICE}/screenshot")).await;
+        let says = |name: &str| reply.headers.get(name).is_some_and(|value| value == "true");
+        assert_eq!(
+            (says("X-Screen-Secure"), says("X-Screen-Asleep")),
+            (secure, asleep),
+            "{content:?}"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_device_shows_what_its_state_rests_on() {
+    let api = Api::new();
+    let device = api.get(DEVICE).await.data();
+    let now = &device["state_since"];
+    assert_eq!(
+        device["evidence"],
+        json!({
+            "adb": {"state": "device", "since": now},
+            "probe": {"kind": "look", "at": now, "ok": true, "problem": null},
+            "last_good": {"command": "tap", "at": now},
+        })
+    );
+    assert_eq!(device["quarantine"], Value::Null);
+}
+
+#[actix_web::test]
+async fn people_put_devices_into_quarantine_with_a_reason() {
+    let api = Api::new();
+    let path = format!("{DEVICE}/quarantine");
+
+    let device = api.post(&path, json!({"reason": " cracked glass "})).await.data();
+
+    assert_eq!(
+        (&device["state"], &device["quarantine"]),
+        (
+            &json!("quarantined"),
+            &json!({"by": "person", "reason": "cracked glass", "until": null})
+        )
+    );
+    for (body, field) in [
+        (json!({}), "reason"),
+        (json!({"reason": ""}), "reason"),
+        (json!({"reason": "  "}), "reason"),
+        (json!({"reason": "a\nb"}), "reason"),
+        (json!({"reason": 5}), "reason"),
+        (json!({"reason": "x".repeat(201)}), "reason"),
+        (json!({"reason": "x", "until": 1}), "until"),
+    ] {
+        let reply = api.post(&path, body.clone()).await;
+        assert_eq!(
+            (reply.code(), reply.faults()),
+            (40001, vec![field.to_owned()]),
+            "{body}"
+        );
+    }
+    assert_eq!(api.post(&format!("{DEVICE}/release"), json!({})).await.code(), 40901);
+    for verb in ["quarantine", "release"] {
+        let reply = api
+            .post(&format!("/api/v1/device/ghost/{verb}"), json!({"reason": "x"}))
+            .await;
+        assert_eq!(reply.code(), 40401, "{verb}");
+    }
+}

@@ -2,7 +2,10 @@
 
 use super::{Checked, Subject, after, completed, lease, morning, script, serial, username};
 use crate::{
-    domain::{AccountPatch, AccountRecord, AccountStatus, AccountUse, DeviceInfo, DevicePatch, Limits, ScriptLimit},
+    domain::{
+        AccountPatch, AccountRecord, AccountStatus, AccountUse, DeviceInfo, DevicePatch, DeviceRecord, Held, Limits,
+        ScriptLimit,
+    },
     ports::{Finish, StoreError},
 };
 
@@ -169,6 +172,16 @@ pub(super) async fn devices_are_kept(subject: Subject) -> Checked {
             },
         )
         .await?;
+    let held = Held {
+        reason: "cracked screen".to_owned(),
+        since: after(7),
+    };
+    store.hold_device(&serial("p2"), Some(held.clone())).await?;
+    let kept = |devices: Vec<DeviceRecord>| devices.into_iter().map(|device| device.held).collect::<Vec<_>>();
+    assert_eq!(kept(store.load_devices().await?), [None, Some(held)]);
+    store.hold_device(&serial("p2"), None).await?;
+    assert_eq!(kept(store.load_devices().await?), [None, None]);
+    assert!(store.hold_device(&serial("p9"), None).await.is_err());
     let unnamed = store.load_devices().await?;
     assert_eq!(
         unnamed.first().map(|device| (device.alias.clone(), device.enabled)),

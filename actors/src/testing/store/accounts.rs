@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::{
     domain::{
-        AccountPatch, AccountRecord, AccountStatus, AccountUse, DeviceInfo, DevicePatch, DeviceRecord, Serial,
+        AccountPatch, AccountRecord, AccountStatus, AccountUse, DeviceInfo, DevicePatch, DeviceRecord, Held, Serial,
         Timestamp, Username,
     },
     ports::{AccountStore, DeviceStore, StoreError},
@@ -108,6 +108,7 @@ impl DeviceStore for MemoryStore {
             alias: None,
             tags: Vec::new(),
             enabled: true,
+            held: None,
             info: DeviceInfo::default(),
             last_seen: None,
             created_at: at,
@@ -132,6 +133,13 @@ impl DeviceStore for MemoryStore {
             record.tags = patch.tags.unwrap_or_else(|| record.tags.clone());
             record.enabled = patch.enabled.unwrap_or(record.enabled);
         }
+        Ok(())
+    }
+    async fn hold_device(&self, serial: &Serial, held: Option<Held>) -> Result<(), StoreError> {
+        self.enter().await?;
+        let mut tables = self.lock();
+        let unknown = || StoreError::Conflict(format!("device {serial} does not exist"));
+        tables.devices.get_mut(serial).ok_or_else(unknown)?.held = held;
         Ok(())
     }
 }

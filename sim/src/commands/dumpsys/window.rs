@@ -65,8 +65,11 @@ fn policy(phone: &Programs) -> String {
 fn windows(phone: &Programs) -> String {
     let mut text = "WINDOW MANAGER WINDOWS (dumpsys window windows)\n".to_owned();
     if let Some((window, _)) = focused_records(phone) {
+        let secure = if phone.handset.is_secure() { "SECURE " } else { "" };
         text.push_str(&format!(
-            "  Window #0 {window}:\n    mDisplayId=0 mBaseLayer=21000 isOnScreen=true isVisible=true\n"
+            "  Window #0 {window}:\n    mDisplayId=0 mBaseLayer=21000 isOnScreen=true isVisible=true\n    \
+             mAttrs={{(0,0)(fillxfill) sim={{adjust=resize}} ty=BASE_APPLICATION wanim=0x10302f8\n      \
+             fl=LAYOUT_IN_SCREEN {secure}SPLIT_TOUCH HARDWARE_ACCELERATED}}\n"
         ));
     }
     let method = phone.handset.input_method();

@@ -13,7 +13,7 @@ fn every_kind_of_the_contract_is_known_and_others_are_refused() {
         rig.fault(kind.name(), json!({ "ms": 1 }));
         rig.phone.clear_fault(kind.name()).unwrap();
     }
-    assert_eq!(FaultKind::all().count(), 19);
+    assert_eq!(FaultKind::all().count(), 20);
     let refused = rig.phone.set_fault("gremlins", &json!({})).unwrap_err();
     assert!(matches!(&refused, WorldError::UnknownFault { kind } if kind == "gremlins"));
     assert!(refused.to_string().contains("upload_slow"));
@@ -327,4 +327,24 @@ fn cleared_app_data_means_no_accounts_no_permissions_and_first_dialogs_again() {
     rig.tap("Allow");
     assert!(rig.sees("clip.mp4"));
     assert!(!rig.phone.clear("com.example.absent"));
+}
+
+#[test]
+fn a_secure_window_is_black_in_pictures_and_still_in_the_dump() {
+    let rig = Rig::new();
+    let row = |at: usize| {
+        let pixels = rig.phone.frame().rgba;
+        let row = &pixels[at * 1_080 * 4..(at + 1) * 1_080 * 4];
+        row.chunks(4).any(|pixel| pixel[..3] != [0; 3])
+    };
+    let middle = |any: &dyn Fn(usize) -> bool| (300..2_000).step_by(50).any(any);
+    assert!(middle(&row) && !rig.phone.is_secure());
+
+    rig.fault("secure_screen", json!({}));
+
+    assert!(!middle(&row) && rig.phone.is_secure());
+    assert!((0..100).any(row), "the status bar shows");
+    assert!(!rig.views().is_empty());
+    rig.phone.clear_all_faults();
+    assert!(middle(&row));
 }
