@@ -8,6 +8,7 @@ pub mod event;
 pub mod ids;
 pub mod limits;
 pub mod material;
+pub mod net;
 pub mod outcome;
 pub mod retry;
 pub mod rotation;
