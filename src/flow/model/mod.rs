@@ -2,6 +2,7 @@
 
 mod command;
 mod extension;
+mod image;
 mod options;
 mod selector;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 pub use command::*;
 pub use extension::*;
+pub use image::*;
 pub use options::*;
 pub use selector::*;
 

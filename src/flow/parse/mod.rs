@@ -4,6 +4,7 @@ mod commands;
 mod config;
 mod extension;
 mod fields;
+mod image;
 pub mod keys;
 mod selector;
 pub mod sources;

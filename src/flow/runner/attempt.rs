@@ -78,6 +78,7 @@ impl Run {
             size: None,
             look: None,
             last_action: Instant::now(),
+            sight: None,
             step: 0,
             steps,
             failed: None,

@@ -5,10 +5,7 @@ use std::{
     time::Duration,
 };
 
-use farmhand_actors::{
-    domain::{Bounds, Screenshot},
-    ports::{DriverError, MediaError, PickedFile},
-};
+use farmhand_actors::ports::{DriverError, MediaError, PickedFile};
 use serde_json::{Value, json};
 
 use crate::flow::{
@@ -98,7 +95,7 @@ impl Run {
         };
         let mut picture = self.phone.call(self.phone.driver.screenshot()).await?;
         if let Some(area) = area {
-            picture = cut(&picture, area);
+            picture = vision::cut(&picture, area);
         }
         let encoded = tokio::task::spawn_blocking(move || vision::encode_png(&picture, None)).await;
         let png = encoded
@@ -182,26 +179,6 @@ fn tell_apart(files: &mut [(PathBuf, String)]) {
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// The part of a picture that lies in `area`.
-fn cut(picture: &Screenshot, area: Bounds) -> Screenshot {
-    let clamp = |value: i32, limit: u32| u32::try_from(value).unwrap_or(0).min(limit);
-    let (left, right) = (clamp(area.left, picture.width), clamp(area.right, picture.width));
-    let (top, bottom) = (clamp(area.top, picture.height), clamp(area.bottom, picture.height));
-    let mut rgba = Vec::new();
-    let index = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-    for row in top..bottom {
-        let start = u64::from(row) * u64::from(picture.width) * 4;
-        let from = index(start + u64::from(left) * 4);
-        let to = index(start + u64::from(right) * 4);
-        rgba.extend_from_slice(picture.rgba.get(from..to).unwrap_or_default());
-    }
-    Screenshot {
-        width: right.saturating_sub(left),
-        height: bottom.saturating_sub(top),
-        rgba,
-    }
 }
 
 #[cfg(test)]
