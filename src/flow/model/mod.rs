@@ -111,6 +111,7 @@ impl Step {
                 format!("{} {text}", self.key)
             }
             Command::PressKey(name, _) => format!("{} {name}", self.key),
+            Command::AssertScreenshot(wanted) => format!("{} {}", self.key, wanted.file),
             Command::OpenLink(open) => format!("{} {}", self.key, open.link),
             Command::RunFlow(run) => match &run.body {
                 Body::File(flow) => format!("{} {}", self.key, flow.file),

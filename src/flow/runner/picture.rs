@@ -54,7 +54,9 @@ impl Run {
                     photograph.insert(shown).clone()
                 }
             };
-            let places = self.places_of(&image, shown, several || doubt == Doubt::IsPresent).await?;
+            let places = self
+                .places_of(&image, shown, several || doubt == Doubt::IsPresent)
+                .await?;
             let first = tree.nodes.len();
             tree.nodes.extend(places.iter().map(|place| UiNode {
                 bounds: Some(place.bounds),
@@ -122,7 +124,10 @@ impl Run {
 
     /// What is added to the failure of a step that looked for a picture in vain.
     pub(in crate::flow) fn sight_told(&self) -> String {
-        self.sight.as_ref().map(|sight| format!(" ({sight})")).unwrap_or_default()
+        self.sight
+            .as_ref()
+            .map(|sight| format!(" ({sight})"))
+            .unwrap_or_default()
     }
 }
 

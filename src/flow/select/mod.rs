@@ -60,7 +60,10 @@ impl Query {
             .chain(boxed.map(AsRef::as_ref))
             .chain(&self.contains_descendants)
             .chain(&self.any_of);
-        let own = self.image.iter().map(|image| (image.clone(), self.index.is_some() || self.nearest));
+        let own = self
+            .image
+            .iter()
+            .map(|image| (image.clone(), self.index.is_some() || self.nearest));
         own.chain(others.flat_map(Self::images)).collect()
     }
 }

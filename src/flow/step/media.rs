@@ -1,4 +1,4 @@
-//! `addMedia`, `takeScreenshot`, `startRecording`, `stopRecording`.
+//! `addMedia`, `startRecording`, `stopRecording`.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,9 +9,8 @@ use farmhand_actors::ports::{DriverError, MediaError, PickedFile};
 use serde_json::{Value, json};
 
 use crate::flow::{
-    model::{MediaItem, Selector, Text},
-    runner::{Run, SCREENSHOT, fault::Fault},
-    vision,
+    model::{MediaItem, Text},
+    runner::{Run, fault::Fault},
 };
 
 /// Longest name of a kept file, characters.
@@ -82,34 +81,8 @@ impl Run {
         Ok((file.path.clone(), file.name.clone()))
     }
 
-    pub(super) async fn take_screenshot(&mut self, path: &Text, crop: Option<&Selector>) -> Result<(), Fault> {
-        let name = self.file_stem(path)?;
-        let area = match crop {
-            None => None,
-            Some(selector) => {
-                let query = self.query(selector)?;
-                let time = self.left_of(self.settings.lookup_timeout);
-                let found = self.find(&query, time).await?;
-                Some(found.ok_or_else(|| self.not_found(selector))?.bounds)
-            }
-        };
-        let mut picture = self.phone.call(self.phone.driver.screenshot()).await?;
-        if let Some(area) = area {
-            picture = vision::cut(&picture, area);
-        }
-        let encoded = tokio::task::spawn_blocking(move || vision::encode_png(&picture, None)).await;
-        let png = encoded
-            .map_err(|error| error.to_string())
-            .and_then(|png| png.map_err(|error| error.to_string()))
-            .map_err(Fault::Invalid)?;
-        if let Some(name) = self.keep_file(format!("{name}.png"), png).await {
-            self.note(SCREENSHOT, json!(name));
-        }
-        Ok(())
-    }
-
     /// The name of a kept file: the attempt's, and what the flow calls it.
-    fn file_stem(&self, path: &Text) -> Result<String, Fault> {
+    pub(super) fn file_stem(&self, path: &Text) -> Result<String, Fault> {
         let wanted = self.js.interpolate(path)?;
         let safe: String = wanted
             .chars()

@@ -16,7 +16,10 @@ pub fn share_of_equal_pixels(a: &Screenshot, b: &Screenshot) -> Option<f64> {
     let (count, equal) = pixels.fold((0_u32, 0_u32), |(count, equal), (a, b)| {
         let colours = a.iter().zip(b).take(3);
         let distance: f64 = colours.map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum();
-        (count.saturating_add(1), equal.saturating_add(u32::from(distance <= limit)))
+        (
+            count.saturating_add(1),
+            equal.saturating_add(u32::from(distance <= limit)),
+        )
     });
     Some(f64::from(equal) / f64::from(count.max(1)))
 }

@@ -67,7 +67,10 @@ impl Correlator {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a score from -1 to 1 needs no more digits")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a score from -1 to 1 needs no more digits"
+)]
 fn score(product: f64, spread: Option<f64>, norm: f64) -> f32 {
     match spread {
         Some(spread) if norm > 0.0 => (product / (spread * norm)).clamp(-1.0, 1.0) as f32,
@@ -76,7 +79,10 @@ fn score(product: f64, spread: Option<f64>, norm: f64) -> f32 {
 }
 
 /// Answers the root of the sum of the squares that are left.
-#[expect(clippy::cast_possible_truncation, reason = "a brightness of 0 to 255 is exact enough")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a brightness of 0 to 255 is exact enough"
+)]
 fn subtract_mean(plane: &mut Plane) -> f64 {
     let mean = plane.mean() as f32;
     let squares = plane.values.iter_mut().map(|value| {

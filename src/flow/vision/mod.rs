@@ -6,7 +6,7 @@ mod correlation;
 mod picture;
 mod search;
 #[cfg(test)]
-mod tests;
+pub(in crate::flow) mod tests;
 
 use farmhand_actors::domain::Screenshot;
 use fast_image_resize::FilterType;
@@ -57,7 +57,9 @@ pub enum VisionError {
         height: u32,
     },
     /// A template is nearly one colour.
-    #[error("the picture is nearly of one colour (its brightness deviates by {deviation:.1}); cut out a part with more in it")]
+    #[error(
+        "the picture is nearly of one colour (its brightness deviates by {deviation:.1}); cut out a part with more in it"
+    )]
     Flat {
         /// Standard deviation of its brightness, 0 to 127.5.
         deviation: f64,

@@ -125,7 +125,12 @@ pub fn places(screen: &Screenshot, template: &Template, search: &Search) -> Resu
     let shrunk = (WORKING_SIDE / across.max(down))
         .max(MIN_WORKING_SIDE / smallest)
         .min(1.0);
-    let small = picture::resized(screen, pixels(across * shrunk), pixels(down * shrunk), FilterType::Bilinear)?;
+    let small = picture::resized(
+        screen,
+        pixels(across * shrunk),
+        pixels(down * shrunk),
+        FilterType::Bilinear,
+    )?;
     let correlator = Correlator::new(Plane::grey(&small));
     let mut found = Vec::new();
     let mut fits = false;
@@ -142,7 +147,11 @@ pub fn places(screen: &Screenshot, template: &Template, search: &Search) -> Resu
         let scores = correlator.scores(Plane::grey(&scaled));
         for (left, top, score) in peaks(&scores, search.threshold - WORTHWHILE) {
             let here = (left, top, width, height);
-            let score = if search.rgb { score.min(colour_score(&small, &scaled, here)) } else { score };
+            let score = if search.rgb {
+                score.min(colour_score(&small, &scaled, here))
+            } else {
+                score
+            };
             let bounds = unshrunk(here, shrunk);
             if is_near(bounds, search.near, (across, down)) {
                 found.push(Place { bounds, score });

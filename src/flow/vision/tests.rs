@@ -66,7 +66,7 @@ const ICON: u32 = 40;
 
 /// A screen of a grid of icons, each unlike the others, on bands of different brightness. A smaller `unit` shows the same
 /// screen with fewer pixels.
-fn screen(columns: u32, rows: u32, unit: f64) -> Screenshot {
+pub fn screen(columns: u32, rows: u32, unit: f64) -> Screenshot {
     let side = |cells: u32| (f64::from(cells * CELL) * unit).round() as u32;
     let (width, height) = (side(columns), side(rows));
     let mut rgba = Vec::new();
@@ -142,8 +142,8 @@ fn hits(templates: &[(Template, Bounds)], screen: &Screenshot, search: &Search, 
 
 #[test]
 fn icons_are_found_again_on_a_screen_that_looks_a_little_different() {
-    let original = screen(6, 9, 1.0);
-    let templates: Vec<_> = [(0, 0), (5, 8), (2, 3), (4, 1), (1, 7), (3, 5)]
+    let original = screen(5, 7, 1.0);
+    let templates: Vec<_> = [(0, 0), (4, 6), (2, 3), (1, 5)]
         .map(|(column, row)| icon(&original, column, row))
         .into();
     let mut dice = Dice(3);
@@ -155,7 +155,7 @@ fn icons_are_found_again_on_a_screen_that_looks_a_little_different() {
         ..Search::default()
     };
     let recorded = Search {
-        recorded: Some((360, 540)),
+        recorded: Some((300, 420)),
         ..Search::default()
     };
     for (what, shown, search, unit) in [
@@ -164,10 +164,10 @@ fn icons_are_found_again_on_a_screen_that_looks_a_little_different() {
         ("brighter", brighter, Search::default(), 1.0),
         ("darker", darker, Search::default(), 1.0),
         ("noise", noisy, Search::default(), 1.0),
-        ("a tenth smaller", screen(6, 9, 0.9), several.clone(), 0.9),
-        ("a fifth larger", screen(6, 9, 1.2), several, 1.2),
-        ("a phone of half the size", screen(6, 9, 0.5), recorded.clone(), 0.5),
-        ("a phone of one and a half", screen(6, 9, 1.5), recorded, 1.5),
+        ("a tenth smaller", screen(5, 7, 0.9), several.clone(), 0.9),
+        ("a fifth larger", screen(5, 7, 1.2), several, 1.2),
+        ("a phone of half the size", screen(5, 7, 0.5), recorded.clone(), 0.5),
+        ("a phone of one and a half", screen(5, 7, 1.5), recorded, 1.5),
     ] {
         assert_eq!(hits(&templates, &shown, &search, unit), templates.len(), "{what}");
     }
@@ -189,11 +189,10 @@ fn what_is_not_there_is_not_found() {
 }
 
 /// Copies a cell over another one.
-fn with_copy(picture: &Screenshot, (column, row): (u32, u32), (to_column, to_row): (u32, u32)) -> Screenshot {
+pub fn with_copy(picture: &Screenshot, (column, row): (u32, u32), (to_column, to_row): (u32, u32)) -> Screenshot {
     let mut copy = picture.clone();
-    let at = |column: u32, row: u32, x: u32, y: u32| {
-        (((row * CELL + y) * picture.width + column * CELL + x) * 4) as usize
-    };
+    let at =
+        |column: u32, row: u32, x: u32, y: u32| (((row * CELL + y) * picture.width + column * CELL + x) * 4) as usize;
     for y in 0..CELL {
         for x in 0..CELL {
             let (from, to) = (at(column, row, x, y), at(to_column, to_row, x, y));
@@ -218,7 +217,10 @@ fn two_equal_places_are_both_told_and_near_tells_them_apart() {
     };
     let found = places(&shown, &template, &search).unwrap();
     assert_eq!(found[0].bounds, bounds);
-    assert!(found.get(1).is_none_or(|second| found[0].score - second.score > MARGIN), "{found:?}");
+    assert!(
+        found.get(1).is_none_or(|second| found[0].score - second.score > MARGIN),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -230,7 +232,10 @@ fn colours_count_when_they_are_asked_for() {
     for pixel in other.rgba.chunks_exact_mut(4) {
         pixel.swap(0, 2);
     }
-    let search = |rgb| Search { rgb, ..Search::default() };
+    let search = |rgb| Search {
+        rgb,
+        ..Search::default()
+    };
     let best = |picture: &Screenshot, rgb| places(picture, &template, &search(rgb)).unwrap()[0].score;
     assert!(best(&shown, true) > 0.98);
     let (grey, colour) = (best(&other, false), best(&other, true));
@@ -308,7 +313,13 @@ fn files_that_are_no_pictures_or_too_large_ones_are_refused_before_memory_is_tak
 
 /// The checksum of a PNG's chunk (ISO 3309).
 fn crc32(bytes: &[u8]) -> u32 {
-    let step = |sum: u32| if sum & 1 == 1 { 0xedb8_8320 ^ (sum >> 1) } else { sum >> 1 };
+    let step = |sum: u32| {
+        if sum & 1 == 1 {
+            0xedb8_8320 ^ (sum >> 1)
+        } else {
+            sum >> 1
+        }
+    };
     !bytes.iter().fold(u32::MAX, |sum, byte| {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| step(sum))
     })
