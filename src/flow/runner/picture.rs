@@ -84,8 +84,8 @@ impl Run {
         let wanted = image.clone();
         let search = move || vision::places(&shown, &wanted.template, &wanted.search);
         // A search takes longer than the phones that share this thread should wait.
-        let searched = tokio::task::spawn_blocking(search).await;
-        self.phone.may_go_on()?;
+        let searched = async { Ok(tokio::task::spawn_blocking(search).await) };
+        let searched = self.phone.call(searched).await?;
         let mut places = match searched {
             Ok(Ok(places)) => places,
             Ok(Err(error @ VisionError::LargerThanScreen { .. })) => {

@@ -349,3 +349,22 @@ fn pictures_are_the_same_by_the_share_of_their_pixels_that_are_nearly_equal() {
     };
     assert_eq!(share_of_equal_pixels(&white(0), &other), None);
 }
+
+#[test]
+#[ignore = "a figure, not a verdict; run it alone with --ignored --nocapture"]
+fn the_time_that_a_search_takes() {
+    let shown = screen(18, 40, 1.0);
+    let (template, _) = icon(&shown, 3, 4);
+    for (what, scale) in [("one size", (1.0, 1.0)), ("0.8 to 1.25", (0.8, 1.25))] {
+        let search = Search {
+            scale,
+            ..Search::default()
+        };
+        let begun = std::time::Instant::now();
+        let rounds = 5;
+        for _ in 0..rounds {
+            assert!(!places(&shown, &template, &search).unwrap().is_empty());
+        }
+        println!("{}x{}, {what}: {:?}", shown.width, shown.height, begun.elapsed() / rounds);
+    }
+}
