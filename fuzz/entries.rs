@@ -54,7 +54,7 @@ pub fn selector(bytes: &[u8]) {
     let Ok(pattern) = Pattern::new(&String::from_utf8_lossy(pattern)) else {
         return;
     };
-    pattern.matches_text(&String::from_utf8_lossy(rest));
+    let _any = pattern.matches_text(&String::from_utf8_lossy(rest));
     let Ok(tree) = untrusted::hierarchy(rest) else { return };
     let by_text = Query {
         text: Some(pattern.clone()),

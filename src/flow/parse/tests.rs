@@ -356,7 +356,11 @@ fn a_check_can_be_commands_or_a_file() {
 #[test]
 fn other_tools_keys_and_the_browsers_are_told_apart() {
     parse("appId: a.b\nandroidWebViewHierarchy: devtools\n---\n- back\n").unwrap();
-    fault("url: https://a.b\n---\n- back\n", "1:6", &["Not Supported: url", "appId"]);
+    fault(
+        "url: https://a.b\n---\n- back\n",
+        "1:6",
+        &["Not Supported: url", "appId"],
+    );
     fault(
         "appId: a.b\n---\n- tapOn: { css: .a }\n",
         "3:17",

@@ -365,6 +365,11 @@ fn the_time_that_a_search_takes() {
         for _ in 0..rounds {
             assert!(!places(&shown, &template, &search).unwrap().is_empty());
         }
-        println!("{}x{}, {what}: {:?}", shown.width, shown.height, begun.elapsed() / rounds);
+        println!(
+            "{}x{}, {what}: {:?}",
+            shown.width,
+            shown.height,
+            begun.elapsed() / rounds
+        );
     }
 }
