@@ -3,7 +3,7 @@
 //! Whoever resolves a name has to ask this of every address, and then connect to that very address: a name may mean
 //! another one a moment later.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Whether an address is one of the open internet: not this host, not its network, nothing reserved. (IANA's registries
 /// of special-purpose addresses for IPv4 and IPv6, RFC 6890.)

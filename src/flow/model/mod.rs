@@ -2,16 +2,16 @@
 
 mod command;
 mod extension;
-mod image;
 mod options;
+mod picture;
 mod selector;
 
 use std::sync::Arc;
 
 pub use command::*;
 pub use extension::*;
-pub use image::*;
 pub use options::*;
+pub use picture::*;
 pub use selector::*;
 
 use super::problem::Place;
