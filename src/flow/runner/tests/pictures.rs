@@ -115,13 +115,13 @@ async fn a_picture_that_is_not_there_fails_with_its_best_score_or_warns() {
 async fn a_picture_in_two_places_is_neither_tapped_nor_gone_until_an_index_says_which() {
     let twice = with_copy(&shown(), (2, 3), (1, 0));
     let tap = bench(&shown(), "- tapOn: { image: icon.png, timeout: 300 }\n");
-    let phone = phone_with(&[twice.clone()], &[]);
+    let phone = phone_with(std::slice::from_ref(&twice), &[]);
     let outcome = tap.run(&phone).await;
     assert!(message(&outcome).contains("more than one place"), "{outcome:?}");
     assert!(taps(&phone).is_empty());
 
     let gone = bench(&shown(), "- assertNotVisible: { image: icon.png, timeout: 300 }\n");
-    let outcome = gone.run(&phone_with(&[twice.clone()], &[])).await;
+    let outcome = gone.run(&phone_with(std::slice::from_ref(&twice), &[])).await;
     assert_eq!(failed(&outcome).0, FailureReason::AssertionFailed);
 
     let indexed = bench(
