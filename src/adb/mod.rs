@@ -19,6 +19,7 @@ mod shell;
 mod testing;
 mod transports;
 mod ui_tree;
+pub mod untrusted;
 mod watcher;
 mod wire;
 

@@ -23,16 +23,19 @@ pub enum Permission {
     RunScript,
     /// `setLocation`, `travel`.
     MockLocation,
+    /// Requests of scripts.
+    Http,
 }
 
 impl Permission {
     /// All.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ClearState,
         Self::Permissions,
         Self::AirplaneMode,
         Self::RunScript,
         Self::MockLocation,
+        Self::Http,
     ];
 
     /// The word for it in `farmhand.policy.allow`.
@@ -44,6 +47,7 @@ impl Permission {
             Self::AirplaneMode => "airplaneMode",
             Self::RunScript => "runScript",
             Self::MockLocation => "mockLocation",
+            Self::Http => "http",
         }
     }
 
@@ -84,11 +88,18 @@ impl Policy {
             Command::OpenLink(open) if !open.link.starts_with("${") => return self.refuses_link(&open.link),
             _ => None,
         };
-        let needed = needed.filter(|needed| !self.allows(*needed))?;
-        Some(format!(
-            "the policy does not allow `{}`; if this flow needs it, put it under `farmhand.policy.allow`",
-            needed.as_str()
-        ))
+        needed.and_then(|needed| self.refuses(needed))
+    }
+
+    /// Why something may not be done, if it may not.
+    #[must_use]
+    pub fn refuses(&self, needed: Permission) -> Option<String> {
+        (!self.allows(needed)).then(|| {
+            format!(
+                "the policy does not allow `{}`; if this flow needs it, put it under `farmhand.policy.allow`",
+                needed.as_str()
+            )
+        })
     }
 
     /// Why a link may not be opened, if it may not.

@@ -39,6 +39,9 @@ pub struct FlowSettings {
     pub evidence_timeout: Duration,
     /// The same when the attempt is being stopped.
     pub evidence_timeout_when_stopped: Duration,
+    /// Hosts (`name` or `name:port`) that scripts with `http` may reach although their address is not one of the open
+    /// internet.
+    pub http_hosts: Vec<String>,
     /// `APP` when a task names no account.
     pub default_app: String,
     /// Packages by app, for tasks without an account.
@@ -67,6 +70,7 @@ impl Default for FlowSettings {
             max_popups: 5,
             evidence_timeout: Duration::from_secs(10),
             evidence_timeout_when_stopped: Duration::from_secs(1),
+            http_hosts: Vec::new(),
             default_app: "tiktok".to_owned(),
             packages: packages
                 .into_iter()

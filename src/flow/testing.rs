@@ -54,6 +54,7 @@ pub struct FakePhone {
     installed: Vec<String>,
     keyboard_closed: bool,
     look_time: Duration,
+    pictures: Mutex<VecDeque<Screenshot>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -75,7 +76,15 @@ impl FakePhone {
             installed: Vec::new(),
             keyboard_closed: false,
             look_time: Duration::ZERO,
+            pictures: Mutex::default(),
         }
+    }
+
+    /// Shows these pictures one after the other, the last one for ever; the screen has their size.
+    pub fn with_pictures(mut self, pictures: &[Screenshot]) -> Self {
+        self.size = pictures.first().map_or(self.size, |first| (first.width, first.height));
+        self.pictures = Mutex::new(pictures.to_vec().into());
+        self
     }
 
     /// Takes its time for every look at the screen.
@@ -218,6 +227,13 @@ impl DeviceDriver for FakePhone {
 
     async fn screenshot(&self) -> Result<Screenshot, DriverError> {
         self.event("Screenshot".to_owned()).await?;
+        let mut pictures = lock(&self.pictures);
+        if pictures.len() > 1 {
+            return Ok(pictures.pop_front().unwrap());
+        }
+        if let Some(last) = pictures.front() {
+            return Ok(last.clone());
+        }
         Ok(Screenshot {
             width: 2,
             height: 2,

@@ -126,6 +126,10 @@ impl Settings {
         if !(0.0..=1.0).contains(&self.quarantine.max_share) {
             return invalid("quarantine.max_share", "must be from 0 to 1".to_owned());
         }
+        if let Some(host) = self.flows.http_hosts.iter().find(|host| !is_host(host)) {
+            let problem = format!("'{host}' is no host; write a name or an address, and `:port` if only that is meant");
+            return invalid("flows.http_hosts", problem);
+        }
         if self.adb.servers.is_empty() {
             return invalid(
                 "adb.servers",
@@ -140,6 +144,11 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Whether a text can be the host of a link.
+fn is_host(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:[]".contains(c))
 }
 
 /// Environment variables are texts: those that stand where the defaults have a list or a number become one. (The
@@ -296,6 +305,7 @@ mod tests {
             ("[database]\nurl = \"mysql://x\"", "database.url"),
             ("[limits.follow]\nper_hour = -1", "limits"),
             ("[auth]\nmode = \"password\"", "auth.mode"),
+            ("[flows]\nhttp_hosts = [\"http://10.0.0.1/\"]", "flows.http_hosts"),
             ("devices = [{ serial = \"a\", adress = \"b\" }]", "devices"),
         ] {
             let error = load(toml, &[]).unwrap_err().to_string();

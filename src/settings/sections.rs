@@ -101,6 +101,8 @@ pub struct Database {
 pub struct Flows {
     /// Folder; empty: none.
     pub dir: String,
+    /// `name` or `name:port`.
+    pub http_hosts: Vec<String>,
 }
 
 /// See `settings.toml`.

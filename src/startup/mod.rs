@@ -280,6 +280,7 @@ fn start_scripts(
         clock: Arc::clone(clock),
         settings: FlowSettings {
             packages: settings.apps.clone(),
+            http_hosts: settings.flows.http_hosts.clone(),
             ..FlowSettings::default()
         },
     });

@@ -460,10 +460,16 @@ impl Farm {
 
     /// A farm whose controller reaches its phones through the simulator's own server port.
     pub fn without_adb(phones: u32) -> Self {
+        Self::without_adb_set(phones, "")
+    }
+
+    /// The same with more settings (TOML).
+    pub fn without_adb_set(phones: u32, more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let sim = Sim::start(dir.path(), phones);
         let media = media_folder(dir.path());
-        let controller = Controller::start(dir.path(), &settings(&sim.server, &[], &media));
+        let settings = settings(&sim.server, &[], &media) + more;
+        let controller = Controller::start(dir.path(), &settings);
         let farm = Self {
             sim,
             adb: None,

@@ -10,6 +10,7 @@
 )]
 
 mod crash;
+mod examples;
 mod faults;
 mod harness;
 mod listing;

@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod ids;
 pub mod limits;
 pub mod material;
+pub mod net;
 pub mod outcome;
 pub mod retry;
 pub mod rotation;

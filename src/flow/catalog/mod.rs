@@ -31,6 +31,8 @@ use super::{parse::sources::Folder, runner::media_request};
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Most files that are looked at in the operator's folder: more than this is the wrong folder.
 const MAX_FILES: usize = 10_000;
+/// How many errors of a file the refusal of a task tells.
+const SHOWN_ERRORS: usize = 3;
 /// Deepest folder that is looked at.
 const MAX_DEPTH: usize = 16;
 
@@ -228,7 +230,14 @@ impl ScriptCatalog for FlowCatalog {
 
     async fn validate(&self, name: &ScriptName, config: &Value) -> Result<ValidConfig, Vec<FieldError>> {
         let Some(script) = self.script(name) else {
-            let message = format!("the flow file of `{name}` has errors; GET /api/v1/script shows them");
+            let errors = read(&self.entries).get(name).map(|entry| entry.errors.clone());
+            let errors = errors.unwrap_or_default();
+            let first: Vec<&str> = errors.iter().take(SHOWN_ERRORS).map(String::as_str).collect();
+            let message = format!(
+                "the flow file of `{name}` has errors ({} in all; GET /api/v1/script shows them): {}",
+                errors.len(),
+                first.join("; ")
+            );
             return Err(vec![FieldError {
                 field: "script_name".to_owned(),
                 message,

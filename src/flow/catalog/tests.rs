@@ -122,6 +122,41 @@ async fn a_file_that_was_never_good_is_shown_but_cannot_be_used() {
     assert_eq!(errors[0].field, "script_name");
 }
 
+#[tokio::test]
+async fn a_task_of_a_flow_that_its_policy_forbids_is_refused_with_the_step() {
+    let scripts = "appId: a.b\n---\n- back\n- runScript: talk/talk.js\n- assertTrue: \"${http.get('http://a.b/').ok}\"\n\
+                   - clearState\n";
+    let bench = Bench::new(&[
+        ("talks.yaml", scripts),
+        ("talk/talk.js", "output.a = http.post('http://a.b/')"),
+    ]);
+
+    let errors = bench.catalog.validate(&name("talks"), &json!({})).await.unwrap_err();
+
+    let [error] = errors.as_slice() else {
+        panic!("{errors:?}")
+    };
+    assert_eq!(error.field, "script_name");
+    for words in [
+        "4 in all",
+        "talks.yaml:4:3: Not Allowed: http",
+        "talks.yaml:4:3: Not Allowed: runScript",
+        "talks.yaml:5:15: Not Allowed: http: the policy does not allow `http`",
+    ] {
+        assert!(error.message.contains(words), "{words}: {}", error.message);
+    }
+    bench.write(
+        "talks.yaml",
+        &scripts.replacen(
+            "a.b\n",
+            "a.b\nfarmhand: { policy: { allow: [http, runScript, clearState] } }\n",
+            1,
+        ),
+    );
+    bench.catalog.refresh();
+    assert!(bench.catalog.validate(&name("talks"), &json!({})).await.is_ok());
+}
+
 #[test]
 fn a_removed_file_is_no_script_any_more() {
     let bench = Bench::new(&[("mine.yaml", GOOD)]);

@@ -1,6 +1,8 @@
-//! Expressions and scripts: JavaScript without files or network, with limits on memory, time and depth.
+//! Expressions and scripts: JavaScript without files, and without network unless the flow's policy allows it, with limits
+//! on memory, time and depth.
 
-mod template;
+mod http;
+pub mod template;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +16,7 @@ use rquickjs::{CatchResultExt, CaughtError, Context, Ctx, Function, Object, Runt
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+pub use self::http::HttpAccess;
 use self::template::{Part, parts, unescape};
 
 /// Memory of one attempt's scripts, bytes.
@@ -24,6 +27,8 @@ const STACK: usize = 1024 * 1024;
 /// Longest that one expression or script may take. Scripts run on the attempt's own thread, so this is also the
 /// longest that they may hold up a stop.
 const TIME: Duration = Duration::from_millis(1_000);
+/// The same where scripts may make requests. Other phones of the thread wait as long, so it is short.
+const TIME_WITH_HTTP: Duration = Duration::from_millis(5_000);
 /// Longest text that an expression may give, bytes.
 const MAX_RESULT: usize = 4 * 1024 * 1024;
 /// Most log lines of one attempt's scripts.
@@ -36,8 +41,8 @@ pub enum ScriptError {
     #[error("script failed: {0}")]
     Threw(String),
     /// It took too long.
-    #[error("script did not end within {TIME:?}; look for an endless loop")]
-    TooLong,
+    #[error("script did not end within {0:?}; look for an endless loop")]
+    TooLong(Duration),
     /// It was stopped.
     #[error("script was stopped")]
     Stopped,
@@ -61,6 +66,7 @@ pub struct Js {
 }
 
 struct Limits {
+    time: Duration,
     deadline: Cell<Option<Instant>>,
     cancel: CancellationToken,
 }
@@ -71,10 +77,19 @@ impl Js {
     /// # Errors
     /// There is no memory for it.
     pub fn new(cancel: CancellationToken) -> Result<Self, ScriptError> {
+        Self::with_http(cancel, None)
+    }
+
+    /// As [`Self::new`]; with `access`, scripts have `http`, and more time.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn with_http(cancel: CancellationToken, access: Option<HttpAccess>) -> Result<Self, ScriptError> {
         let runtime = Runtime::new().map_err(engine)?;
         runtime.set_memory_limit(MEMORY);
         runtime.set_max_stack_size(STACK);
         let limits = Rc::new(Limits {
+            time: if access.is_some() { TIME_WITH_HTTP } else { TIME },
             deadline: Cell::new(None),
             cancel,
         });
@@ -86,12 +101,13 @@ impl Js {
             limits,
             log: Rc::default(),
         };
-        js.install()?;
+        js.install(access)?;
         Ok(js)
     }
 
-    fn install(&self) -> Result<(), ScriptError> {
+    fn install(&self, access: Option<HttpAccess>) -> Result<(), ScriptError> {
         let log = self.log.clone();
+        let limits = self.limits.clone();
         self.guarded(|ctx| {
             let api = Object::new(ctx.clone())?;
             let note = Function::new(ctx.clone(), move |line: String| {
@@ -101,6 +117,13 @@ impl Js {
                 }
             })?;
             api.set("log", note)?;
+            if let Some(access) = access {
+                let request = move |wanted: String| {
+                    let deadline = limits.deadline.get().unwrap_or_else(Instant::now);
+                    http::call(&access, &wanted, deadline, &limits.cancel)
+                };
+                api.set("http", Function::new(ctx.clone(), request)?)?;
+            }
             ctx.globals().set("__farmhand", api)?;
             ctx.eval::<(), _>(include_str!("prelude.js"))
         })
@@ -226,7 +249,7 @@ impl Js {
     }
 
     fn guarded<T>(&self, action: impl FnOnce(Ctx<'_>) -> rquickjs::Result<T>) -> Result<T, ScriptError> {
-        self.limits.deadline.set(Instant::now().checked_add(TIME));
+        self.limits.deadline.set(Instant::now().checked_add(self.limits.time));
         let result = self.context.with(|ctx| {
             action(ctx.clone()).catch(&ctx).map_err(|error| match error {
                 CaughtError::Exception(exception) => exception
@@ -255,7 +278,7 @@ impl Limits {
             return Some(ScriptError::Stopped);
         }
         let late = self.deadline.get().is_some_and(|deadline| Instant::now() > deadline);
-        late.then_some(ScriptError::TooLong)
+        late.then_some(ScriptError::TooLong(self.time))
     }
 }
 

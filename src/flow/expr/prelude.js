@@ -20,16 +20,26 @@
     return plain === Object.prototype || plain === null ? object(value, depth) : String(value);
   }
 
-  const denied = () => {
-    throw new Error('http is not available: scripts of flows have no network');
-  };
   const api = root.__farmhand;
   delete root.__farmhand;
   hidden('__show', show);
   hidden('__json', (value) => JSON.stringify(value === undefined ? null : value));
   hidden('output', {});
   hidden('maestro', { copiedText: '', platform: 'android' });
-  hidden('http', { get: denied, post: denied, put: denied, delete: denied, request: denied });
+  // As upstream: http.post(url, { headers, body, multipartForm }) gives { ok, status, body, headers }.
+  const request = (method) => (url, params) => {
+    if (!api.http) {
+      throw new Error('the policy does not allow `http`; if this flow needs it, put it under `farmhand.policy.allow`');
+    }
+    const { headers, body, multipartForm } = params || {};
+    const text = body === undefined || body === null || typeof body === 'string' ? body : JSON.stringify(body);
+    const wanted = { method: method || (params || {}).method || 'GET', url: String(url), headers: headers || {} };
+    const answer = JSON.parse(api.http(JSON.stringify({ ...wanted, body: text, multipartForm })));
+    if (answer.error !== undefined) throw new Error(answer.error);
+    return answer;
+  };
+  const verbs = { get: request('GET'), post: request('POST'), put: request('PUT'), delete: request('DELETE') };
+  hidden('http', { ...verbs, request: request() });
   hidden('json', (text) => JSON.parse(text));
   // A text as a pattern that matches only itself: for names from outside in `text:` and `id:`.
   hidden('pattern', (text) => String(text).replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));

@@ -55,7 +55,7 @@ fn a_scope_gives_back_what_it_covered() {
 }
 
 #[test]
-fn scripts_have_no_files_no_network_and_no_timers() {
+fn scripts_have_no_files_no_timers_and_no_network_without_leave() {
     let js = js();
     for name in [
         "require",
@@ -69,13 +69,13 @@ fn scripts_have_no_files_no_network_and_no_timers() {
         assert_eq!(js.text(&format!("typeof {name}")).unwrap(), "undefined", "{name}");
     }
     let error = js.text("http.get('http://127.0.0.1/')").unwrap_err();
-    assert!(error.to_string().contains("no network"), "{error}");
+    assert!(error.to_string().contains("does not allow `http`"), "{error}");
 }
 
 #[test]
 fn an_endless_script_is_stopped_and_the_engine_lives_on() {
     let js = js();
-    assert_eq!(js.run("while (true) {}"), Err(ScriptError::TooLong));
+    assert_eq!(js.run("while (true) {}"), Err(ScriptError::TooLong(TIME)));
     assert_eq!(js.text("1 + 1").as_deref(), Ok("2"));
 }
 
@@ -111,4 +111,69 @@ fn errors_say_what_was_thrown() {
     let error = js().text("nothing.at.all").unwrap_err();
     assert!(error.to_string().contains("undefined"), "{error}");
     assert!(js().text("1 +").is_err());
+}
+
+/// Answers one request, whatever it asks, with `body`.
+fn one_answer(body: &'static str) -> (String, std::thread::JoinHandle<()>) {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let serve = move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut seen = Vec::new();
+        let mut byte = [0];
+        while !seen.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+            seen.push(byte[0]);
+        }
+        let length = body.len();
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        )
+        .unwrap();
+    };
+    (host, std::thread::spawn(serve))
+}
+
+#[test]
+fn scripts_with_leave_make_requests_and_see_what_went_wrong() {
+    let (host, server) = one_answer("{\"name\": \"anna\"}");
+    let access = HttpAccess {
+        hosts: std::sync::Arc::from([host.clone()]),
+    };
+    let js = Js::with_http(CancellationToken::new(), Some(access)).unwrap();
+
+    let name = js.text(&format!("json(http.get('http://{host}/').body).name"));
+    let caught =
+        js.text("(() => { try { http.get('http://127.0.0.2:1/') } catch (error) { return error.message } })()");
+
+    assert_eq!(name.as_deref(), Ok("anna"));
+    let caught = caught.unwrap();
+    assert!(
+        caught.contains("GET http://127.0.0.2:1/: ") && caught.contains("flows.http_hosts"),
+        "{caught}"
+    );
+    server.join().unwrap();
+}
+
+#[test]
+fn a_stop_ends_a_script_that_waits_for_an_answer() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = silent.local_addr().unwrap().to_string();
+    let access = HttpAccess {
+        hosts: std::sync::Arc::from([host.clone()]),
+    };
+    let cancel = CancellationToken::new();
+    let js = Js::with_http(cancel.clone(), Some(access)).unwrap();
+    let stopper = std::thread::spawn(move || {
+        let _request = silent.accept().unwrap();
+        cancel.cancel();
+    });
+
+    let ended = js.run(&format!(
+        "while (true) {{ try {{ http.get('http://{host}/') }} catch (error) {{ }} }}"
+    ));
+
+    assert_eq!(ended, Err(ScriptError::Stopped));
+    stopper.join().unwrap();
 }

@@ -1,8 +1,8 @@
 //! What a step does.
 
 use super::{
-    Condition, LaunchApp, MediaItem, OpenLink, Repeat, Retry, RunFlow, RunScript, ScrollUntilVisible, Selector, Swipe,
-    Tap, Text,
+    AssertScreenshot, Condition, LaunchApp, MediaItem, OpenLink, Repeat, Retry, RunFlow, RunScript, ScrollUntilVisible,
+    Selector, Swipe, Tap, Text,
 };
 
 /// What a step does.
@@ -16,6 +16,8 @@ pub enum Command {
     AssertNotVisible(Box<Selector>),
     /// `assertTrue`
     AssertTrue(Text),
+    /// `assertScreenshot`
+    AssertScreenshot(Box<AssertScreenshot>),
     /// `extendedWaitUntil`
     ExtendedWait(Box<Condition>),
     /// `waitForAnimationToEnd`, milliseconds

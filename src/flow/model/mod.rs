@@ -3,6 +3,7 @@
 mod command;
 mod extension;
 mod options;
+mod picture;
 mod selector;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 pub use command::*;
 pub use extension::*;
 pub use options::*;
+pub use picture::*;
 pub use selector::*;
 
 use super::problem::Place;
@@ -109,6 +111,7 @@ impl Step {
                 format!("{} {text}", self.key)
             }
             Command::PressKey(name, _) => format!("{} {name}", self.key),
+            Command::AssertScreenshot(wanted) => format!("{} {}", self.key, wanted.file),
             Command::OpenLink(open) => format!("{} {}", self.key, open.link),
             Command::RunFlow(run) => match &run.body {
                 Body::File(flow) => format!("{} {}", self.key, flow.file),

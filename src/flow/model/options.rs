@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use farmhand_actors::domain::Screenshot;
+
 use super::{Body, Selector, Step, Text};
 
 /// How a finger touches.
@@ -43,6 +45,19 @@ pub struct Condition {
     pub not_visible: Option<Selector>,
     /// Milliseconds.
     pub timeout: Option<Text>,
+}
+
+/// `assertScreenshot`.
+#[derive(Debug)]
+pub struct AssertScreenshot {
+    /// Path below the folder of the flows.
+    pub file: Arc<str>,
+    /// What the screen should look like.
+    pub picture: Screenshot,
+    /// Least share of pixels that must be the same, 0 to 100.
+    pub threshold_percent: Text,
+    /// Only this part of the screen.
+    pub crop: Option<Selector>,
 }
 
 /// A condition of `runFlow`, `runScript` or `repeat.while`.

@@ -1,8 +1,8 @@
 //! What an element looks like.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use super::Text;
+use super::{ImageSelector, Text};
 
 /// What an element looks like.
 #[derive(Debug, Default, Clone)]
@@ -47,6 +47,26 @@ pub struct Selector {
     pub nearest: bool,
     /// The first of these that is there, instead of all the above.
     pub any_of: Vec<Selector>,
+    /// What it looks like, pixel by pixel.
+    pub image: Option<Arc<ImageSelector>>,
+}
+
+impl Selector {
+    /// Whether a picture of the screen is needed to find it.
+    #[must_use]
+    pub fn has_image(&self) -> bool {
+        let one = [
+            &self.below,
+            &self.above,
+            &self.left_of,
+            &self.right_of,
+            &self.contains_child,
+            &self.child_of,
+        ];
+        let one = one.into_iter().filter_map(|other| other.as_deref());
+        let mut others = one.chain(&self.contains_descendants).chain(&self.any_of);
+        self.image.is_some() || others.any(Self::has_image)
+    }
 }
 
 /// A kind of shape.
@@ -69,6 +89,7 @@ impl fmt::Display for Selector {
             }
         };
         add("", self.text.as_ref().map(|text| format!("\"{text}\"")));
+        add("image: ", self.image.as_ref().map(|image| image.file.to_string()));
         add("id: ", self.id.as_ref().map(ToString::to_string));
         for (word, flag) in [
             ("enabled: ", self.enabled),

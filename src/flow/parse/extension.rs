@@ -41,7 +41,7 @@ impl FlowParser<'_> {
                 .map(|items| self.steps(&items))
                 .unwrap_or_default(),
             check: self.check(&mut fields),
-            challenges: self.selectors(&mut fields, "challenges"),
+            challenges: self.challenges(&mut fields),
             popups: self.popups(&mut fields),
             policy: self.policy(&mut fields),
         };
@@ -133,9 +133,26 @@ impl FlowParser<'_> {
         }
     }
 
+    fn challenges(&mut self, fields: &mut Fields) -> Vec<crate::flow::model::Selector> {
+        let challenges = self.selectors(fields, "challenges");
+        for challenge in &challenges {
+            self.without_images(&fields.place.clone(), "challenges", challenge);
+        }
+        challenges
+    }
+
     fn popups(&mut self, fields: &mut Fields) -> Vec<Popup> {
         let items = fields.list("popups", &mut self.problems).unwrap_or_default();
-        items.iter().filter_map(|item| self.popup(item)).collect()
+        let mut popups = Vec::new();
+        for item in &items {
+            let Some(popup) = self.popup(item) else { continue };
+            self.without_images(&item.place, "popups", &popup.visible);
+            if popup.tap.has_image() && !popup.visible.has_image() {
+                self.without_images(&item.place, "popups", &popup.tap);
+            }
+            popups.push(popup);
+        }
+        popups
     }
 
     fn popup(&mut self, node: &Arc<Node>) -> Option<Popup> {

@@ -4,6 +4,8 @@ mod commands;
 mod config;
 mod extension;
 mod fields;
+mod http_use;
+mod image;
 pub mod keys;
 mod selector;
 pub mod sources;
@@ -55,7 +57,9 @@ pub fn load(sources: &dyn Sources, path: &str) -> Result<LoadedFlow, Vec<Problem
     let mut parser = FlowParser::new(sources);
     let flow = parser.file(path, None);
     if let Some(flow) = &flow {
-        policy::check(flow, &flow.config.extension.policy, &mut parser.problems);
+        let policy = &flow.config.extension.policy;
+        policy::check(flow, policy, &mut parser.problems);
+        parser.check_http(policy);
         commands::check_commit(flow, &mut parser.problems);
     }
     match flow {
@@ -91,6 +95,8 @@ pub(crate) struct FlowParser<'s> {
     flows: HashMap<String, Option<Arc<Flow>>>,
     /// Bytes of all files that were read.
     files: BTreeMap<String, Vec<u8>>,
+    /// Where scripts make requests.
+    http_uses: Vec<Place>,
 }
 
 impl<'s> FlowParser<'s> {
@@ -101,6 +107,7 @@ impl<'s> FlowParser<'s> {
             reading: Vec::new(),
             flows: HashMap::new(),
             files: BTreeMap::new(),
+            http_uses: Vec::new(),
         }
     }
 
@@ -173,6 +180,7 @@ impl<'s> FlowParser<'s> {
 
     fn flow(&mut self, file: &Arc<str>, bytes: &[u8]) -> Option<Flow> {
         let documents = yaml::read_documents(file, bytes, &mut self.problems)?;
+        documents.iter().for_each(|document| self.note_http(document));
         let start = Place {
             file: file.clone(),
             line: 1,

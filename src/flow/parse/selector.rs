@@ -82,8 +82,9 @@ impl FlowParser<'_> {
             "css",
             "css selectors work in web flows only; farmhand drives Android apps",
         );
-        self.unsupported(fields, "image", "image selectors are not supported");
+        found.image = self.image(fields);
         self.relations(fields, &mut found);
+        self.check_image(fields, &found);
         let mut empty = found.clone();
         (empty.tolerance, empty.nearest) = (0, false);
         (!is_empty(&empty)).then_some(found)
@@ -158,9 +159,11 @@ fn is_empty(selector: &Selector) -> bool {
         traits,
         nearest: _,
         any_of,
+        image,
     } = selector;
     let relations = [below, above, left_of, right_of, contains_child, child_of];
-    [text, id, index].into_iter().all(Option::is_none)
+    image.is_none()
+        && [text, id, index].into_iter().all(Option::is_none)
         && relations.into_iter().all(Option::is_none)
         && [enabled, checked, focused, selected].into_iter().all(Option::is_none)
         && [width, height].into_iter().all(Option::is_none)

@@ -354,6 +354,21 @@ fn a_check_can_be_commands_or_a_file() {
 }
 
 #[test]
+fn other_tools_keys_and_the_browsers_are_told_apart() {
+    parse("appId: a.b\nandroidWebViewHierarchy: devtools\n---\n- back\n").unwrap();
+    fault(
+        "url: https://a.b\n---\n- back\n",
+        "1:6",
+        &["Not Supported: url", "appId"],
+    );
+    fault(
+        "appId: a.b\n---\n- tapOn: { css: .a }\n",
+        "3:17",
+        &["Not Supported: css", "Android"],
+    );
+}
+
+#[test]
 fn other_tools_keys_in_the_config_are_left_alone() {
     parse("appId: a.b\nandroidWebViewHierarchy: devtools\nmyTool: { x: [1] }\njsEngine: graaljs\n---\n- back\n")
         .unwrap();

@@ -17,7 +17,11 @@ use super::{
     media::{media_global, media_request},
     phone::Phone,
 };
-use crate::flow::{catalog::Script, expr::Js};
+use crate::flow::{
+    catalog::Script,
+    expr::{HttpAccess, Js},
+    policy::Permission,
+};
 
 /// Runs an attempt.
 pub(super) async fn run(
@@ -58,7 +62,11 @@ impl Run {
         phone: Phone,
         cancel: CancellationToken,
     ) -> Result<Self, Fault> {
-        let js = Js::new(cancel)?;
+        let policy = &script.flow().config.extension.policy;
+        let access = policy.allows(Permission::Http).then(|| HttpAccess {
+            hosts: parts.settings.http_hosts.clone().into(),
+        });
+        let js = Js::with_http(cancel, access)?;
         let params = script.expand(&spec.config, spec.seed);
         let steps = script.known_steps();
         let mut run = Self {
@@ -78,6 +86,7 @@ impl Run {
             size: None,
             look: None,
             last_action: Instant::now(),
+            sight: None,
             step: 0,
             steps,
             failed: None,

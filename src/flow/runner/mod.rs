@@ -6,6 +6,7 @@ mod evidence;
 pub mod fault;
 mod media;
 pub mod phone;
+mod picture;
 mod query;
 mod screen;
 mod steps;
@@ -27,6 +28,7 @@ use self::{effect::Effects, evidence::Evidence, phone::Phone, screen::Look};
 pub(in crate::flow) use self::{
     media::media_request,
     query::whole_number,
+    screen::Found,
     steps::{Done, SCREENSHOT},
 };
 use super::{
@@ -99,6 +101,8 @@ pub(in crate::flow) struct Run {
     pub(in crate::flow) size: Option<(u32, u32)>,
     pub(in crate::flow) look: Option<Look>,
     pub(in crate::flow) last_action: Instant,
+    /// How well pictures fitted when the last one was looked for in vain.
+    pub(in crate::flow) sight: Option<String>,
     /// Number of the last step that began.
     pub(in crate::flow) step: u32,
     /// How many steps are known.

@@ -20,6 +20,7 @@ impl Run {
             tolerance: selector.tolerance,
             traits: selector.traits.clone(),
             nearest: selector.nearest,
+            image: selector.image.clone(),
             ..Query::default()
         };
         query.index = match &selector.index {
@@ -70,7 +71,7 @@ impl Run {
 
     /// What was looked for in vain.
     pub(in crate::flow) fn not_found(&self, selector: &Selector) -> Fault {
-        Fault::NotFound(self.shown(&selector.to_string()))
+        Fault::NotFound(self.shown(&selector.to_string()) + &self.sight_told())
     }
 
     fn pattern(&mut self, text: Option<&str>) -> Result<Option<Pattern>, Fault> {

@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{Run, fault::Fault};
-use crate::flow::select::{self, Query, tree::Screen};
+use crate::flow::{
+    model::ImageSelector,
+    select::{self, Query, tree::Screen},
+};
 
 /// A look at the screen.
 #[derive(Debug, Clone)]
@@ -24,6 +27,15 @@ pub struct Look {
     checked: bool,
 }
 
+/// What it means when a picture fits in several places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// It is not found: a touch could go wrong.
+    IsAbsent,
+    /// It is not gone.
+    IsPresent,
+}
+
 /// An element that was found.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -31,12 +43,17 @@ pub struct Found {
     pub node: UiNode,
     /// Where it lies.
     pub bounds: Bounds,
+    /// The picture that it was found by.
+    pub image: Option<Arc<ImageSelector>>,
 }
 
 impl Found {
     /// What a step's record tells of it.
     #[must_use]
     pub fn detail(&self) -> Value {
+        if let Some(image) = &self.image {
+            return json!({ "image": image.file, "bounds": self.bounds });
+        }
         json!({ "id": self.node.id, "text": self.node.text, "description": self.node.description, "bounds": self.bounds })
     }
 
@@ -158,11 +175,15 @@ impl Run {
 
     /// Looks for an element, at least once, until `timeout` is over.
     pub(in crate::flow) async fn find(&mut self, query: &Query, timeout: Duration) -> Result<Option<Found>, Fault> {
+        self.find_one(query, timeout, Doubt::IsAbsent).await
+    }
+
+    async fn find_one(&mut self, query: &Query, timeout: Duration, doubt: Doubt) -> Result<Option<Found>, Fault> {
         let start = Instant::now();
         let mut fresh = true;
         loop {
             let found = match self.clear_screen(fresh).await {
-                Ok(tree) => self.find_in(query, &tree).await?,
+                Ok(tree) => self.find_in(query, &tree, doubt).await?,
                 Err(fault) => self.forgive_unreadable(fault, start, timeout)?,
             };
             fresh = false;
@@ -186,13 +207,17 @@ impl Run {
         Err(fault)
     }
 
-    async fn find_in(&mut self, query: &Query, tree: &UiTree) -> Result<Option<Found>, Fault> {
+    async fn find_in(&mut self, query: &Query, tree: &UiTree, doubt: Doubt) -> Result<Option<Found>, Fault> {
+        if !query.images().is_empty() {
+            return self.find_by_picture(query, tree, doubt).await;
+        }
         let (width, height) = self.size().await?;
         let screen = Screen::new(tree, width, height);
         let node = select::find(query, &screen).and_then(|at| screen.node(at));
         Ok(node.map(|node| Found {
             node: node.clone(),
             bounds: node.bounds.unwrap_or_default(),
+            image: None,
         }))
     }
 
@@ -201,7 +226,7 @@ impl Run {
         let start = Instant::now();
         loop {
             let short = self.settings.short_lookup_timeout.min(timeout);
-            if self.find(query, short).await?.is_none() {
+            if self.find_one(query, short, Doubt::IsPresent).await?.is_none() {
                 return Ok(true);
             }
             if start.elapsed() >= timeout {
@@ -228,6 +253,10 @@ impl Run {
         let Some(tree) = self.look.as_ref().map(|look| look.tree.clone()) else {
             return Ok(Some(found));
         };
+        if !query.images().is_empty() {
+            let again = self.find_in(query, &tree, Doubt::IsAbsent).await?;
+            return Ok(Some(again.unwrap_or(found)));
+        }
         let mut same = tree
             .nodes
             .iter()
@@ -236,6 +265,7 @@ impl Run {
             (Some(node), None) => node.bounds.map(|bounds| Found {
                 node: node.clone(),
                 bounds,
+                image: None,
             }),
             _ => None,
         };

@@ -190,6 +190,7 @@ impl Run {
         self.step = self.step.saturating_add(1);
         self.popups_dismissed = 0;
         self.detail.clear();
+        self.sight = None;
         let label: String = self.describe(step).chars().take(MAX_LABEL).collect();
         let now = self.parts.clock.now();
         let record = StepRecord {

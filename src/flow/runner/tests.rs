@@ -16,6 +16,7 @@ use crate::flow::testing::{
 };
 
 mod effects;
+mod pictures;
 mod waiting;
 
 /// One attempt of one flow on a phone in memory.

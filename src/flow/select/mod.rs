@@ -9,10 +9,12 @@ pub mod tree;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use farmhand_actors::domain::{Bounds, UiNode};
 
 use self::{text::Pattern, tree::Screen};
-use super::model::Trait;
+use super::model::{ImageSelector, Trait};
 
 /// A selector whose expressions are evaluated and whose patterns are compiled.
 #[derive(Debug, Default, Clone)]
@@ -45,6 +47,25 @@ pub struct Query {
     pub nearest: bool,
     /// The first of these that is there, instead of all the above.
     pub any_of: Vec<Query>,
+    /// What it looks like, pixel by pixel.
+    pub image: Option<Arc<ImageSelector>>,
+}
+
+impl Query {
+    /// The pictures that have to be looked for to find it, each with whether several places are welcome.
+    pub fn images(&self) -> Vec<(Arc<ImageSelector>, bool)> {
+        let relations = self.relations.iter().map(|(_, other)| other);
+        let boxed = [&self.contains_child, &self.child_of].into_iter().flatten();
+        let others = relations
+            .chain(boxed.map(AsRef::as_ref))
+            .chain(&self.contains_descendants)
+            .chain(&self.any_of);
+        let own = self
+            .image
+            .iter()
+            .map(|image| (image.clone(), self.index.is_some() || self.nearest));
+        own.chain(others.flat_map(Self::images)).collect()
+    }
 }
 
 /// Where an element lies, seen from another one. Left upper corners count, strictly.
@@ -83,6 +104,9 @@ pub fn find_all(query: &Query, screen: &Screen<'_>) -> Vec<usize> {
             .find(|found| !found.is_empty())
             .unwrap_or_default();
     }
+    if let Some(image) = &query.image {
+        return pictures(query, image, screen);
+    }
     let scope = match &query.child_of {
         None => screen.all().collect(),
         Some(parent) => match find(parent, screen) {
@@ -99,6 +123,24 @@ pub fn find_all(query: &Query, screen: &Screen<'_>) -> Vec<usize> {
     found.retain(|at| contains(query, screen, *at));
     collapse_twins(screen, &mut found);
     order(query, screen, found)
+}
+
+/// Places of a picture. It has no place in the tree: what it lies inside of is told by its middle.
+fn pictures(query: &Query, image: &Arc<ImageSelector>, screen: &Screen<'_>) -> Vec<usize> {
+    let mut found = screen.pictures(image).to_vec();
+    if let Some(parent) = &query.child_of {
+        let Some(area) = find(parent, screen).and_then(|at| bounds(screen, at)) else {
+            return Vec::new();
+        };
+        found.retain(|at| bounds(screen, *at).is_some_and(|here| holds_middle(area, here)));
+    }
+    related(query, screen, &mut found);
+    order(query, screen, found)
+}
+
+fn holds_middle(area: Bounds, here: Bounds) -> bool {
+    let (x, y) = here.centre();
+    (area.left..area.right).contains(&x) && (area.top..area.bottom).contains(&y)
 }
 
 /// The place of the element that is meant.
@@ -228,6 +270,13 @@ fn contains(query: &Query, screen: &Screen<'_>, at: usize) -> bool {
     }
     let below = screen.descendants(at);
     query.contains_descendants.iter().all(|wanted| {
+        if wanted.image.is_some() {
+            let found = find_all(wanted, screen);
+            let area = bounds(screen, at).unwrap_or_default();
+            return found
+                .iter()
+                .any(|found| bounds(screen, *found).is_some_and(|here| holds_middle(area, here)));
+        }
         let matching = basic_matches(wanted, screen, &below);
         matching.iter().any(|found| contains(wanted, screen, *found))
     })

@@ -1,6 +1,10 @@
 //! The view tree as selectors see it: without what is off the screen.
 
+use std::sync::Arc;
+
 use farmhand_actors::domain::{Bounds, UiNode, UiTree};
+
+use crate::flow::model::ImageSelector;
 
 /// Share of a node's area that must be on the screen.
 const MIN_VISIBLE_SHARE: f64 = 0.1;
@@ -12,6 +16,10 @@ pub struct Screen<'t> {
     pub nodes: &'t [UiNode],
     /// Which of them are on the screen.
     pub shown: Vec<bool>,
+    /// Where the tree's own nodes end and those of pictures begin.
+    own: usize,
+    /// Places of pictures.
+    pictures: Vec<(Arc<ImageSelector>, Vec<usize>)>,
 }
 
 impl<'t> Screen<'t> {
@@ -38,7 +46,28 @@ impl<'t> Screen<'t> {
         if !shown.contains(&true) {
             shown.fill(true);
         }
-        Self { nodes, shown }
+        Self {
+            own: nodes.len(),
+            nodes,
+            shown,
+            pictures: Vec::new(),
+        }
+    }
+
+    /// The screen of a tree to which nodes of pictures were added behind the first `own`: only the selectors of these
+    /// pictures see them.
+    #[must_use]
+    pub fn with_pictures(mut self, own: usize, pictures: Vec<(Arc<ImageSelector>, Vec<usize>)>) -> Self {
+        self.own = own;
+        self.pictures = pictures;
+        self
+    }
+
+    /// Places of a picture.
+    #[must_use]
+    pub fn pictures(&self, image: &Arc<ImageSelector>) -> &[usize] {
+        let known = self.pictures.iter().find(|(known, _)| Arc::ptr_eq(known, image));
+        known.map(|(_, places)| places.as_slice()).unwrap_or_default()
     }
 
     /// A node that is shown.
@@ -55,6 +84,7 @@ impl<'t> Screen<'t> {
     pub fn all(&self) -> impl Iterator<Item = usize> + '_ {
         self.shown
             .iter()
+            .take(self.own)
             .enumerate()
             .filter(|(_, shown)| **shown)
             .map(|(at, _)| at)

@@ -23,8 +23,10 @@ impl Run {
     async fn expect_visible(&mut self, selector: &Selector, time: Duration) -> Result<(), Fault> {
         let query = self.query(selector)?;
         let found = self.find(&query, time).await?;
-        let found =
-            found.ok_or_else(|| Fault::Assertion(format!("{} is not visible", self.shown(&selector.to_string()))))?;
+        let found = found.ok_or_else(|| {
+            let what = self.shown(&selector.to_string());
+            Fault::Assertion(format!("{what} is not visible{}", self.sight_told()))
+        })?;
         self.note("matched", found.detail());
         Ok(())
     }

@@ -1,20 +1,16 @@
-//! `addMedia`, `takeScreenshot`, `startRecording`, `stopRecording`.
+//! `addMedia`, `startRecording`, `stopRecording`.
 
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use farmhand_actors::{
-    domain::{Bounds, Screenshot},
-    ports::{DriverError, MediaError, PickedFile},
-};
+use farmhand_actors::ports::{DriverError, MediaError, PickedFile};
 use serde_json::{Value, json};
 
 use crate::flow::{
-    model::{MediaItem, Selector, Text},
-    runner::{Run, SCREENSHOT, fault::Fault},
-    vision,
+    model::{MediaItem, Text},
+    runner::{Run, fault::Fault},
 };
 
 /// Longest name of a kept file, characters.
@@ -85,34 +81,8 @@ impl Run {
         Ok((file.path.clone(), file.name.clone()))
     }
 
-    pub(super) async fn take_screenshot(&mut self, path: &Text, crop: Option<&Selector>) -> Result<(), Fault> {
-        let name = self.file_stem(path)?;
-        let area = match crop {
-            None => None,
-            Some(selector) => {
-                let query = self.query(selector)?;
-                let time = self.left_of(self.settings.lookup_timeout);
-                let found = self.find(&query, time).await?;
-                Some(found.ok_or_else(|| self.not_found(selector))?.bounds)
-            }
-        };
-        let mut picture = self.phone.call(self.phone.driver.screenshot()).await?;
-        if let Some(area) = area {
-            picture = cut(&picture, area);
-        }
-        let encoded = tokio::task::spawn_blocking(move || vision::encode_png(&picture, None)).await;
-        let png = encoded
-            .map_err(|error| error.to_string())
-            .and_then(|png| png.map_err(|error| error.to_string()))
-            .map_err(Fault::Invalid)?;
-        if let Some(name) = self.keep_file(format!("{name}.png"), png).await {
-            self.note(SCREENSHOT, json!(name));
-        }
-        Ok(())
-    }
-
     /// The name of a kept file: the attempt's, and what the flow calls it.
-    fn file_stem(&self, path: &Text) -> Result<String, Fault> {
+    pub(super) fn file_stem(&self, path: &Text) -> Result<String, Fault> {
         let wanted = self.js.interpolate(path)?;
         let safe: String = wanted
             .chars()
@@ -182,26 +152,6 @@ fn tell_apart(files: &mut [(PathBuf, String)]) {
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// The part of a picture that lies in `area`.
-fn cut(picture: &Screenshot, area: Bounds) -> Screenshot {
-    let clamp = |value: i32, limit: u32| u32::try_from(value).unwrap_or(0).min(limit);
-    let (left, right) = (clamp(area.left, picture.width), clamp(area.right, picture.width));
-    let (top, bottom) = (clamp(area.top, picture.height), clamp(area.bottom, picture.height));
-    let mut rgba = Vec::new();
-    let index = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-    for row in top..bottom {
-        let start = u64::from(row) * u64::from(picture.width) * 4;
-        let from = index(start + u64::from(left) * 4);
-        let to = index(start + u64::from(right) * 4);
-        rgba.extend_from_slice(picture.rgba.get(from..to).unwrap_or_default());
-    }
-    Screenshot {
-        width: right.saturating_sub(left),
-        height: bottom.saturating_sub(top),
-        rgba,
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod location;
 mod media;
 mod permissions;
 mod random;
+mod screenshot;
 mod scroll;
 mod swipe;
 mod tap;
@@ -32,6 +33,7 @@ impl Run {
             Command::AssertVisible(selector) => self.assert_visible(step, selector).await?,
             Command::AssertNotVisible(selector) => self.assert_not_visible(step, selector).await?,
             Command::AssertTrue(text) => self.assert_true(text)?,
+            Command::AssertScreenshot(wanted) => self.assert_screenshot(wanted).await?,
             Command::ExtendedWait(condition) => self.extended_wait(condition).await?,
             Command::WaitForAnimation(timeout) => self.wait_for_animation(timeout.as_ref()).await?,
             Command::InputText(text) => self.input_text(text).await?,

@@ -47,7 +47,7 @@ impl Run {
             Some(text) => Some(self.js.interpolate(text)?),
             None => None,
         };
-        self.point_in(found.bounds, point.as_deref())
+        self.point_of(&found, point.as_deref())
     }
 
     async fn finger(&mut self, from: Spot, to: Spot, duration: Duration) -> Result<(), Fault> {

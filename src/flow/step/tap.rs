@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::flow::{
     model::{Spot, Step, Tap, Touch},
     parse::parse_spot,
-    runner::{Run, fault::Fault},
+    runner::{Found, Run, fault::Fault},
 };
 
 /// How long a long press is; as upstream.
@@ -30,7 +30,7 @@ impl Run {
                 let found = self.find_at_rest(&query, time).await?;
                 let found = found.ok_or_else(|| self.not_found(selector))?;
                 self.note("matched", found.detail());
-                self.point_in(found.bounds, tap.point.as_deref())?
+                self.point_of(&found, tap.point.as_deref())?
             }
             None => self.point_on_screen(tap.point.as_deref().unwrap_or_default()).await?,
         };
@@ -65,6 +65,17 @@ impl Run {
             }
         }
         Ok(())
+    }
+
+    /// The point of an element that a step names, or that its picture names.
+    pub(super) fn point_of(&self, found: &Found, point: Option<&str>) -> Result<Point, Fault> {
+        match &found.image {
+            Some(image) if point.is_none() => {
+                let (x, y) = image.target;
+                self.point_in(found.bounds, Some(&format!("{x}%,{y}%")))
+            }
+            _ => self.point_in(found.bounds, point),
+        }
     }
 
     /// The middle of an element, or the point of it that is given in percent or in pixels from its corner.

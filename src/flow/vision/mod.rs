@@ -1,16 +1,27 @@
-//! Pictures of screens: scaling and encoding. The only place that knows image formats.
+//! Pictures of screens: scaling, encoding, decoding, comparing, and finding small ones in them. The only place that knows
+//! image formats.
+
+mod compare;
+mod correlation;
+mod picture;
+mod search;
+#[cfg(test)]
+pub(in crate::flow) mod tests;
 
 use std::borrow::Cow;
 
 use farmhand_actors::domain::Screenshot;
-use fast_image_resize::{
-    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
-    images::{Image, ImageRef},
-};
+use fast_image_resize::FilterType;
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 
+pub use self::{
+    compare::share_of_equal_pixels,
+    picture::{cut, decode},
+    search::{MARGIN, Place, Search, Template, places},
+};
+
 /// Why a picture could not be made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum VisionError {
     /// The pixels are not `width * height * 4` bytes, or there are none.
     #[error("a picture of {width}x{height} cannot have {bytes} bytes")]
@@ -25,6 +36,44 @@ pub enum VisionError {
     /// An encoder refused.
     #[error("the picture could not be encoded: {0}")]
     Encode(String),
+    /// A file is no picture.
+    #[error("the picture cannot be read: {0}; give a PNG or JPEG file")]
+    Decode(String),
+    /// A file's picture has more pixels than are read.
+    #[error("the picture has {width}x{height} pixels, which is more than any phone's screen; cut out a part")]
+    TooLarge {
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+    },
+    /// A file's picture has pixels that can be seen through.
+    #[error("the picture has transparent pixels, a screen has none; cut it out of a screenshot")]
+    Transparent,
+    /// A template has too few pixels.
+    #[error("the picture has {width}x{height} pixels, which is too small to be found; cut out at least 8x8")]
+    TooSmall {
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+    },
+    /// A template is nearly one colour.
+    #[error(
+        "the picture is nearly of one colour (its brightness deviates by {deviation:.1}); cut out a part with more in it"
+    )]
+    Flat {
+        /// Standard deviation of its brightness, 0 to 127.5.
+        deviation: f64,
+    },
+    /// A template does not fit on the screen.
+    #[error("the picture of {width}x{height} pixels is larger than the screen; say on which it was `recorded`")]
+    LargerThanScreen {
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+    },
 }
 
 /// A JPEG of a screen, `width` pixels wide if given (never wider than the screen), `quality` from 1 to 100.
@@ -61,79 +110,8 @@ pub fn encode_png(picture: &Screenshot, width: Option<u32>) -> Result<Vec<u8>, V
 
 /// The picture at another width, its shape kept.
 fn scaled(picture: &Screenshot, width: Option<u32>) -> Result<Cow<'_, Screenshot>, VisionError> {
-    let shape = || VisionError::Shape {
-        width: picture.width,
-        height: picture.height,
-        bytes: picture.rgba.len(),
-    };
-    let wanted = u64::from(picture.width) * u64::from(picture.height) * 4;
-    if wanted == 0 || u64::try_from(picture.rgba.len()) != Ok(wanted) {
-        return Err(shape());
-    }
-    let width = width.unwrap_or(picture.width).clamp(1, picture.width);
-    if width == picture.width {
-        return Ok(Cow::Borrowed(picture));
-    }
-    let height = u64::from(picture.height) * u64::from(width) / u64::from(picture.width);
+    let width = width.unwrap_or(picture.width).clamp(1, picture.width.max(1));
+    let height = u64::from(picture.height) * u64::from(width) / u64::from(picture.width.max(1));
     let height = u32::try_from(height).unwrap_or(u32::MAX).max(1);
-    let source = ImageRef::new(picture.width, picture.height, &picture.rgba, PixelType::U8x4).map_err(|_| shape())?;
-    let mut target = Image::new(width, height, PixelType::U8x4);
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Box))
-        .use_alpha(false);
-    Resizer::new()
-        .resize(&source, &mut target, &options)
-        .map_err(|error| VisionError::Encode(error.to_string()))?;
-    Ok(Cow::Owned(Screenshot {
-        width,
-        height,
-        rgba: target.into_vec(),
-    }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn picture(width: u32, height: u32) -> Screenshot {
-        let rgba = (0..width * height)
-            .flat_map(|at| [(at % 251) as u8, 7, 9, 255])
-            .collect();
-        Screenshot { width, height, rgba }
-    }
-
-    #[test]
-    fn pictures_keep_their_shape_when_they_are_scaled() {
-        for (wanted, width, height) in [(None, 40, 80), (Some(20), 20, 40), (Some(400), 40, 80), (Some(0), 1, 2)] {
-            let png = encode_png(&picture(40, 80), wanted).unwrap();
-            let read = image::load_from_memory(&png).unwrap();
-            assert_eq!((read.width(), read.height()), (width, height), "{wanted:?}");
-            let jpeg = encode_jpeg(&picture(40, 80), wanted, 80).unwrap();
-            let read = image::load_from_memory(&jpeg).unwrap();
-            assert_eq!((read.width(), read.height()), (width, height), "{wanted:?}");
-        }
-    }
-
-    #[test]
-    fn a_png_gives_back_every_pixel() {
-        let original = picture(13, 5);
-        let read = image::load_from_memory(&encode_png(&original, None).unwrap()).unwrap();
-        assert_eq!(read.to_rgba8().into_raw(), original.rgba);
-    }
-
-    #[test]
-    fn a_malformed_picture_is_refused() {
-        let mut broken = picture(4, 4);
-        broken.rgba.pop();
-        assert!(matches!(encode_png(&broken, None), Err(VisionError::Shape { .. })));
-        let empty = Screenshot {
-            width: 0,
-            height: 0,
-            rgba: Vec::new(),
-        };
-        assert!(matches!(
-            encode_jpeg(&empty, Some(5), 50),
-            Err(VisionError::Shape { .. })
-        ));
-    }
+    picture::resized(picture, width, height, FilterType::Box)
 }

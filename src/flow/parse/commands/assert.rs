@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::flow::{
-    model::{Command, Condition},
+    model::{AssertScreenshot, Command, Condition},
     parse::{
         FlowParser,
         fields::{Fields, incorrect, plain},
@@ -35,10 +35,7 @@ impl FlowParser<'_> {
             )),
             "assertDarkMode" => Some(Command::AssertDarkMode(true)),
             "assertLightMode" => Some(Command::AssertDarkMode(false)),
-            "assertScreenshot" => {
-                let why = "farmhand does not compare whole screens; assert on texts or ids instead";
-                self.refuse(key, fields, why)
-            }
+            "assertScreenshot" => self.assert_screenshot(fields),
             "assertWithAI" | "assertNoDefectsWithAI" | "extractTextWithAI" => self.refuse(key, fields, AI),
             _ => return None,
         })
@@ -49,6 +46,24 @@ impl FlowParser<'_> {
         fields.take_rest();
         self.problems.add(&fields.place, format!("Not Supported: {key}"), why);
         None
+    }
+
+    fn assert_screenshot(&mut self, fields: &mut Fields) -> Option<Command> {
+        let path = fields.required_text("path", &mut self.problems);
+        let threshold = fields.number_text("thresholdPercentage", &mut self.problems);
+        let crop = self.optional_selector(fields, "cropOn");
+        let percent = threshold.as_ref().and_then(|text| text.parse::<f64>().ok());
+        if percent.is_some_and(|percent| !(0.0..=100.0).contains(&percent)) {
+            let wanted = "from 0 to 100";
+            incorrect(&fields.place, "thresholdPercentage", wanted, &mut self.problems);
+        }
+        let (file, picture) = self.reference_picture(&path?, &fields.place.clone())?;
+        Some(Command::AssertScreenshot(Box::new(AssertScreenshot {
+            file,
+            picture,
+            threshold_percent: threshold.unwrap_or_else(|| "95".into()),
+            crop,
+        })))
     }
 
     fn assert_true(&mut self, fields: &mut Fields) -> Option<Command> {

@@ -2,7 +2,10 @@
 
 use crate::flow::{
     model::{Command, RandomKind},
-    parse::{FlowParser, fields::Fields},
+    parse::{
+        FlowParser,
+        fields::{Fields, incorrect},
+    },
 };
 
 /// How many characters `eraseText` erases at most: as many keys are sent in one call.
@@ -30,7 +33,14 @@ impl FlowParser<'_> {
             "inputRandomCityName" => Some(Command::InputRandom(RandomKind::CityName, "0".into())),
             "inputRandomCountryName" => Some(Command::InputRandom(RandomKind::CountryName, "0".into())),
             "inputRandomColorName" => Some(Command::InputRandom(RandomKind::ColorName, "0".into())),
-            "copyTextFrom" => self.main_selector(fields).map(Box::new).map(Command::CopyTextFrom),
+            "copyTextFrom" => {
+                let selector = self.main_selector(fields);
+                if selector.as_ref().is_some_and(|selector| selector.image.is_some()) {
+                    let wanted = "an element with a text, which a picture has not";
+                    incorrect(&fields.place, key, wanted, &mut self.problems);
+                }
+                selector.map(Box::new).map(Command::CopyTextFrom)
+            }
             "pasteText" => Some(Command::PasteText),
             "setClipboard" => fields.required_text("text", problems).map(Command::SetClipboard),
             _ => return None,

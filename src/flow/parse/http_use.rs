@@ -1,0 +1,102 @@
+//! Requests of scripts, seen before anything runs: a policy that forbids them must not be a surprise on the phone.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{
+    FlowParser,
+    yaml::{Node, NodeValue},
+};
+use crate::flow::{
+    expr::template::{Part, parts},
+    policy::{Permission, Policy},
+    problem::Place,
+};
+
+/// A use of the object `http` in a script, as opposed to the letters in a link: a call, or giving it another name.
+static HTTP_USE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let call = r#"(?:^|[^\w.$'"`/])http\s*(?:\?\.|\[|\.\s*(?:get|post|put|delete|request)\b)"#;
+    let alias = r"=\s*http\s*(?:$|[;,)}\]\n])";
+    Regex::new(&format!("(?m){call}|{alias}")).ok()
+});
+
+impl FlowParser<'_> {
+    /// Notes where expressions of a document make requests.
+    pub(super) fn note_http(&mut self, node: &Node) {
+        let mut open = vec![node];
+        while let Some(node) = open.pop() {
+            match &node.value {
+                NodeValue::Null => {}
+                NodeValue::List(items) => open.extend(items.iter().map(AsRef::as_ref)),
+                NodeValue::Map(entries) => {
+                    for entry in entries {
+                        let script = super::fields::plain(&entry.value).filter(|_| entry.key == "evalScript");
+                        if let Some(script) = script.filter(|script| !script.contains("${")) {
+                            self.note_http_in_script(script, &entry.value.place);
+                        }
+                        open.push(&entry.value);
+                    }
+                }
+                NodeValue::Scalar { text, .. } => {
+                    for part in parts(text) {
+                        if let Part::Expression(code) = part {
+                            self.note_http_in_script(code, &node.place);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes a script that makes requests.
+    pub(super) fn note_http_in_script(&mut self, script: &str, place: &Place) {
+        if HTTP_USE.as_ref().is_some_and(|pattern| pattern.is_match(script)) {
+            self.http_uses.push(place.clone());
+        }
+    }
+
+    /// Refuses what was noted unless the policy allows it.
+    pub(super) fn check_http(&mut self, policy: &Policy) {
+        let Some(refusal) = policy.refuses(Permission::Http) else {
+            return;
+        };
+        for place in std::mem::take(&mut self.http_uses) {
+            self.problems.add(&place, "Not Allowed: http", refusal.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HTTP_USE;
+
+    #[test]
+    fn requests_are_told_from_links() {
+        let pattern = HTTP_USE.as_ref().unwrap();
+        for script in [
+            "http.get(url)",
+            "output.a = json(http.post(url, { body: '' }).body)",
+            "(http . request (url))",
+            "const r = http\n  .delete(url)",
+            "http['get'](url)",
+            "http?.put(url)",
+            "const h = http; h.get(url)",
+            "call(x = http)",
+        ] {
+            assert!(pattern.is_match(script), "{script}");
+        }
+        for script in [
+            "'http://example.com/'",
+            "output.http.get(1)",
+            "link('https://http.get.example')",
+            "`http.get`",
+            "xhttp.get(1)",
+            "http_get(1)",
+            "params.http",
+            "{ http: 1 }",
+        ] {
+            assert!(!pattern.is_match(script), "{script}");
+        }
+    }
+}
