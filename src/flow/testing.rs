@@ -366,6 +366,8 @@ pub fn bounds(left: i32, top: i32, right: i32, bottom: i32) -> Bounds {
 pub struct FakeJournal {
     steps: Mutex<Vec<StepRecord>>,
     progress: Mutex<Vec<Progress>>,
+    /// Content hashes of the flows that attempts told of.
+    pub flows: Mutex<Vec<String>>,
     effects: Mutex<Vec<Effect>>,
     /// Answers this to every intent, if set.
     pub gate: Mutex<Option<EffectGate>>,
@@ -417,6 +419,10 @@ fn away() -> StoreError {
 impl AttemptJournal for FakeJournal {
     fn record_step(&self, _attempt: AttemptId, step: StepRecord) {
         lock(&self.steps).push(step);
+    }
+
+    fn record_flow(&self, _attempt: AttemptId, content_hash: &str) {
+        lock(&self.flows).push(content_hash.to_owned());
     }
 
     fn record_progress(&self, _task: TaskId, _attempt: AttemptId, progress: Progress) {

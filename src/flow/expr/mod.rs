@@ -1,6 +1,6 @@
 //! Expressions and scripts: JavaScript without files or network, with limits on memory, time and depth.
 
-mod template;
+pub(in crate::flow) mod template;
 #[cfg(test)]
 mod tests;
 

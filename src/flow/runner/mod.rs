@@ -11,6 +11,7 @@ mod screen;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
@@ -27,6 +28,7 @@ use self::{effect::Effects, evidence::Evidence, phone::Phone, screen::Look};
 pub(in crate::flow) use self::{
     media::media_request,
     query::whole_number,
+    screen::MATCHED,
     steps::{Done, SCREENSHOT},
 };
 use super::{
@@ -103,6 +105,8 @@ pub(in crate::flow) struct Run {
     pub(in crate::flow) step: u32,
     /// How many steps are known.
     pub(in crate::flow) steps: u32,
+    /// How many steps the one that runs is in.
+    pub(in crate::flow) depth: u32,
     /// Number of the step that failed, and its evidence.
     pub(in crate::flow) failed: Option<(u32, Evidence)>,
     /// What the record of the step under way will tell.

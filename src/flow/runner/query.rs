@@ -1,5 +1,7 @@
 //! Selectors of the file to queries on a screen: expressions evaluated, patterns compiled, once per step.
 
+use serde_json::Value;
+
 use super::{Run, fault::Fault};
 use crate::flow::{
     model::Selector,
@@ -8,10 +10,20 @@ use crate::flow::{
 
 /// Compiled patterns that an attempt keeps; a flow with more distinct ones than this compiles them again.
 const MAX_PATTERNS: usize = 1_000;
+/// The name that what was looked for has in a step's record.
+const SELECTOR: &str = "selector";
 
 impl Run {
-    /// Evaluates a selector.
+    /// Evaluates the selector of a step; its record tells it.
     pub(in crate::flow) fn query(&mut self, selector: &Selector) -> Result<Query, Fault> {
+        let query = self.compile(selector)?;
+        let told = self.shown(&selector.to_string());
+        self.note(SELECTOR, Value::from(told));
+        Ok(query)
+    }
+
+    /// Evaluates a selector.
+    pub(in crate::flow) fn compile(&mut self, selector: &Selector) -> Result<Query, Fault> {
         let mut query = Query {
             text: self.pattern(selector.text.as_deref())?,
             id: self.pattern(selector.id.as_deref())?,
@@ -34,7 +46,7 @@ impl Run {
         ];
         for (relation, other) in relations {
             if let Some(other) = other {
-                query.relations.push((relation, self.query(other)?));
+                query.relations.push((relation, self.compile(other)?));
             }
         }
         let flags = [
@@ -48,10 +60,10 @@ impl Run {
             .filter_map(|(flag, wanted)| Some((flag, wanted?)))
             .collect();
         if let Some(child) = &selector.contains_child {
-            query.contains_child = Some(Box::new(self.query(child)?));
+            query.contains_child = Some(Box::new(self.compile(child)?));
         }
         if let Some(parent) = &selector.child_of {
-            query.child_of = Some(Box::new(self.query(parent)?));
+            query.child_of = Some(Box::new(self.compile(parent)?));
         }
         query.contains_descendants = self.queries(&selector.contains_descendants)?;
         query.any_of = self.queries(&selector.any_of)?;
@@ -60,17 +72,7 @@ impl Run {
 
     /// Evaluates several selectors.
     pub(in crate::flow) fn queries(&mut self, selectors: &[Selector]) -> Result<Vec<Query>, Fault> {
-        selectors.iter().map(|selector| self.query(selector)).collect()
-    }
-
-    /// A text for people: its expressions evaluated, or as it is written where that fails.
-    pub(in crate::flow) fn shown(&self, text: &str) -> String {
-        self.js.interpolate(text).unwrap_or_else(|_| text.to_owned())
-    }
-
-    /// What was looked for in vain.
-    pub(in crate::flow) fn not_found(&self, selector: &Selector) -> Fault {
-        Fault::NotFound(self.shown(&selector.to_string()))
+        selectors.iter().map(|selector| self.compile(selector)).collect()
     }
 
     fn pattern(&mut self, text: Option<&str>) -> Result<Option<Pattern>, Fault> {

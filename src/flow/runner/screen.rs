@@ -52,6 +52,8 @@ impl Found {
 
 /// The name that the list of popups has in a step's record.
 const POPUPS: &str = "popups_dismissed";
+/// The name that the element has there that the step has found.
+pub(in crate::flow) const MATCHED: &str = "matched";
 
 impl Run {
     /// The size of the screen in its present rotation.
@@ -168,8 +170,7 @@ impl Run {
             fresh = false;
             let waited = start.elapsed();
             if found.is_some() || waited >= timeout {
-                let waited = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-                self.note("waited_ms", json!(waited));
+                self.note_waited(start);
                 return Ok(found);
             }
             let pause = self.settings.poll_interval.min(timeout.saturating_sub(waited));
@@ -201,10 +202,11 @@ impl Run {
         let start = Instant::now();
         loop {
             let short = self.settings.short_lookup_timeout.min(timeout);
-            if self.find(query, short).await?.is_none() {
-                return Ok(true);
-            }
+            let there = self.find(query, short).await?;
+            self.note_waited(start);
+            let Some(there) = there else { return Ok(true) };
             if start.elapsed() >= timeout {
+                self.note(MATCHED, there.detail());
                 return Ok(false);
             }
             self.phone.wait(self.settings.poll_interval).await?;
@@ -283,6 +285,12 @@ impl Run {
             let pause = self.settings.settle_interval.saturating_sub(looked.elapsed());
             self.phone.wait(pause).await?;
         }
+    }
+
+    /// Tells how long the step has looked for something.
+    pub(in crate::flow) fn note_waited(&mut self, since: Instant) {
+        let waited = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.note("waited_ms", json!(waited));
     }
 
     /// Adds something to the record of the step that runs.

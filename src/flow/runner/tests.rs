@@ -3,7 +3,7 @@ use std::{rc::Rc, time::Duration};
 use farmhand_actors::{
     domain::{
         AdbState, Blame, Effect, EffectGate, EffectKey, EffectState, FailureReason, Outcome, Purpose, Serial,
-        StepState, TaskId,
+        StepRecord, StepState, TaskId,
     },
     ports::{DriverError, MediaError},
 };

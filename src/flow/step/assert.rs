@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::flow::{
     model::{Condition, Selector, Step, Text, When},
     policy::platform_holds,
-    runner::{Run, fault::Fault},
+    runner::{MATCHED, Run, fault::Fault},
 };
 
 /// Share of pixels that may differ between two pictures of a screen at rest.
@@ -25,7 +25,7 @@ impl Run {
         let found = self.find(&query, time).await?;
         let found =
             found.ok_or_else(|| Fault::Assertion(format!("{} is not visible", self.shown(&selector.to_string()))))?;
-        self.note("matched", found.detail());
+        self.note(MATCHED, found.detail());
         Ok(())
     }
 
@@ -109,9 +109,10 @@ impl Run {
         if let Some(selector) = &when.visible {
             let time = self.lookup_time(when.timeout.as_ref(), usual)?;
             let query = self.query(selector)?;
-            if self.find(&query, time).await?.is_none() {
+            let Some(found) = self.find(&query, time).await? else {
                 return Ok(false);
-            }
+            };
+            self.note(MATCHED, found.detail());
         }
         if let Some(selector) = &when.not_visible {
             let time = self.lookup_time(when.timeout.as_ref(), usual)?;

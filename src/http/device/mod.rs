@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod files;
+pub mod flow;
 
 use actix_web::{
     HttpRequest, HttpResponse,
