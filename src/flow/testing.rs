@@ -54,6 +54,8 @@ pub struct FakePhone {
     installed: Vec<String>,
     keyboard_closed: bool,
     look_time: Duration,
+    /// What the next looks see, one each; then the last of them stays.
+    coming: Mutex<VecDeque<UiTree>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -75,12 +77,19 @@ impl FakePhone {
             installed: Vec::new(),
             keyboard_closed: false,
             look_time: Duration::ZERO,
+            coming: Mutex::default(),
         }
     }
 
     /// Takes its time for every look at the screen.
     pub fn with_slow_looks(mut self, time: Duration) -> Self {
         self.look_time = time;
+        self
+    }
+
+    /// Shows another screen at each look, and goes on showing the last one.
+    pub fn showing_one_after_another(self, screens: impl IntoIterator<Item = UiTree>) -> Self {
+        lock(&self.coming).extend(screens);
         self
     }
 
@@ -207,6 +216,9 @@ impl DeviceDriver for FakePhone {
             tokio::time::sleep(self.look_time).await;
         }
         let mut state = lock(&self.state);
+        if let Some(next) = lock(&self.coming).pop_front() {
+            state.tree = next;
+        }
         state.looks += 1;
         Ok(state.tree.clone())
     }

@@ -196,3 +196,28 @@ impl Generation {
         Self(self.0.saturating_add(1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_that_was_sent_is_known_by_the_name_of_its_script() {
+        let name = ScriptName::of_bundle("log-in", "0123456789abcdef").unwrap();
+        assert_eq!(name.as_str(), "flow:log-in@0123456789abcdef");
+        assert_eq!(
+            ScriptName::parse(name.as_str()).unwrap().bundle(),
+            Some("0123456789abcdef")
+        );
+        assert_eq!(ScriptName::parse("post").unwrap().bundle(), None);
+        for wrong in [
+            "flow:x",
+            "flow:x@0123",
+            "flow:x@0123456789ABCDEF",
+            "flow:a/b@0123456789abcdef",
+            "x@0123456789abcdef",
+        ] {
+            assert!(ScriptName::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

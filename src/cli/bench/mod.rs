@@ -5,6 +5,7 @@
 
 mod blast;
 mod farm;
+mod flow;
 mod idle_phone;
 mod queue;
 mod usage;
@@ -48,6 +49,12 @@ pub enum BenchCommand {
         #[arg(long, default_value_t = 2_450, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         n: u32,
     },
+    /// The flow engine, over a phone that answers at once
+    Flow {
+        /// How many steps, about
+        #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        steps: u32,
+    },
 }
 
 /// What `bench queue` measures.
@@ -79,6 +86,7 @@ pub fn run(command: &BenchCommand) -> Result<(), CliError> {
         BenchCommand::Queue { mode, n } => queue::run(mode, n),
         BenchCommand::Farm { phones, n } => farm::run(phones, n),
         BenchCommand::Blast { phones, n } => blast::run(phones, n),
+        BenchCommand::Flow { steps } => flow::run(steps),
     }
 }
 

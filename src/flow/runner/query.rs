@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Run, fault::Fault};
 use crate::flow::{
+    expr::template::{Part, parts},
     model::Selector,
     select::{Flag, Query, Relation, text::Pattern},
 };
@@ -12,6 +13,8 @@ use crate::flow::{
 const MAX_PATTERNS: usize = 1_000;
 /// The name that what was looked for has in a step's record.
 const SELECTOR: &str = "selector";
+/// The value of a variable that nobody has set, as a text.
+const UNSET: &str = "undefined";
 
 impl Run {
     /// Evaluates the selector of a step; its record tells it.
@@ -70,6 +73,27 @@ impl Run {
         Ok(query)
     }
 
+    /// A text for the phone, its expressions evaluated. A variable that nobody has set is a fault: `undefined`, which
+    /// is its value, is never what was to be typed or looked for.
+    pub(in crate::flow) fn filled(&self, text: &str) -> Result<String, Fault> {
+        let filled = self.js.interpolate(text)?;
+        if !filled.contains(UNSET) {
+            return Ok(filled);
+        }
+        for part in parts(text) {
+            if let Part::Expression(name) = part
+                && is_name(name.trim())
+                && self.js.text(name)? == UNSET
+            {
+                return Err(Fault::Invalid(format!(
+                    "the variable `{0}` is not set: give it a value in `env`, or write `${{{0} || 'a default'}}`",
+                    name.trim()
+                )));
+            }
+        }
+        Ok(filled)
+    }
+
     /// Evaluates several selectors.
     pub(in crate::flow) fn queries(&mut self, selectors: &[Selector]) -> Result<Vec<Query>, Fault> {
         selectors.iter().map(|selector| self.compile(selector)).collect()
@@ -77,7 +101,7 @@ impl Run {
 
     fn pattern(&mut self, text: Option<&str>) -> Result<Option<Pattern>, Fault> {
         let Some(text) = text else { return Ok(None) };
-        let text = self.js.interpolate(text)?;
+        let text = self.filled(text)?;
         if let Some(pattern) = self.patterns.get(&text) {
             return Ok(Some(pattern.clone()));
         }
@@ -88,6 +112,11 @@ impl Run {
         self.patterns.insert(text, pattern.clone());
         Ok(Some(pattern))
     }
+}
+
+fn is_name(code: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "_$".contains(c);
+    code.chars().all(is_word) && code.starts_with(|c: char| !c.is_ascii_digit()) && code != UNSET
 }
 
 /// A whole number, also one that is written `1.0`.

@@ -59,7 +59,7 @@ impl Run {
 
     fn enter_app(&mut self, app_id: Option<&str>) -> Result<(), Fault> {
         if let Some(app_id) = app_id {
-            self.app_id = self.js.interpolate(app_id)?;
+            self.app_id = self.filled(app_id)?;
         }
         Ok(())
     }

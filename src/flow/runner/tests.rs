@@ -16,6 +16,8 @@ use crate::flow::testing::{
 };
 
 mod effects;
+mod evidence;
+mod unpinned;
 mod waiting;
 
 /// One attempt of one flow on a phone in memory.
@@ -131,7 +133,7 @@ async fn a_label_says_what_its_expressions_mean() {
     completed(&bench.run(&Arc::new(phone(&["Search"]))).await);
 
     let labels: Vec<String> = bench.journal.steps().into_iter().map(|step| step.label).collect();
-    assert_eq!(labels, ["Search for fake-1", "assertVisible \"S${'earch'}\""]);
+    assert_eq!(labels, ["Search for fake-1", "assertVisible \"Search\""]);
 }
 
 #[tokio::test(start_paused = true)]
