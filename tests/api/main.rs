@@ -14,6 +14,7 @@ mod command_line;
 mod device;
 mod envelope;
 mod events;
+mod flow_run;
 #[path = "../e2e/harness.rs"]
 mod harness;
 mod hostile;

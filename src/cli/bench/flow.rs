@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{idle_phone::IdlePhone, print_line, rounded};
+use super::{idle_phone::IdlePhone, print_line, rounded, usage::process_cpu};
 use crate::{
     cli::{
         CliError,
@@ -58,6 +58,10 @@ struct Cost {
     /// 99 of 100 take at most so long.
     ms_step_p99: f64,
     ms_step_max: f64,
+    /// CPU time of the process for each step, its start included, milliseconds: what a busy machine does not change.
+    cpu_ms_step: f64,
+    /// The command that took longest.
+    slowest: String,
 }
 
 /// Runs the bench and prints its line.
@@ -74,7 +78,7 @@ pub fn run(steps: u32) -> Result<(), CliError> {
             "the bench's flow did not succeed: {outcome:?}"
         )));
     };
-    print_line(&journal.cost())
+    print_line(&journal.cost(process_cpu()?))
 }
 
 async fn attempt(folder: &Path, journal: Arc<Stopwatch>) -> Result<Outcome, CliError> {
@@ -109,7 +113,7 @@ async fn attempt(folder: &Path, journal: Arc<Stopwatch>) -> Result<Outcome, CliE
     let outcome = runner
         .run(Arc::new(spec), phone, CancellationToken::new(), Rc::new(|| {}))
         .await;
-    journal.begun().push(Instant::now());
+    journal.begun().push((Instant::now(), String::new()));
     Ok(outcome)
 }
 
@@ -161,24 +165,23 @@ fn screen() -> UiTree {
 
 /// Notes when steps begin.
 #[derive(Default)]
-struct Stopwatch(Mutex<Vec<Instant>>);
+struct Stopwatch(Mutex<Vec<(Instant, String)>>);
 
 impl Stopwatch {
-    fn begun(&self) -> MutexGuard<'_, Vec<Instant>> {
+    fn begun(&self) -> MutexGuard<'_, Vec<(Instant, String)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn cost(&self) -> Cost {
+    fn cost(&self, cpu_s: f64) -> Cost {
         let begun = self.begun();
-        let mut times: Vec<f64> = begun
-            .iter()
-            .zip(begun.iter().skip(1))
-            .map(|(one, next)| next.duration_since(*one).as_secs_f64() * 1000.0)
+        let pairs = begun.iter().zip(begun.iter().skip(1));
+        let mut times: Vec<(f64, &str)> = pairs
+            .map(|((one, command), (next, _))| (next.duration_since(*one).as_secs_f64() * 1000.0, command.as_str()))
             .collect();
-        times.sort_by(f64::total_cmp);
+        times.sort_by(|(one, _), (other, _)| one.total_cmp(other));
         let share = |percent: usize| {
             let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
-            rounded(times.get(at).copied().unwrap_or_default(), 3)
+            rounded(times.get(at).copied().unwrap_or_default().0, 3)
         };
         Cost {
             mode: "flow",
@@ -187,6 +190,11 @@ impl Stopwatch {
             ms_step_median: share(50),
             ms_step_p99: share(99),
             ms_step_max: share(100),
+            cpu_ms_step: rounded(cpu_s * 1000.0 / times.len().max(1) as f64, 3),
+            slowest: times
+                .last()
+                .map(|(_, command)| (*command).to_owned())
+                .unwrap_or_default(),
         }
     }
 }
@@ -195,7 +203,7 @@ impl Stopwatch {
 impl AttemptJournal for Stopwatch {
     fn record_step(&self, _: AttemptId, step: StepRecord) {
         if step.state == StepState::Running {
-            self.begun().push(Instant::now());
+            self.begun().push((Instant::now(), step.command));
         }
     }
 
@@ -246,6 +254,6 @@ mod tests {
         let journal = Arc::new(Stopwatch::default());
         let outcome = in_system(attempt(folder.path(), Arc::clone(&journal))).unwrap();
         assert!(matches!(outcome, Outcome::Completed { .. }), "{outcome:?}");
-        assert_eq!(journal.cost().steps, usize::try_from(ROUND).unwrap());
+        assert_eq!(journal.cost(0.0).steps, usize::try_from(ROUND).unwrap());
     }
 }

@@ -39,7 +39,8 @@ pub struct Feed {
     steps: usize,
     /// Of these, the ones that are made of others and not over.
     open: Vec<usize>,
-    waits: String,
+    /// What the task waited for at the last look, and whether that was told: a moment's reason is not.
+    waits: Option<(String, bool)>,
 }
 
 impl Feed {
@@ -47,12 +48,17 @@ impl Feed {
     pub fn take<'t>(&mut self, task: &'t Value) -> Vec<Seen<'t>> {
         let mut seen = Vec::new();
         let attempts = list(task, "attempts");
-        if let Some(why) = task.get("waiting_for").and_then(Value::as_str)
-            && self.waits != why
-        {
-            why.clone_into(&mut self.waits);
-            seen.push(Seen::Waits(why));
-        }
+        let why = task.get("waiting_for").and_then(Value::as_str);
+        let told = match (&self.waits, why) {
+            (Some((before, told)), Some(why)) if before == why => {
+                if !told {
+                    seen.push(Seen::Waits(why));
+                }
+                true
+            }
+            _ => false,
+        };
+        self.waits = why.map(|why| (why.to_owned(), told));
         while let Some(attempt) = attempts.get(self.attempts) {
             let number = attempt.get("number").and_then(Value::as_u64).unwrap_or(1);
             if number > 1 && self.steps == 0 && self.open.is_empty() {
@@ -279,6 +285,7 @@ mod tests {
     fn waiting_other_attempts_and_cut_off_steps_are_told() {
         let mut feed = Feed::default();
         let waits = json!({ "waiting_for": "device x is offline", "attempts": [] });
+        assert!(lines(&mut feed, &waits).is_empty(), "it may be a moment's reason");
         assert_eq!(lines(&mut feed, &waits), ["waiting: device x is offline"]);
         assert!(lines(&mut feed, &waits).is_empty());
         let mut twice = task(&[step(1, 0, "running")], true);

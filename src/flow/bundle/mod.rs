@@ -12,6 +12,7 @@ use std::{
     fmt::Write as _,
     fs,
     io::{self, Write as _},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -128,7 +129,8 @@ impl Bundles {
     }
 
     fn draft(&self, bundle: &Bundle) -> io::Result<TempDir> {
-        fs::create_dir_all(&self.folder)?;
+        // Only for farmhand: variables may be somebody's password.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         let draft = tempfile::Builder::new().prefix(".draft-").tempdir_in(&self.folder)?;
         write_files(draft.path(), bundle)?;
         Ok(draft)

@@ -81,13 +81,12 @@ impl Run {
             return Ok(filled);
         }
         for part in parts(text) {
-            if let Part::Expression(name) = part
-                && is_name(name.trim())
+            if let Part::Expression(code) = part
+                && let Some(name) = variable(code)
                 && self.js.text(name)? == UNSET
             {
                 return Err(Fault::Invalid(format!(
-                    "the variable `{0}` is not set: give it a value in `env`, or write `${{{0} || 'a default'}}`",
-                    name.trim()
+                    "the variable `{name}` is not set: give it a value in `env`, or write `${{{name} || 'a default'}}`"
                 )));
             }
         }
@@ -114,9 +113,14 @@ impl Run {
     }
 }
 
-fn is_name(code: &str) -> bool {
+/// The variable that an expression is nothing but, as it stands or as a pattern.
+fn variable(code: &str) -> Option<&str> {
+    let code = code.trim();
+    let inside = code.strip_prefix("pattern(").and_then(|rest| rest.strip_suffix(')'));
+    let name = inside.unwrap_or(code).trim();
     let is_word = |c: char| c.is_ascii_alphanumeric() || "_$".contains(c);
-    code.chars().all(is_word) && code.starts_with(|c: char| !c.is_ascii_digit()) && code != UNSET
+    let is_name = name.chars().all(is_word) && name.starts_with(|c: char| !c.is_ascii_digit());
+    (is_name && name != UNSET).then_some(name)
 }
 
 /// A whole number, also one that is written `1.0`.

@@ -131,6 +131,7 @@ async fn a_variable_that_is_not_set_is_neither_typed_nor_looked_for() {
         "- inputText: \"Hi ${NAME}\"\n",
         "- tapOn: ${NAME}\n",
         "- tapOn: { id: \"${ NAME }\" }\n",
+        "- tapOn: \"${pattern(NAME)}\"\n",
     ] {
         let bench = Bench::steps(step);
         let phone = Arc::new(phone(&["undefined"]));
