@@ -14,6 +14,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -96,13 +97,18 @@ struct Manifest {
 #[derive(Debug)]
 pub struct Bundles {
     folder: PathBuf,
+    /// Held while a bundle is put there or taken away, so that none is forgotten while it is sent again.
+    changes: Mutex<()>,
 }
 
 impl Bundles {
     /// The bundles below `folder`, which is made when it is needed.
     #[must_use]
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self {
+            folder,
+            changes: Mutex::default(),
+        }
     }
 
     /// Checks a bundle as a script is checked.
@@ -139,6 +145,7 @@ impl Bundles {
     fn store(&self, Checked { bundle, draft, .. }: &Checked) -> io::Result<ScriptName> {
         let name = script_name(bundle)?;
         let place = self.place(&name).ok_or(io::ErrorKind::InvalidInput)?;
+        let _held = self.hold();
         // The manifest's time says when the bundle was last sent.
         if place.is_dir() {
             write_manifest(&place, bundle)?;
@@ -148,6 +155,10 @@ impl Bundles {
         }
         sync_folder(&self.folder)?;
         Ok(name)
+    }
+
+    fn hold(&self) -> MutexGuard<'_, ()> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn host(&self, source: io::Error) -> BundleError {
@@ -184,6 +195,7 @@ impl Bundles {
             entries => entries?,
         };
         let mut forgotten = 0;
+        let _held = self.hold();
         for entry in entries {
             let place = entry?.path();
             let name = place.file_name().unwrap_or_default().to_string_lossy();

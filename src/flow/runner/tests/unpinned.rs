@@ -184,6 +184,49 @@ async fn a_pattern_that_would_never_end_finds_nothing_and_ends() {
     assert_eq!(failed(&outcome).0, FailureReason::AssertionFailed);
 }
 
+fn runner_of(catalog: &Arc<FlowCatalog>, folder: &std::path::Path) -> (Arc<FlowRunner>, Arc<FakeJournal>) {
+    let journal: Arc<FakeJournal> = Arc::default();
+    let runner = FlowRunner::new(FlowRunnerParts {
+        catalog: catalog.clone(),
+        journal: journal.clone(),
+        media: Arc::new(FakeMedia::default()),
+        evidence_dir: folder.join("evidence"),
+        clock: Arc::new(StandingClock),
+        settings: FlowSettings::default(),
+    });
+    (runner, journal)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_keeps_the_version_it_began_with_and_tells_which_that_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let flows = folder.path().join("flows");
+    let file = flows.join("mine.yaml");
+    std::fs::create_dir(&flows).unwrap();
+    std::fs::write(&file, "appId: a.b\n---\n- inputText: begin\n- inputText: old\n").unwrap();
+    let catalog = FlowCatalog::new(Some(flows), Arc::new(FakeMedia::default()));
+    let (runner, journal) = runner_of(&catalog, folder.path());
+    let run = |phone: &Arc<FakePhone>| {
+        let spec = Arc::new(spec("mine", json!({}), Purpose::Execute));
+        runner.run(spec, phone.clone(), CancellationToken::new(), Rc::new(|| {}))
+    };
+    let changing = catalog.clone();
+    let phone = Arc::new(phone(&[]).reacting(move |event, _| {
+        if event == "Type(begin)" {
+            std::fs::write(&file, "appId: a.b\n---\n- inputText: the new version\n").unwrap();
+            changing.refresh();
+        }
+    }));
+
+    completed(&run(&phone).await);
+    completed(&run(&phone).await);
+
+    assert_eq!(phone.events(), ["Type(begin)", "Type(old)", "Type(the new version)"]);
+    let told = journal.flows.lock().unwrap().clone();
+    assert_eq!(told.len(), 2);
+    assert_ne!(told[0], told[1]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn variables_sent_along_are_covered_by_the_flows_own_and_hide_nothing_of_farmhands() {
     let folder = tempfile::tempdir().unwrap();
@@ -202,15 +245,7 @@ async fn variables_sent_along_are_covered_by_the_flows_own_and_hide_nothing_of_f
         .into(),
     };
     let (name, config) = catalog.keep(sent, &json!({})).await.unwrap();
-    let journal: Arc<FakeJournal> = Arc::default();
-    let runner = FlowRunner::new(FlowRunnerParts {
-        catalog: catalog.clone(),
-        journal: journal.clone(),
-        media,
-        evidence_dir: folder.path().join("evidence"),
-        clock: Arc::new(StandingClock),
-        settings: FlowSettings::default(),
-    });
+    let (runner, journal) = runner_of(&catalog, folder.path());
     let mut spec = spec("x", (*config.configs[0]).clone(), Purpose::Execute);
     spec.script = name.clone();
     let phone = Arc::new(phone(&[]));
