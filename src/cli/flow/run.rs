@@ -74,7 +74,7 @@ pub fn run(run: &Run) -> Result<(), CliError> {
             saved: BTreeMap::new(),
             live: false,
         };
-        failed.extend(following.to_the_end(&interrupts)?);
+        failed.extend(following.follow(&interrupts)?);
     }
     if failed.is_empty() {
         return Ok(());
@@ -147,7 +147,7 @@ struct Following<'a> {
 
 impl Following<'_> {
     /// Answers why the task failed.
-    fn to_the_end(&mut self, interrupts: &Receiver<()>) -> Result<Option<String>, CliError> {
+    fn follow(&mut self, interrupts: &Receiver<()>) -> Result<Option<String>, CliError> {
         let mut feed = Feed::default();
         let mut stopping = false;
         loop {
