@@ -35,6 +35,8 @@ pub enum Seen<'t> {
 pub struct Feed {
     /// Attempts that were shown whole.
     attempts: usize,
+    /// Number of the newest attempt that was told of.
+    announced: u64,
     /// Steps of the attempt under way that were shown.
     steps: usize,
     /// Of these, the ones that are made of others and not over.
@@ -61,11 +63,9 @@ impl Feed {
         self.waits = why.map(|why| (why.to_owned(), told));
         while let Some(attempt) = attempts.get(self.attempts) {
             let number = attempt.get("number").and_then(Value::as_u64).unwrap_or(1);
-            if number > 1 && self.steps == 0 && self.open.is_empty() {
-                let begun = !list(attempt, "steps").is_empty();
-                if begun {
-                    seen.push(Seen::Attempt(number));
-                }
+            if number > self.announced.max(1) && !list(attempt, "steps").is_empty() {
+                seen.push(Seen::Attempt(number));
+                self.announced = number;
             }
             let over = attempt.get("finished_at").is_some_and(|at| !at.is_null());
             self.take_steps(number, list(attempt, "steps"), over, &mut seen);
@@ -293,8 +293,13 @@ mod tests {
         second["number"] = json!(2);
         second["steps"][0]["error"] = json!("element not found: \"X\"");
         twice["attempts"].as_array_mut().unwrap().push(second);
+        let mut running = twice.clone();
+        running["attempts"][1]["finished_at"] = Value::Null;
+        running["attempts"][1]["steps"][0]["state"] = json!("running");
+        assert_eq!(lines(&mut feed, &running), ["✗ 1 tapOn 1 (cut off)", "attempt 2"]);
+        assert!(lines(&mut feed, &running).is_empty(), "told once");
         assert_eq!(
-            lines(&mut feed, &twice),
+            lines(&mut Feed::default(), &twice),
             [
                 "✗ 1 tapOn 1 (cut off)",
                 "attempt 2",

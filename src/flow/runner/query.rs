@@ -13,6 +13,8 @@ use crate::flow::{
 const MAX_PATTERNS: usize = 1_000;
 /// The name that what was looked for has in a step's record.
 const SELECTOR: &str = "selector";
+/// Longest part of a selector that a record tells, characters.
+const MAX_TOLD: usize = 500;
 /// The value of a variable that nobody has set, as a text.
 const UNSET: &str = "undefined";
 
@@ -20,7 +22,7 @@ impl Run {
     /// Evaluates the selector of a step; its record tells it.
     pub(in crate::flow) fn query(&mut self, selector: &Selector) -> Result<Query, Fault> {
         let query = self.compile(selector)?;
-        let told = self.shown(&selector.to_string());
+        let told: String = self.shown(&selector.to_string()).chars().take(MAX_TOLD).collect();
         self.note(SELECTOR, Value::from(told));
         Ok(query)
     }
