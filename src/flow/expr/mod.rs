@@ -1,6 +1,6 @@
 //! Expressions and scripts: JavaScript without files or network, with limits on memory, time and depth.
 
-pub(in crate::flow) mod template;
+pub mod template;
 #[cfg(test)]
 mod tests;
 

@@ -28,7 +28,6 @@ use self::{effect::Effects, evidence::Evidence, phone::Phone, screen::Look};
 pub(in crate::flow) use self::{
     media::media_request,
     query::whole_number,
-    screen::MATCHED,
     steps::{Done, SCREENSHOT},
 };
 use super::{

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Run, fault::Fault};
+use super::{Run, fault::Fault, told};
 use crate::flow::{
     expr::template::{Part, parts},
     model::Selector,
@@ -98,6 +98,16 @@ impl Run {
     /// Evaluates several selectors.
     pub(in crate::flow) fn queries(&mut self, selectors: &[Selector]) -> Result<Vec<Query>, Fault> {
         selectors.iter().map(|selector| self.compile(selector)).collect()
+    }
+
+    /// A text for people: its expressions evaluated, as far as they only read.
+    pub(in crate::flow) fn shown(&self, text: &str) -> String {
+        told::shown(&self.js, text)
+    }
+
+    /// What was looked for in vain.
+    pub(in crate::flow) fn not_found(&self, selector: &Selector) -> Fault {
+        Fault::NotFound(self.shown(&selector.to_string()))
     }
 
     fn pattern(&mut self, text: Option<&str>) -> Result<Option<Pattern>, Fault> {

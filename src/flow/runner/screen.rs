@@ -52,8 +52,8 @@ impl Found {
 
 /// The name that the list of popups has in a step's record.
 const POPUPS: &str = "popups_dismissed";
-/// The name that the element has there that the step has found.
-pub(in crate::flow) const MATCHED: &str = "matched";
+/// The name that the element has there that was found last.
+const MATCHED: &str = "matched";
 
 impl Run {
     /// The size of the screen in its present rotation.
@@ -170,7 +170,7 @@ impl Run {
             fresh = false;
             let waited = start.elapsed();
             if found.is_some() || waited >= timeout {
-                self.note_waited(start);
+                self.note_found(start, found.as_ref());
                 return Ok(found);
             }
             let pause = self.settings.poll_interval.min(timeout.saturating_sub(waited));
@@ -202,11 +202,10 @@ impl Run {
         let start = Instant::now();
         loop {
             let short = self.settings.short_lookup_timeout.min(timeout);
-            let there = self.find(query, short).await?;
-            self.note_waited(start);
-            let Some(there) = there else { return Ok(true) };
+            if self.find(query, short).await?.is_none() {
+                return Ok(true);
+            }
             if start.elapsed() >= timeout {
-                self.note(MATCHED, there.detail());
                 return Ok(false);
             }
             self.phone.wait(self.settings.poll_interval).await?;
@@ -291,6 +290,15 @@ impl Run {
     pub(in crate::flow) fn note_waited(&mut self, since: Instant) {
         let waited = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.note("waited_ms", json!(waited));
+    }
+
+    /// Tells what the step has looked for so long, and what it has found.
+    fn note_found(&mut self, since: Instant, found: Option<&Found>) {
+        self.note_waited(since);
+        match found {
+            Some(found) => self.note(MATCHED, found.detail()),
+            None => drop(self.detail.remove(MATCHED)),
+        }
     }
 
     /// Adds something to the record of the step that runs.

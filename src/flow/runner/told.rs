@@ -3,10 +3,13 @@
 //! A step's own expressions are evaluated when it runs. Evaluating them once more for a record must change nothing,
 //! so only expressions that merely read are, and none that names a secret: the others are shown as `…`.
 
-use super::{Run, fault::Fault};
+use super::Run;
 use crate::flow::{
-    expr::template::{Part, parts, unescape},
-    model::{Command, Selector, Step},
+    expr::{
+        Js,
+        template::{Part, parts, unescape},
+    },
+    model::{Command, Step},
 };
 
 /// Longest label that is kept, characters.
@@ -46,23 +49,18 @@ impl Run {
         };
         told.chars().take(MAX_LABEL).collect()
     }
+}
 
-    /// A text for people: its expressions evaluated, as far as they only read.
-    pub(in crate::flow) fn shown(&self, text: &str) -> String {
-        parts(text)
-            .into_iter()
-            .map(|part| match part {
-                Part::Literal(literal) => unescape(literal),
-                Part::Expression(code) if only_reads(code) => self.js.text(code).unwrap_or_else(|_| HIDDEN.to_owned()),
-                Part::Expression(_) => HIDDEN.to_owned(),
-            })
-            .collect()
-    }
-
-    /// What was looked for in vain.
-    pub(in crate::flow) fn not_found(&self, selector: &Selector) -> Fault {
-        Fault::NotFound(self.shown(&selector.to_string()))
-    }
+/// A text for people: its expressions evaluated, as far as they only read.
+pub(super) fn shown(js: &Js, text: &str) -> String {
+    parts(text)
+        .into_iter()
+        .map(|part| match part {
+            Part::Literal(literal) => unescape(literal),
+            Part::Expression(code) if only_reads(code) => js.text(code).unwrap_or_else(|_| HIDDEN.to_owned()),
+            Part::Expression(_) => HIDDEN.to_owned(),
+        })
+        .collect()
 }
 
 /// The code of a text that is one expression.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::flow::{
     model::{Condition, Selector, Step, Text, When},
     policy::platform_holds,
-    runner::{MATCHED, Run, fault::Fault},
+    runner::{Run, fault::Fault},
 };
 
 /// Share of pixels that may differ between two pictures of a screen at rest.
@@ -25,7 +25,7 @@ impl Run {
         let found = self.find(&query, time).await?;
         let found =
             found.ok_or_else(|| Fault::Assertion(format!("{} is not visible", self.shown(&selector.to_string()))))?;
-        self.note(MATCHED, found.detail());
+        self.note("matched", found.detail());
         Ok(())
     }
 
@@ -36,7 +36,10 @@ impl Run {
 
     async fn expect_not_visible(&mut self, selector: &Selector, time: Duration) -> Result<(), Fault> {
         let query = self.query(selector)?;
-        if self.goes_away(&query, time).await? {
+        let start = Instant::now();
+        let gone = self.goes_away(&query, time).await?;
+        self.note_waited(start);
+        if gone {
             return Ok(());
         }
         Err(Fault::Assertion(format!(
@@ -109,10 +112,9 @@ impl Run {
         if let Some(selector) = &when.visible {
             let time = self.lookup_time(when.timeout.as_ref(), usual)?;
             let query = self.query(selector)?;
-            let Some(found) = self.find(&query, time).await? else {
+            if self.find(&query, time).await?.is_none() {
                 return Ok(false);
-            };
-            self.note(MATCHED, found.detail());
+            }
         }
         if let Some(selector) = &when.not_visible {
             let time = self.lookup_time(when.timeout.as_ref(), usual)?;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::flow::{
     model::{Selector, Step, Text},
-    runner::{MATCHED, Run, fault::Fault},
+    runner::{Run, fault::Fault},
 };
 
 impl Run {
@@ -13,7 +13,7 @@ impl Run {
         let query = self.query(selector)?;
         let found = self.find(&query, time).await?;
         let found = found.ok_or_else(|| self.not_found(selector))?;
-        self.note(MATCHED, found.detail());
+        self.note("matched", found.detail());
         if found.text().is_empty() {
             return Err(Fault::NotFound(format!(
                 "{} has no text to copy",

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::flow::{
     model::{MediaItem, Selector, Text},
-    runner::{MATCHED, Run, SCREENSHOT, fault::Fault},
+    runner::{Run, SCREENSHOT, fault::Fault},
     vision,
 };
 
@@ -93,9 +93,7 @@ impl Run {
                 let query = self.query(selector)?;
                 let time = self.left_of(self.settings.lookup_timeout);
                 let found = self.find(&query, time).await?;
-                let found = found.ok_or_else(|| self.not_found(selector))?;
-                self.note(MATCHED, found.detail());
-                Some(found.bounds)
+                Some(found.ok_or_else(|| self.not_found(selector))?.bounds)
             }
         };
         let mut picture = self.phone.call(self.phone.driver.screenshot()).await?;

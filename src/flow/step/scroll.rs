@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::flow::{
     model::{Direction, ScrollUntilVisible, Spot},
-    runner::{MATCHED, Run, fault::Fault, whole_number},
+    runner::{Run, fault::Fault, whole_number},
     select::tree::visible_share,
 };
 
@@ -37,7 +37,7 @@ impl Run {
                 let share = visible_share(found.bounds, width, height);
                 let centring = scroll.centre && share > MIN_CENTRED_SHARE && centrings <= MAX_CENTRINGS;
                 if centring && is_central(found.bounds, height) || !centring && share >= wanted {
-                    self.note(MATCHED, found.detail());
+                    self.note("matched", found.detail());
                     self.note_waited(start);
                     return Ok(());
                 }

@@ -6,7 +6,7 @@ use farmhand_actors::ports::Point;
 
 use crate::flow::{
     model::{Direction, Selector, Spot, Step, Swipe, SwipePath, Text},
-    runner::{MATCHED, Run, fault::Fault},
+    runner::{Run, fault::Fault},
 };
 
 /// How long the finger moves for `scroll`.
@@ -42,7 +42,7 @@ impl Run {
         let query = self.query(selector)?;
         let found = self.find_at_rest(&query, time).await?;
         let found = found.ok_or_else(|| self.not_found(selector))?;
-        self.note(MATCHED, found.detail());
+        self.note("matched", found.detail());
         let point = match point {
             Some(text) => Some(self.js.interpolate(text)?),
             None => None,

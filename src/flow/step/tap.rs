@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::flow::{
     model::{Spot, Step, Tap, Touch},
     parse::parse_spot,
-    runner::{MATCHED, Run, fault::Fault},
+    runner::{Run, fault::Fault},
 };
 
 /// How long a long press is; as upstream.
@@ -29,7 +29,7 @@ impl Run {
                 let query = self.query(selector)?;
                 let found = self.find_at_rest(&query, time).await?;
                 let found = found.ok_or_else(|| self.not_found(selector))?;
-                self.note(MATCHED, found.detail());
+                self.note("matched", found.detail());
                 self.point_in(found.bounds, tap.point.as_deref())?
             }
             None => self.point_on_screen(tap.point.as_deref().unwrap_or_default()).await?,
