@@ -168,6 +168,7 @@ mod tests {
             due_at: None,
             gap: None,
             priority: 0,
+            schedule: None,
         }
     }
 

@@ -118,7 +118,7 @@ impl Application {
             store: Arc::clone(&store) as SharedStore,
             drivers: adb.factory(),
             runner,
-            scripts: Arc::clone(&catalog),
+            scripts: catalog.clone(),
             clock: Arc::clone(&clock),
             settings: translate::farm(&settings, &license),
             configured_devices: settings.devices.iter().map(|device| device.serial.clone()).collect(),
