@@ -1,5 +1,8 @@
 //! `farmhand flow`
 
+mod follow;
+mod run;
+
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -26,6 +29,12 @@ pub enum FlowCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Run a flow file on a device, and show its steps as they come
+    ///
+    /// The flow is sent to the controller with all that it includes and runs there as an ordinary task, after what the
+    /// device has to do already. Ctrl-C stops the task. Exit codes: 0 success, 1 the flow failed, 2 the flow or the
+    /// call is wrong, 3 unknown device, 4 no controller.
+    Run(Box<run::Run>),
     /// Print what a device shows, each element with a selector that finds it alone
     Inspect {
         /// The device
@@ -58,6 +67,7 @@ pub fn run(command: FlowCommand) -> Result<(), CliError> {
             output::table(&columns, &items)
         }
         FlowCommand::Check { files, json } => check(&files, json),
+        FlowCommand::Run(run) => run::run(&run),
         FlowCommand::Inspect { serial, remote } => inspect(&serial, &remote),
     }
 }
@@ -117,13 +127,18 @@ fn check(files: &[PathBuf], json: bool) -> Result<(), CliError> {
     )))
 }
 
+/// Where a flow file lies and what it is called there.
+fn folder_and_name(file: &Path) -> Result<(&Path, &str), CliError> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let name = file.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| CliError::Usage(format!("{}: not the name of a file", file.display())))?;
+    Ok((folder.unwrap_or(Path::new(".")), name))
+}
+
 fn problems(file: &Path) -> Vec<String> {
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
-        return vec!["not the name of a file".to_owned()];
+    let (folder, name) = match folder_and_name(file) {
+        Ok(found) => found,
+        Err(error) => return vec![error.to_string()],
     };
     let checked = flow::check(folder, name);
     checked

@@ -76,6 +76,7 @@ pub struct Remote {
     /// Address of the controller
     #[arg(
         long,
+        alias = "url",
         env = "FARMHAND_SERVER",
         default_value = "http://127.0.0.1:50809",
         global = true

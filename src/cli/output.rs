@@ -37,7 +37,8 @@ pub fn table(columns: &[Column<'_>], rows: &[Value]) -> Result<(), CliError> {
     print(&render(columns, rows, width()))
 }
 
-fn width() -> usize {
+/// How many characters a line has room for.
+pub fn width() -> usize {
     if !io::stdout().is_terminal() {
         return usize::MAX;
     }

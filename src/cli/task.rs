@@ -297,6 +297,7 @@ fn run_create(create: &Create) -> Result<(), CliError> {
     if create.wait { wait(&client, &answer) } else { Ok(()) }
 }
 
+/// Parameters as they are given on the command line: JSON, or `@FILE`.
 pub(super) fn config(text: &str) -> Result<Value, CliError> {
     let text = match text.strip_prefix('@') {
         Some(file) => {

@@ -9,10 +9,12 @@
 //! | [`select`] | which element of a screen a selector means |
 //! | [`runner`] | one attempt, step by step; the gate to what cannot be undone |
 //! | `step` | what each command does |
+//! | [`bundle`] | flows that were sent by themselves |
 //! | [`catalog`] | the scripts that tasks may name |
 //! | [`inspect`] | selectors for the elements of a screen, for authors |
 //! | [`vision`] | pictures of screens |
 
+pub mod bundle;
 pub mod catalog;
 #[cfg(test)]
 mod conformance;

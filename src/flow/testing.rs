@@ -55,6 +55,8 @@ pub struct FakePhone {
     keyboard_closed: bool,
     look_time: Duration,
     pictures: Mutex<VecDeque<Screenshot>>,
+    /// What the next looks see, one each; then the last of them stays.
+    coming: Mutex<VecDeque<UiTree>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -77,6 +79,7 @@ impl FakePhone {
             keyboard_closed: false,
             look_time: Duration::ZERO,
             pictures: Mutex::default(),
+            coming: Mutex::default(),
         }
     }
 
@@ -90,6 +93,12 @@ impl FakePhone {
     /// Takes its time for every look at the screen.
     pub fn with_slow_looks(mut self, time: Duration) -> Self {
         self.look_time = time;
+        self
+    }
+
+    /// Shows another screen at each look, and goes on showing the last one.
+    pub fn showing_one_after_another(self, screens: impl IntoIterator<Item = UiTree>) -> Self {
+        lock(&self.coming).extend(screens);
         self
     }
 
@@ -216,6 +225,9 @@ impl DeviceDriver for FakePhone {
             tokio::time::sleep(self.look_time).await;
         }
         let mut state = lock(&self.state);
+        if let Some(next) = lock(&self.coming).pop_front() {
+            state.tree = next;
+        }
         state.looks += 1;
         Ok(state.tree.clone())
     }
@@ -382,6 +394,8 @@ pub fn bounds(left: i32, top: i32, right: i32, bottom: i32) -> Bounds {
 pub struct FakeJournal {
     steps: Mutex<Vec<StepRecord>>,
     progress: Mutex<Vec<Progress>>,
+    /// Content hashes of the flows that attempts told of.
+    pub flows: Mutex<Vec<String>>,
     effects: Mutex<Vec<Effect>>,
     /// Answers this to every intent, if set.
     pub gate: Mutex<Option<EffectGate>>,
@@ -433,6 +447,10 @@ fn away() -> StoreError {
 impl AttemptJournal for FakeJournal {
     fn record_step(&self, _attempt: AttemptId, step: StepRecord) {
         lock(&self.steps).push(step);
+    }
+
+    fn record_flow(&self, _attempt: AttemptId, content_hash: &str) {
+        lock(&self.flows).push(content_hash.to_owned());
     }
 
     fn record_progress(&self, _task: TaskId, _attempt: AttemptId, progress: Progress) {

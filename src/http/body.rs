@@ -94,13 +94,26 @@ pub fn check_type(request: &HttpRequest, types: &[&str], wanted: &'static str) -
 ///
 /// # Errors
 /// 41301, or 40001 when it breaks off.
-pub async fn read_body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, ApiError> {
+pub async fn read_body(request: &HttpRequest, payload: Payload) -> Result<Bytes, ApiError> {
     let limit = request
         .app_data::<web::Data<App>>()
         .map_or(0, |app| app.settings.max_body);
+    read_body_within(request, payload, limit, "http.max_body").await
+}
+
+/// The whole body, at most `limit` bytes, within [`BODY_DEADLINE`]. `setting` says where the limit comes from.
+///
+/// # Errors
+/// 41301, or 40001 when it breaks off.
+pub async fn read_body_within(
+    request: &HttpRequest,
+    mut payload: Payload,
+    limit: usize,
+    setting: &'static str,
+) -> Result<Bytes, ApiError> {
     let too_large = || ApiError::TooLarge {
         limit: limit as u64,
-        setting: "http.max_body",
+        setting,
     };
     let announced = request
         .headers()

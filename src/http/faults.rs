@@ -7,7 +7,7 @@ use farmhand_actors::{
     supervisor::SupervisorError,
 };
 
-use super::envelope::ApiError;
+use super::{envelope::ApiError, ports::SentFlowError};
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
@@ -98,6 +98,15 @@ impl From<DriverError> for ApiError {
             | DriverError::AppMissing { .. }
             | DriverError::Hierarchy { .. }
             | DriverError::Breaker { .. } => Self::Conflict(message),
+        }
+    }
+}
+
+impl From<SentFlowError> for ApiError {
+    fn from(error: SentFlowError) -> Self {
+        match error {
+            SentFlowError::Invalid(faults) => Self::Invalid(faults),
+            SentFlowError::Host(problem) => Self::Internal(problem),
         }
     }
 }

@@ -79,6 +79,7 @@ fn api_table() -> Vec<(&'static str, Vec<Verb>)> {
         ("/device/{serial}/text", verbs![POST device::control::text]),
         ("/device/{serial}/open_link", verbs![POST device::control::open_link]),
         ("/device/{serial}/shell", verbs![POST device::control::shell]),
+        ("/device/{serial}/flow", verbs![POST device::flow::run]),
         ("/device/{serial}/install", verbs![POST device::files::install]),
         ("/device/{serial}/push", verbs![POST device::files::push]),
         ("/account", verbs![GET account::list, POST account::create]),

@@ -1,18 +1,19 @@
 //! What the API needs from the rooms behind it. Handlers see only these, so that tests can stand in for a farm.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
-        AccountPatch, Attempt, DevicePatch, Event, FailureReason, Material, MaterialId, Screenshot, ScriptName, Serial,
-        Source, Status, SubmitTasks, Submitted, Task, TaskId, TaskStats, Timestamp, Username,
+        AccountPatch, Attempt, DevicePatch, Event, FailureReason, FieldError, Material, MaterialId, Screenshot,
+        ScriptName, Serial, Source, Status, SubmitTasks, Submitted, Task, TaskId, TaskStats, Timestamp, Username,
+        ValidConfig,
     },
     ports::{DeviceDriver, MediaError, Resolution, RetryFilter, StoreError},
     router::{Deleted, RetryAllAnswer, RouterError},
     supervisor::{AccountSnapshot, ActorSnapshot, DeviceSnapshot, NewAccount, SupervisorError},
 };
+use serde_json::Value;
 
 /// Commands to the task router ([`farmhand_actors::router::RouterHandle`] is the real one).
 #[async_trait(?Send)]
@@ -132,6 +133,34 @@ pub trait Reads: Send + Sync {
     async fn touch_key(&self, prefix: &str, at: Timestamp) -> Result<(), StoreError>;
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// A flow that was sent by itself, with all that it needs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SentFlow {
+    /// The flow's path in `files`.
+    pub main: String,
+    /// Contents by path.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// Variables, set before the flow's own.
+    pub env: BTreeMap<String, String>,
+}
+
+/// Why a flow that was sent by itself was not stored.
+#[derive(Debug, Clone)]
+pub enum SentFlowError {
+    /// Every fault of it at once.
+    Invalid(Vec<FieldError>),
+    /// A fault of the host's, for the log.
+    Host(String),
+}
+
+/// Where flows are stored that are sent by themselves (`crate::flow::FlowCatalog` is the real one).
+#[async_trait(?Send)]
+pub trait SentFlows: Send + Sync {
+    /// Checks the flow as a script, and its `script_config`, and stores it: on return it is durable. Answers the name
+    /// of its script.
+    async fn keep(&self, flow: SentFlow, config: &Value) -> Result<(ScriptName, ValidConfig), SentFlowError>;
 }
 
 /// How a picture is to be encoded.

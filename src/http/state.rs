@@ -20,7 +20,7 @@ use super::{
     door::{Door, Throttle},
     guard::HostPolicy,
     license::License,
-    ports::{Farm, Library, Pictures, Reads, TaskCommands},
+    ports::{Farm, Library, Pictures, Reads, SentFlows, TaskCommands},
     schedule::Schedules,
 };
 
@@ -37,6 +37,8 @@ pub struct AppState {
     pub reads: Arc<dyn Reads>,
     /// The scripts.
     pub scripts: Arc<dyn ScriptCatalog>,
+    /// Where flows are stored that are sent by themselves.
+    pub flows: Arc<dyn SentFlows>,
     /// The encoder of screenshots.
     pub pictures: Arc<dyn Pictures>,
     /// The material library.

@@ -687,6 +687,26 @@ impl Clock for FakeClock {
     }
 }
 
+#[async_trait(?Send)]
+impl SentFlows for FakeScripts {
+    async fn keep(&self, flow: SentFlow, config: &Value) -> Result<(ScriptName, ValidConfig), SentFlowError> {
+        match flow.main.as_str() {
+            "wrong.yaml" => Err(SentFlowError::Invalid(vec![FieldError {
+                field: "files.wrong.yaml".to_owned(),
+                message: "wrong.yaml:3:3: Invalid Command: tapon".to_owned(),
+            }])),
+            "broken.yaml" => Err(SentFlowError::Host("the disk is full at /secret".to_owned())),
+            _ => Ok((
+                ScriptName::of_bundle("x", "0123456789abcdef").unwrap(),
+                ValidConfig {
+                    configs: vec![Arc::new(config.clone())],
+                    warnings: Vec::new(),
+                },
+            )),
+        }
+    }
+}
+
 /// An answer.
 #[derive(Debug)]
 pub struct Reply {
@@ -761,6 +781,7 @@ impl Api {
             farm: farm.clone(),
             reads: reads.clone(),
             scripts: Arc::new(FakeScripts),
+            flows: Arc::new(FakeScripts),
             pictures: Arc::new(FakePictures),
             library: Arc::clone(&library) as Arc<dyn Library>,
             clock: Arc::new(FakeClock),

@@ -320,6 +320,11 @@ async fn a_key_may_do_what_its_scope_says() {
             .uri("/api/v1/device/device_serial_1/shell")
             .set_json(json!({"command": ["id"]}))
     };
+    let flow = || {
+        TestRequest::post()
+            .uri("/api/v1/device/device_serial_1/flow")
+            .set_json(json!({"main": "x.yaml", "files": {"x.yaml": "text"}}))
+    };
 
     for (request, scope, key, code) in [
         (list(), "read", &read, 0),
@@ -328,9 +333,11 @@ async fn a_key_may_do_what_its_scope_says() {
         (list(), "write", &write, 0),
         (stop(), "write", &write, 0),
         (shell(), "write", &write, 40302),
+        (flow(), "write", &write, 40302),
         (list(), "admin", &admin, 0),
         (stop(), "admin", &admin, 0),
         (shell(), "admin", &admin, 0),
+        (flow(), "admin", &admin, 0),
     ] {
         assert_eq!(api.send(ask(request, key)).await.code(), code, "{scope}");
     }

@@ -4,14 +4,22 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use farmhand_actors::{
-    domain::{Attempt, Material, MaterialId, Screenshot, Task, TaskId, TaskStats, Timestamp},
+    domain::{Attempt, Material, MaterialId, Screenshot, ScriptName, Task, TaskId, TaskStats, Timestamp, ValidConfig},
     ports::{MediaError, StoreError},
 };
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::{
-    flow::vision,
-    http::ports::{EventPage, KeyRecord, Library, NewUpload, PictureFormat, Pictures, Reads, TaskFilter},
+    flow::{
+        FlowCatalog,
+        bundle::{Bundle, BundleError},
+        vision,
+    },
+    http::ports::{
+        EventPage, KeyRecord, Library, NewUpload, PictureFormat, Pictures, Reads, SentFlow, SentFlowError, SentFlows,
+        TaskFilter,
+    },
     media::{self, MediaLibrary},
     store::{self, Store},
 };
@@ -99,6 +107,21 @@ impl Pictures for Encoder {
             PictureFormat::Png => vision::encode_png(screenshot, width),
         };
         encoded.map_err(|error| error.to_string())
+    }
+}
+
+/// The folder of flows that are sent by themselves.
+pub struct Bundles(pub Arc<FlowCatalog>);
+
+#[async_trait(?Send)]
+impl SentFlows for Bundles {
+    async fn keep(&self, flow: SentFlow, config: &Value) -> Result<(ScriptName, ValidConfig), SentFlowError> {
+        let SentFlow { main, files, env } = flow;
+        let kept = self.0.keep(Bundle { main, files, env }, config).await;
+        kept.map_err(|error| match error {
+            BundleError::Invalid(faults) => SentFlowError::Invalid(faults),
+            host @ BundleError::Host { .. } => SentFlowError::Host(host.to_string()),
+        })
     }
 }
 

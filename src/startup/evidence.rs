@@ -113,7 +113,10 @@ fn choose(mut pieces: Vec<Piece>, keep: &Retention) -> Vec<Piece> {
 
 #[cfg(test)]
 mod tests {
+    use farmhand_actors::domain::{NewTask, ScriptName, Serial, Source, Timestamp};
+
     use super::*;
+    use crate::store::StoreSettings;
 
     fn piece(task: i64, bytes: u64, days: u32) -> Piece {
         Piece {
@@ -149,5 +152,63 @@ mod tests {
         assert_eq!(chosen(0, 25), [1, 3]);
         assert_eq!(chosen(3, 15), [1, 3, 4]);
         assert_eq!(chosen(0, 0), [0; 0]);
+    }
+
+    fn new_task(serial: &str) -> NewTask {
+        NewTask {
+            batch_id: "b".into(),
+            script: ScriptName::parse("post").unwrap(),
+            config: Arc::new(serde_json::json!({})),
+            serial: Some(Serial::parse(serial).unwrap()),
+            username: None,
+            enable_multi_account: false,
+            source: Source::Api,
+            start_time: None,
+            scheduled_at: None,
+            due_at: None,
+            gap: None,
+            priority: 0,
+            schedule: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_evidence_of_open_tasks_stays_however_old_and_however_much_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("farmhand.db").display());
+        let settings = StoreSettings {
+            url,
+            ..StoreSettings::default()
+        };
+        let store = Store::open(settings).await.unwrap();
+        let at = Timestamp::UNIX_EPOCH;
+        store.begin_epoch(at).await.unwrap();
+        let tasks = vec![new_task("a"), new_task("b")];
+        store.submit(tasks, None, Vec::new(), at).await.unwrap();
+        store.intend_stop(TaskId(2), at).await.unwrap();
+        let evidence = folder.path().join("evidence");
+        std::fs::create_dir(&evidence).unwrap();
+        for name in ["1-1-1.jpg", "1-1-1.xml", "2-2-1.jpg", "99-9-1.xml", "2-2-9.xml"] {
+            let file = std::fs::File::create(evidence.join(name)).unwrap();
+            file.set_len(10).unwrap();
+            let age = if name == "2-2-9.xml" { Duration::ZERO } else { DAY * 40 };
+            file.set_modified(SystemTime::now() - age).unwrap();
+        }
+
+        prune_once(&evidence, &keep(30, 25), &store).await;
+
+        let mut left: Vec<String> = std::fs::read_dir(&evidence)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["1-1-1.jpg", "1-1-1.xml", "2-2-9.xml"]);
+        prune_once(&evidence, &keep(0, 1), &store).await;
+        assert_eq!(
+            std::fs::read_dir(&evidence).unwrap().count(),
+            2,
+            "too much, but of an open task"
+        );
+        store.close().await;
     }
 }

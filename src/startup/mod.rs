@@ -1,6 +1,7 @@
 //! The composition root: the only place that sees every room. `main` and the tests build the same [`Application`].
 
 mod adapters;
+mod bundles;
 mod checks;
 mod clock;
 mod evidence;
@@ -14,7 +15,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use actix_web::dev::{Server, ServerHandle};
 use farmhand_actors::{
     farm::{Farm, FarmParts},
-    ports::{AttemptJournal, Clock, MaterialStore, MediaPicker, ScriptCatalog, ScriptRunner, SharedStore},
+    ports::{AttemptJournal, Clock, MaterialStore, MediaPicker, ScriptRunner, SharedStore},
     supervisor::SupervisorHandle,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     adb::{self, AdbHandle},
-    flow::{FlowCatalog, FlowRunner, FlowRunnerParts, FlowSettings},
+    flow::{FlowCatalog, FlowRunner, FlowRunnerParts, FlowSettings, bundle::Bundles},
     http::{self, AppState, Health},
     media::{MediaLibrary, MediaPaths, Picker},
     settings::Settings,
@@ -117,7 +118,7 @@ impl Application {
             store: Arc::clone(&store) as SharedStore,
             drivers: adb.factory(),
             runner,
-            scripts: Arc::clone(&catalog),
+            scripts: catalog.clone(),
             clock: Arc::clone(&clock),
             settings: translate::farm(&settings, &license),
             configured_devices: settings.devices.iter().map(|device| device.serial.clone()).collect(),
@@ -134,6 +135,7 @@ impl Application {
             }),
             farm: Arc::new(farm.supervisor.clone()),
             reads: Arc::new(adapters::StoreReads(Arc::clone(&store))),
+            flows: Arc::new(adapters::Bundles(Arc::clone(&catalog))),
             scripts: catalog,
             pictures: Arc::new(adapters::Encoder),
             library: Arc::new(adapters::Materials(library)),
@@ -253,7 +255,7 @@ fn start_media(
 
 /// Which scripts there are, and what runs them.
 struct Scripts {
-    catalog: Arc<dyn ScriptCatalog>,
+    catalog: Arc<FlowCatalog>,
     runner: Arc<dyn ScriptRunner>,
 }
 
@@ -267,8 +269,10 @@ fn start_scripts(
     stop: &CancellationToken,
 ) -> Result<Scripts, StartupError> {
     let flows = &settings.flows.dir;
-    let catalog = FlowCatalog::new((!flows.is_empty()).then(|| PathBuf::from(flows)), Arc::clone(&media));
+    let folder = (!flows.is_empty()).then(|| PathBuf::from(flows));
+    let catalog = FlowCatalog::with_bundles(folder, Arc::clone(&media), Bundles::new(data.join("bundles")));
     actix_rt::spawn(Arc::clone(&catalog).watch(stop.clone()));
+    actix_rt::spawn(bundles::prune(Arc::clone(&catalog), Arc::clone(store), stop.clone()));
     let evidence_dir = make_folder(&data.join("evidence"))?;
     let (folder, keep) = (evidence_dir.clone(), settings.retention.clone());
     actix_rt::spawn(evidence::prune(folder, keep, Arc::clone(store), stop.clone()));

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use super::{
     change::Change,
     fault::Fault,
-    step::{write_progress, write_steps},
+    step::{write_flows, write_progress, write_steps},
     transaction::Transaction,
     writer::Shared,
 };
@@ -36,9 +36,17 @@ const EVENTS_MAX: usize = 50_000;
 #[derive(Debug, Default)]
 struct Gathered {
     steps: Vec<(AttemptId, StepRecord)>,
+    /// One for each attempt that begins.
+    flows: HashMap<AttemptId, String>,
     /// Only the newest of each attempt counts.
     progress: HashMap<AttemptId, (TaskId, Progress)>,
     events: Vec<NewEvent>,
+}
+
+impl Gathered {
+    fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.flows.is_empty() && self.progress.is_empty() && self.events.is_empty()
+    }
 }
 
 /// The gathering place.
@@ -56,6 +64,12 @@ impl Aside {
             } else {
                 tracing::warn!(attempt.id = %attempt, step = step.index, "the journal is full, a step is not recorded");
             }
+        });
+    }
+
+    pub(super) fn flow(&self, attempt: AttemptId, content_hash: &str) {
+        self.gather(|gathered| {
+            gathered.flows.insert(attempt, content_hash.to_owned());
         });
     }
 
@@ -84,7 +98,7 @@ impl Aside {
     /// Takes what was gathered as one change.
     pub(super) fn take(shared: &Arc<Shared>) -> Option<Box<dyn Change>> {
         let mut gathered = lock(&shared.aside.gathered);
-        if gathered.steps.is_empty() && gathered.progress.is_empty() && gathered.events.is_empty() {
+        if gathered.is_empty() {
             return None;
         }
         Some(Box::new(WriteGathered {
@@ -104,6 +118,7 @@ impl Aside {
         let later = std::mem::replace(&mut *gathered, earlier);
         gathered.steps.extend(later.steps);
         gathered.steps.truncate(STEPS_MAX);
+        gathered.flows.extend(later.flows);
         gathered.progress.extend(later.progress);
         gathered.events.extend(later.events);
         gathered.events.truncate(EVENTS_MAX);
@@ -124,6 +139,7 @@ struct WriteGathered {
 impl Change for WriteGathered {
     async fn apply(&mut self, tx: &mut Transaction) -> Result<(), Fault> {
         write_steps(tx, &self.gathered.steps).await?;
+        write_flows(tx, &self.gathered.flows).await?;
         write_progress(tx, &self.gathered.progress).await?;
         for event in &self.gathered.events {
             tx.tell(event.clone());

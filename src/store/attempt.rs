@@ -50,6 +50,7 @@ pub(super) async fn list_attempts(conn: &mut SqliteConnection, task: TaskId) -> 
                 started_at: get_time(row, "started_at")?,
                 finished_at: get_time_opt(row, "finished_at")?,
                 outcome: get(row, "outcome")?,
+                flow_hash: get(row, "flow_hash")?,
                 steps: steps.remove(&id).unwrap_or_default(),
             })
         })

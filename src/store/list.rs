@@ -3,7 +3,11 @@
 use farmhand_actors::domain::{FailureReason, ScriptName, Serial, Source, Status, Task, Username};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{fault::Fault, task::task_of, value::get_unsigned};
+use super::{
+    fault::Fault,
+    task::task_of,
+    value::{get_script, get_unsigned},
+};
 
 /// Which tasks to list; `None` means any.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,6 +56,16 @@ pub(super) async fn list_tasks(
         .push(") ORDER BY id DESC");
     let rows = query.build().fetch_all(conn).await?;
     Ok((total, rows.iter().map(task_of).collect::<Result<_, _>>()?))
+}
+
+/// Scripts of flows that were sent by themselves (`flow:…`) and that a task names.
+pub(super) async fn list_sent_scripts(conn: &mut SqliteConnection) -> Result<Vec<ScriptName>, Fault> {
+    // `;` is the letter after `:`: a range of the index instead of a look at every task.
+    let rows =
+        sqlx::query("SELECT DISTINCT script_name FROM task WHERE script_name >= 'flow:' AND script_name < 'flow;'")
+            .fetch_all(conn)
+            .await?;
+    rows.iter().map(|row| get_script(row, "script_name")).collect()
 }
 
 async fn count(conn: &mut SqliteConnection, filter: &TaskFilter) -> Result<u64, Fault> {

@@ -54,6 +54,7 @@ fn migrations() -> Vec<Migration> {
         (2, "farm", include_str!("../../migrations/0002_farm.sql")),
         (3, "outbox", include_str!("../../migrations/0003_outbox.sql")),
         (4, "api key", include_str!("../../migrations/0004_api_key.sql")),
+        (5, "flow hash", include_str!("../../migrations/0005_flow_hash.sql")),
         (
             6,
             "device state",

@@ -237,6 +237,10 @@ impl AttemptJournal for Store {
         self.shared.aside.step(attempt, step);
     }
 
+    fn record_flow(&self, attempt: AttemptId, content_hash: &str) {
+        self.shared.aside.flow(attempt, content_hash);
+    }
+
     fn record_progress(&self, task: TaskId, attempt: AttemptId, progress: Progress) {
         self.shared.aside.progress(task, attempt, progress);
     }

@@ -2,7 +2,7 @@
 
 use farmhand_actors::{
     domain::{
-        Attempt, Material, ScheduleId, Task, TaskId, TaskStats, Timestamp,
+        Attempt, Material, ScheduleId, ScriptName, Task, TaskId, TaskStats, Timestamp,
         schedule::{Schedule, ScheduleRun},
     },
     ports::StoreError,
@@ -33,6 +33,14 @@ impl Store {
         page_size: u32,
     ) -> Result<(u64, Vec<Task>), StoreError> {
         Ok(list::list_tasks(&mut *self.reader().await?, filter, page, page_size).await?)
+    }
+
+    /// Scripts of flows that were sent by themselves and that a task names.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn list_sent_scripts(&self) -> Result<Vec<ScriptName>, StoreError> {
+        Ok(list::list_sent_scripts(&mut *self.reader().await?).await?)
     }
 
     /// A task's attempts with their steps, oldest first.

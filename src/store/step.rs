@@ -43,6 +43,23 @@ pub(super) async fn write_steps(tx: &mut Transaction, steps: &[(AttemptId, StepR
     Ok(())
 }
 
+/// Writes which version of its flow each attempt runs; attempts that are gone are passed over.
+pub(super) async fn write_flows(tx: &mut Transaction, flows: &HashMap<AttemptId, String>) -> Result<(), Fault> {
+    if flows.is_empty() {
+        return Ok(());
+    }
+    let rows = flows.iter().collect::<Vec<_>>();
+    sqlx::query(
+        "UPDATE attempt SET flow_hash = news.hash
+         FROM (SELECT value ->> 0 AS attempt_id, value ->> 1 AS hash FROM json_each(?1)) AS news
+         WHERE attempt.id = news.attempt_id",
+    )
+    .bind(json(&rows)?)
+    .execute(&mut tx.conn)
+    .await?;
+    Ok(())
+}
+
 /// Writes how far running attempts are; attempts that are over are passed over.
 pub(super) async fn write_progress(
     tx: &mut Transaction,

@@ -15,6 +15,7 @@ mod device;
 mod device_state;
 mod envelope;
 mod events;
+mod flow_run;
 #[path = "../e2e/harness.rs"]
 mod harness;
 mod hostile;

@@ -151,6 +151,8 @@ pub struct Attempt {
     pub finished_at: Option<Timestamp>,
     /// `completed`, a failure reason, `unverified` or `abandoned`; `None` while it runs.
     pub outcome: Option<String>,
+    /// SHA-256 of the flow that it runs with all that it includes, hex; `None` until it has begun.
+    pub flow_hash: Option<String>,
     /// Its steps.
     pub steps: Vec<StepRecord>,
 }

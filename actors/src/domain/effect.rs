@@ -56,6 +56,10 @@ impl EffectState {
     }
 }
 
+/// The field of an effect's content that says that it is one of several of its task: then one that is confirmed does
+/// not complete the task, and the flow goes on with the others.
+pub const ONE_OF_SEVERAL: &str = "one_of_several";
+
 /// Names one effect: a task's commit step, counted when a flow reaches it more than once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EffectKey {

@@ -94,17 +94,46 @@ text_id!(
 );
 
 text_id!(
-    /// A script's name: its flow file's stem (letters, digits, `_`, `-`, `.`; 1 to 64).
+    /// A script's name: its flow file's stem (letters, digits, `_`, `-`, `.`; 1 to 64), or `flow:<stem>@<id>` for a flow
+    /// that was sent by itself, `id` being 16 hex digits of its content's hash.
     ScriptName,
     "script_name",
     |text| {
         let text = printable(text, 64)?;
-        if text.starts_with('.') || !text.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c)) {
+        let stem = sent_flow(text).map_or(text, |(stem, _)| stem);
+        if stem.starts_with('.') || !stem.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c)) {
             return Err("may only contain letters, digits, '_', '-' and '.'");
         }
         Ok(text.to_owned())
     }
 );
+
+impl ScriptName {
+    /// What the names of flows begin with that were sent by themselves.
+    pub const SENT: &str = "flow:";
+
+    /// The name of a flow that was sent by itself.
+    ///
+    /// # Errors
+    /// `stem` or `id` has characters that a name may not have.
+    pub fn of_bundle(stem: &str, id: &str) -> Result<Self, InvalidId> {
+        let name = Self::parse(&format!("{}{stem}@{id}", Self::SENT))?;
+        Ok(name)
+    }
+
+    /// The id of the flow's bundle, if it was sent by itself.
+    #[must_use]
+    pub fn bundle(&self) -> Option<&str> {
+        sent_flow(&self.0).map(|(_, id)| id)
+    }
+}
+
+/// Stem and id of a flow that was sent by itself.
+fn sent_flow(name: &str) -> Option<(&str, &str)> {
+    let (stem, id) = name.strip_prefix(ScriptName::SENT)?.rsplit_once('@')?;
+    let is_id = id.len() == 16 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_id.then_some((stem, id))
+}
 
 text_id!(
     /// Android's name of an app, e.g. `com.instagram.android`.
@@ -165,5 +194,30 @@ impl Generation {
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_that_was_sent_is_known_by_the_name_of_its_script() {
+        let name = ScriptName::of_bundle("log-in", "0123456789abcdef").unwrap();
+        assert_eq!(name.as_str(), "flow:log-in@0123456789abcdef");
+        assert_eq!(
+            ScriptName::parse(name.as_str()).unwrap().bundle(),
+            Some("0123456789abcdef")
+        );
+        assert_eq!(ScriptName::parse("post").unwrap().bundle(), None);
+        for wrong in [
+            "flow:x",
+            "flow:x@0123",
+            "flow:x@0123456789ABCDEF",
+            "flow:a/b@0123456789abcdef",
+            "x@0123456789abcdef",
+        ] {
+            assert!(ScriptName::parse(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -11,6 +11,9 @@ pub trait AttemptJournal: Send + Sync {
     /// Writes a step (again, when it has ended). Not waited for: steps are in the next group commit.
     fn record_step(&self, attempt: AttemptId, step: StepRecord);
 
+    /// Tells which version of its flow the attempt runs: SHA-256 of all its files, hex. Not waited for.
+    fn record_flow(&self, attempt: AttemptId, content_hash: &str);
+
     /// Tells how far the attempt is. Not waited for.
     fn record_progress(&self, task: TaskId, attempt: AttemptId, progress: Progress);
 

@@ -44,16 +44,32 @@ pub struct IdlePhones;
 
 impl DriverFactory for IdlePhones {
     fn open(&self, serial: &Serial, _lease: Option<&Lease>) -> Arc<dyn DeviceDriver> {
-        Arc::new(IdlePhone(serial.clone()))
+        Arc::new(IdlePhone::showing(serial.clone(), UiTree::default()))
     }
 }
 
-struct IdlePhone(Serial);
+/// A phone that does nothing and shows the same screen for ever.
+pub struct IdlePhone {
+    serial: Serial,
+    screen: UiTree,
+}
+
+impl IdlePhone {
+    /// Pixels.
+    pub const WIDTH: i32 = 500;
+    /// Pixels.
+    pub const HEIGHT: i32 = 1000;
+
+    /// A phone that shows `screen`.
+    pub fn showing(serial: Serial, screen: UiTree) -> Self {
+        Self { serial, screen }
+    }
+}
 
 #[async_trait]
 impl DeviceDriver for IdlePhone {
     fn serial(&self) -> &Serial {
-        &self.0
+        &self.serial
     }
 
     async fn take(&self) -> Result<(), DriverError> {
@@ -69,7 +85,7 @@ impl DeviceDriver for IdlePhone {
     }
 
     async fn hierarchy(&self) -> Result<UiTree, DriverError> {
-        Ok(UiTree::default())
+        Ok(self.screen.clone())
     }
 
     async fn hierarchy_text(&self) -> Result<String, DriverError> {
@@ -85,7 +101,7 @@ impl DeviceDriver for IdlePhone {
     }
 
     async fn screen_size(&self) -> Result<(u32, u32), DriverError> {
-        Ok((0, 0))
+        Ok((Self::WIDTH.unsigned_abs(), Self::HEIGHT.unsigned_abs()))
     }
 
     async fn tap(&self, _: Point) -> Result<(), DriverError> {

@@ -5,6 +5,7 @@
 
 mod blast;
 mod farm;
+mod flow;
 mod idle_phone;
 mod queue;
 mod screen;
@@ -55,6 +56,12 @@ pub enum BenchCommand {
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         n: u32,
     },
+    /// The flow engine, over a phone that answers at once
+    Flow {
+        /// How many steps, about
+        #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        steps: u32,
+    },
 }
 
 /// What `bench queue` measures.
@@ -87,6 +94,7 @@ pub fn run(command: &BenchCommand) -> Result<(), CliError> {
         BenchCommand::Farm { phones, n } => farm::run(phones, n),
         BenchCommand::Blast { phones, n } => blast::run(phones, n),
         BenchCommand::Screen { n } => screen::run(n),
+        BenchCommand::Flow { steps } => flow::run(steps),
     }
 }
 

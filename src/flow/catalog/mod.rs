@@ -9,7 +9,7 @@ mod script;
 mod tests;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, RwLock},
     time::{Duration, SystemTime},
@@ -25,7 +25,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::bundled::Bundled;
 pub use self::script::Script;
-use super::{parse::sources::Folder, runner::media_request};
+use super::{
+    bundle::{Bundle, BundleError, Bundles},
+    parse::sources::Folder,
+    runner::media_request,
+};
 
 /// How often the operator's folder is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -55,12 +59,23 @@ pub struct FlowCatalog {
     built_in: BTreeMap<ScriptName, Entry>,
     entries: RwLock<BTreeMap<ScriptName, Entry>>,
     seen: RwLock<Fingerprint>,
+    bundles: Option<Bundles>,
 }
 
 impl FlowCatalog {
     /// The scripts that ship with farmhand and those of `dir`, read before this returns.
     #[must_use]
     pub fn new(dir: Option<PathBuf>, media: Arc<dyn MediaPicker>) -> Arc<Self> {
+        Self::build(dir, media, None)
+    }
+
+    /// As [`Self::new`], with a folder for flows that are sent by themselves.
+    #[must_use]
+    pub fn with_bundles(dir: Option<PathBuf>, media: Arc<dyn MediaPicker>, bundles: Bundles) -> Arc<Self> {
+        Self::build(dir, media, Some(bundles))
+    }
+
+    fn build(dir: Option<PathBuf>, media: Arc<dyn MediaPicker>, bundles: Option<Bundles>) -> Arc<Self> {
         let built_in = built_in_scripts();
         let catalog = Self {
             dir,
@@ -68,6 +83,7 @@ impl FlowCatalog {
             entries: RwLock::new(built_in.clone()),
             built_in,
             seen: RwLock::default(),
+            bundles,
         };
         catalog.refresh();
         Arc::new(catalog)
@@ -120,7 +136,8 @@ impl FlowCatalog {
         if path.parent() != Some(dir) || !is_flow {
             return;
         }
-        let Ok(name) = ScriptName::parse(&stem.to_string_lossy()) else {
+        let parsed = ScriptName::parse(&stem.to_string_lossy()).ok();
+        let Some(name) = parsed.filter(|name| name.bundle().is_none()) else {
             tracing::warn!(flow.file = file, "the file's name cannot be the name of a script");
             return;
         };
@@ -142,6 +159,79 @@ impl FlowCatalog {
             }
         };
         entries.insert(name, entry);
+    }
+
+    /// The version that an attempt of a script begins with.
+    ///
+    /// # Errors
+    /// One line that says why there is none.
+    pub async fn version(self: &Arc<Self>, name: &ScriptName) -> Result<Arc<Script>, String> {
+        if name.bundle().is_none() {
+            let gone = || format!("the script `{name}` is not there any more, or its file has errors");
+            return self.script(name).ok_or_else(gone);
+        }
+        let (catalog, name) = (Arc::clone(self), name.clone());
+        let load = move || match &catalog.bundles {
+            Some(bundles) => bundles.load(&name).map(Arc::new),
+            None => Err(format!("there is no folder for flows like `{name}`")),
+        };
+        let loaded = tokio::task::spawn_blocking(load).await;
+        loaded.unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    /// Checks a flow that was sent by itself with its config, and stores it. On return it is on the disk.
+    ///
+    /// # Errors
+    /// Every fault at once; then nothing was stored.
+    pub async fn keep(
+        self: &Arc<Self>,
+        bundle: Bundle,
+        config: &Value,
+    ) -> Result<(ScriptName, ValidConfig), BundleError> {
+        let checked = self.with_folder(|bundles| bundles.check(bundle)).await?;
+        let config = self.validate_for(checked.script(), config).await;
+        let config = config.map_err(BundleError::Invalid)?;
+        let name = self.with_folder(move |bundles| bundles.keep(&checked)).await?;
+        Ok((name, config))
+    }
+
+    /// Runs what blocks on a thread for that.
+    async fn with_folder<T: Send + 'static>(
+        self: &Arc<Self>,
+        action: impl FnOnce(&Bundles) -> Result<T, BundleError> + Send + 'static,
+    ) -> Result<T, BundleError> {
+        let catalog = Arc::clone(self);
+        let no_folder = |source| BundleError::Host {
+            folder: PathBuf::from("bundles"),
+            source,
+        };
+        let act = move || match &catalog.bundles {
+            Some(bundles) => action(bundles),
+            None => Err(no_folder(std::io::ErrorKind::NotFound.into())),
+        };
+        let done = tokio::task::spawn_blocking(act).await;
+        done.unwrap_or_else(|error| Err(no_folder(std::io::Error::other(error))))
+    }
+
+    /// Forgets the flows that were sent by themselves and that no task names; blocks. Answers how many.
+    ///
+    /// # Errors
+    /// Their folder cannot be read.
+    pub fn prune_bundles(&self, in_use: &HashSet<ScriptName>) -> std::io::Result<usize> {
+        self.bundles.as_ref().map_or(Ok(0), |bundles| bundles.prune(in_use))
+    }
+
+    async fn validate_for(&self, script: &Script, config: &Value) -> Result<ValidConfig, Vec<FieldError>> {
+        let configs = script.configs(config)?;
+        let rule = script.flow().config.extension.media.as_ref();
+        let warnings = match (rule, configs.first()) {
+            (Some(rule), Some(first)) => self.media.warnings(&media_request(rule, first, None, 0)).await,
+            _ => Vec::new(),
+        };
+        Ok(ValidConfig {
+            configs: configs.into_iter().map(Arc::new).collect(),
+            warnings,
+        })
     }
 
     /// The version of a script that is in use now.
@@ -243,15 +333,6 @@ impl ScriptCatalog for FlowCatalog {
                 message,
             }]);
         };
-        let configs = script.configs(config)?;
-        let rule = script.flow().config.extension.media.as_ref();
-        let warnings = match (rule, configs.first()) {
-            (Some(rule), Some(first)) => self.media.warnings(&media_request(rule, first, None, 0)).await,
-            _ => Vec::new(),
-        };
-        Ok(ValidConfig {
-            configs: configs.into_iter().map(Arc::new).collect(),
-            warnings,
-        })
+        self.validate_for(&script, config).await
     }
 }

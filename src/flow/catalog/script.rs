@@ -19,6 +19,7 @@ pub struct Script {
     schema: Schema,
     params: Arc<Value>,
     content_hash: String,
+    env: Vec<(String, String)>,
 }
 
 impl Script {
@@ -47,7 +48,20 @@ impl Script {
             schema,
             params: Arc::new(params),
             content_hash,
+            env: Vec::new(),
         })
+    }
+
+    /// With variables that are set before the flow's own.
+    #[must_use]
+    pub fn with_env(self, env: Vec<(String, String)>) -> Self {
+        Self { env, ..self }
+    }
+
+    /// Variables that are set before the flow's own.
+    #[must_use]
+    pub fn env(&self) -> &[(String, String)] {
+        &self.env
     }
 
     /// The flow.

@@ -86,6 +86,12 @@ fn a_changed_file_is_taken_up_and_running_attempts_keep_theirs() {
 }
 
 #[test]
+fn a_file_cannot_take_the_name_of_a_flow_that_was_sent() {
+    let bench = Bench::new(&[("flow:x@0123456789abcdef.yaml", GOOD)]);
+    assert!(bench.catalog.get(&name("flow:x@0123456789abcdef")).is_none());
+}
+
+#[test]
 fn a_change_of_an_included_file_is_seen() {
     let bench = Bench::new(&[
         ("mine.yaml", "appId: a.b\n---\n- runFlow: lib/x.yaml\n"),

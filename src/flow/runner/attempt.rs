@@ -31,13 +31,11 @@ pub(super) async fn run(
     cancel: CancellationToken,
     beat: ProgressBeat,
 ) -> Outcome {
-    let Some(script) = parts.catalog.script(&spec.script) else {
-        let message = format!(
-            "the script `{}` is not there any more, or its file has errors",
-            spec.script
-        );
-        return failed_before_start(Fault::Invalid(message));
+    let script = match parts.catalog.version(&spec.script).await {
+        Ok(script) => script,
+        Err(message) => return failed_before_start(Fault::Invalid(message)),
     };
+    parts.journal.record_flow(spec.attempt, script.content_hash());
     let phone = Phone::new(driver, cancel.clone(), beat, spec.time_limit);
     let mut run = match Run::new(parts, spec, script, phone, cancel) {
         Ok(run) => run,
@@ -89,6 +87,7 @@ impl Run {
             sight: None,
             step: 0,
             steps,
+            depth: 0,
             failed: None,
             detail: Map::new(),
             recording: None,
@@ -103,6 +102,10 @@ impl Run {
     fn set_globals(&mut self) -> Result<(), Fault> {
         let spec = self.spec.clone();
         let script = self.script.clone();
+        // First, so that they hide nothing of ours.
+        for (name, text) in script.env() {
+            self.js.set(name, &Value::from(text.as_str()))?;
+        }
         let extension = &script.flow().config.extension;
         let account = spec.account.as_ref();
         let app = match account {
@@ -162,12 +165,12 @@ impl Run {
         let script = self.script.clone();
         let extension = &script.flow().config.extension;
         for selector in &extension.challenges {
-            let query = self.query(selector)?;
+            let query = self.compile(selector)?;
             self.challenges.push((selector.to_string(), query));
         }
         for popup in &extension.popups {
-            let visible = self.query(&popup.visible)?;
-            let tap = self.query(&popup.tap)?;
+            let visible = self.compile(&popup.visible)?;
+            let tap = self.compile(&popup.tap)?;
             self.popups.push((popup.visible.to_string(), visible, tap));
         }
         Ok(())
@@ -247,14 +250,14 @@ impl Run {
         match self.look_back().await? {
             Verdict::Done => {
                 self.settle_effect(EffectState::Confirmed).await?;
-                Ok(Some(completed("found done when it was verified")))
+                if self.has_single_commit() {
+                    return Ok(Some(completed("found done when it was verified")));
+                }
+                self.begin_anew()
             }
             Verdict::NotDone => {
                 self.settle_effect(EffectState::Refuted).await?;
-                self.js.set("effect", &Value::Null)?;
-                self.js
-                    .run("for (const name of Object.keys(output)) delete output[name]")?;
-                Ok(None)
+                self.begin_anew()
             }
             Verdict::Unknown => {
                 self.settle_effect(EffectState::Unknown).await?;
@@ -263,6 +266,14 @@ impl Run {
                 ))
             }
         }
+    }
+
+    /// Forgets what the check has left in the scripts: the flow runs from its start.
+    fn begin_anew(&mut self) -> Result<Option<Outcome>, Fault> {
+        self.js.set("effect", &Value::Null)?;
+        self.js
+            .run("for (const name of Object.keys(output)) delete output[name]")?;
+        Ok(None)
     }
 
     /// The check of a verifying attempt. What the screen does not show counts as not knowing; what keeps the attempt

@@ -3,10 +3,11 @@
 //! From the moment when the gate says `Act`, the effect may have taken place, whatever happens. It stays open until
 //! the flow has seen it confirmed, or its check has read back from the app whether it took place.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use farmhand_actors::domain::{
-    Blame, EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, Failure, FailureReason, Outcome,
+    Blame, EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, Failure, FailureReason, ONE_OF_SEVERAL,
+    Outcome,
 };
 use serde_json::{Value, json};
 
@@ -26,6 +27,19 @@ pub struct Effects {
     reached: u32,
     /// How many were confirmed.
     pub confirmed: u32,
+    /// Those of several that earlier attempts have carried out, once they were asked for.
+    done_before: Option<HashSet<u32>>,
+    /// The commit step was passed over, since an earlier attempt has carried it out: its confirmation is not awaited.
+    pub passed_over: bool,
+}
+
+/// What is to be done about a commit step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Carry it out: the intent is durable.
+    Act,
+    /// An earlier attempt has carried it out.
+    PassOver,
 }
 
 #[derive(Debug, Clone)]
@@ -71,13 +85,19 @@ impl Run {
         self.effects.armed && confirm.is_some() && step.label.as_deref() == confirm
     }
 
-    /// Asks to carry out a commit step: the intent is durable when this returns `Ok`.
-    pub(super) async fn open_effect(&mut self, step: &Step) -> Result<(), Fault> {
+    /// Asks to carry out a commit step.
+    pub(super) async fn open_effect(&mut self, step: &Step) -> Result<Turn, Fault> {
         if self.effects.is_open() {
             let message = "a commit step was reached while the effect of the one before is not confirmed; put the step \
                            that `farmhand.confirm` names between them";
             return Err(Fault::Invalid(message.to_owned()));
         }
+        if self.was_done_before().await? {
+            self.effects.reached = self.effects.reached.saturating_add(1);
+            self.effects.passed_over = true;
+            return Ok(Turn::PassOver);
+        }
+        self.effects.passed_over = false;
         let script = self.script.clone();
         self.effects.armed = false;
         let noted = self.run_steps(&script.flow().config.extension.baseline).await;
@@ -107,21 +127,42 @@ impl Run {
                 self.effects.reached = self.effects.reached.saturating_add(1);
                 self.effects.intents = self.effects.intents.saturating_add(1);
                 self.effects.reopen(key.clone(), content.clone());
-                self.show_effect(&key, &content, &baseline)
+                self.show_effect(&key, &content, &baseline)?;
+                Ok(Turn::Act)
             }
             EffectGate::Closed(state) => Err(Fault::Ended(Box::new(closed(state, self.step)))),
             EffectGate::Fenced => Err(Fault::Ended(Box::new(fenced(self.step)))),
         }
     }
 
+    /// Whether the commit step that is reached now, one of several, was carried out by an earlier attempt.
+    async fn was_done_before(&mut self) -> Result<bool, Fault> {
+        if self.has_single_commit() {
+            return Ok(false);
+        }
+        if self.effects.done_before.is_none() {
+            let effects = self.parts.journal.effects(self.spec.task).await.map_err(Fault::Store)?;
+            let done = effects
+                .iter()
+                .filter(|effect| matches!(effect.state, EffectState::Confirmed | EffectState::ResolvedDone));
+            self.effects.done_before = Some(done.map(|effect| effect.key.ordinal).collect());
+        }
+        let done = self.effects.done_before.as_ref();
+        Ok(done.is_some_and(|done| done.contains(&self.effects.reached)))
+    }
+
     /// What is to be done, for people and for the check.
     fn content(&self) -> Value {
-        json!({
+        let mut content = json!({
             "script": self.spec.script,
             "username": self.spec.account.as_ref().map(|account| account.username.as_str()),
             "params": self.params,
             "media": media_content(&self.media),
-        })
+        });
+        if let (false, Value::Object(fields)) = (self.has_single_commit(), &mut content) {
+            fields.insert(ONE_OF_SEVERAL.to_owned(), Value::Bool(true));
+        }
+        content
     }
 
     /// Sets the global `effect` that checks read.

@@ -12,6 +12,7 @@ mod screen;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
@@ -107,6 +108,8 @@ pub(in crate::flow) struct Run {
     pub(in crate::flow) step: u32,
     /// How many steps are known.
     pub(in crate::flow) steps: u32,
+    /// How many steps the one that runs is in.
+    pub(in crate::flow) depth: u32,
     /// Number of the step that failed, and its evidence.
     pub(in crate::flow) failed: Option<(u32, Evidence)>,
     /// What the record of the step under way will tell.

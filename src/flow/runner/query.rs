@@ -1,17 +1,34 @@
 //! Selectors of the file to queries on a screen: expressions evaluated, patterns compiled, once per step.
 
-use super::{Run, fault::Fault};
+use serde_json::Value;
+
+use super::{Run, fault::Fault, told};
 use crate::flow::{
+    expr::template::{Part, parts},
     model::Selector,
     select::{Flag, Query, Relation, text::Pattern},
 };
 
 /// Compiled patterns that an attempt keeps; a flow with more distinct ones than this compiles them again.
 const MAX_PATTERNS: usize = 1_000;
+/// The name that what was looked for has in a step's record.
+const SELECTOR: &str = "selector";
+/// Longest part of a selector that a record tells, characters.
+const MAX_TOLD: usize = 500;
+/// The value of a variable that nobody has set, as a text.
+const UNSET: &str = "undefined";
 
 impl Run {
-    /// Evaluates a selector.
+    /// Evaluates the selector of a step; its record tells it.
     pub(in crate::flow) fn query(&mut self, selector: &Selector) -> Result<Query, Fault> {
+        let query = self.compile(selector)?;
+        let told: String = self.shown(&selector.to_string()).chars().take(MAX_TOLD).collect();
+        self.note(SELECTOR, Value::from(told));
+        Ok(query)
+    }
+
+    /// Evaluates a selector.
+    pub(in crate::flow) fn compile(&mut self, selector: &Selector) -> Result<Query, Fault> {
         let mut query = Query {
             text: self.pattern(selector.text.as_deref())?,
             id: self.pattern(selector.id.as_deref())?,
@@ -35,7 +52,7 @@ impl Run {
         ];
         for (relation, other) in relations {
             if let Some(other) = other {
-                query.relations.push((relation, self.query(other)?));
+                query.relations.push((relation, self.compile(other)?));
             }
         }
         let flags = [
@@ -49,24 +66,44 @@ impl Run {
             .filter_map(|(flag, wanted)| Some((flag, wanted?)))
             .collect();
         if let Some(child) = &selector.contains_child {
-            query.contains_child = Some(Box::new(self.query(child)?));
+            query.contains_child = Some(Box::new(self.compile(child)?));
         }
         if let Some(parent) = &selector.child_of {
-            query.child_of = Some(Box::new(self.query(parent)?));
+            query.child_of = Some(Box::new(self.compile(parent)?));
         }
         query.contains_descendants = self.queries(&selector.contains_descendants)?;
         query.any_of = self.queries(&selector.any_of)?;
         Ok(query)
     }
 
-    /// Evaluates several selectors.
-    pub(in crate::flow) fn queries(&mut self, selectors: &[Selector]) -> Result<Vec<Query>, Fault> {
-        selectors.iter().map(|selector| self.query(selector)).collect()
+    /// A text for the phone, its expressions evaluated. A variable that nobody has set is a fault: `undefined`, which
+    /// is its value, is never what was to be typed or looked for.
+    pub(in crate::flow) fn filled(&self, text: &str) -> Result<String, Fault> {
+        let filled = self.js.interpolate(text)?;
+        if !filled.contains(UNSET) {
+            return Ok(filled);
+        }
+        for part in parts(text) {
+            if let Part::Expression(code) = part
+                && let Some(name) = variable(code)
+                && self.js.text(name)? == UNSET
+            {
+                return Err(Fault::Invalid(format!(
+                    "the variable `{name}` is not set: give it a value in `env`, or write `${{{name} || 'a default'}}`"
+                )));
+            }
+        }
+        Ok(filled)
     }
 
-    /// A text for people: its expressions evaluated, or as it is written where that fails.
+    /// Evaluates several selectors.
+    pub(in crate::flow) fn queries(&mut self, selectors: &[Selector]) -> Result<Vec<Query>, Fault> {
+        selectors.iter().map(|selector| self.compile(selector)).collect()
+    }
+
+    /// A text for people: its expressions evaluated, as far as they only read.
     pub(in crate::flow) fn shown(&self, text: &str) -> String {
-        self.js.interpolate(text).unwrap_or_else(|_| text.to_owned())
+        told::shown(&self.js, text)
     }
 
     /// What was looked for in vain.
@@ -76,7 +113,7 @@ impl Run {
 
     fn pattern(&mut self, text: Option<&str>) -> Result<Option<Pattern>, Fault> {
         let Some(text) = text else { return Ok(None) };
-        let text = self.js.interpolate(text)?;
+        let text = self.filled(text)?;
         if let Some(pattern) = self.patterns.get(&text) {
             return Ok(Some(pattern.clone()));
         }
@@ -87,6 +124,16 @@ impl Run {
         self.patterns.insert(text, pattern.clone());
         Ok(Some(pattern))
     }
+}
+
+/// The variable that an expression is nothing but, as it stands or as a pattern.
+fn variable(code: &str) -> Option<&str> {
+    let code = code.trim();
+    let inside = code.strip_prefix("pattern(").and_then(|rest| rest.strip_suffix(')'));
+    let name = inside.unwrap_or(code).trim();
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "_$".contains(c);
+    let is_name = name.chars().all(is_word) && name.starts_with(|c: char| !c.is_ascii_digit());
+    (is_name && name != UNSET).then_some(name)
 }
 
 /// A whole number, also one that is written `1.0`.

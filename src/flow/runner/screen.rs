@@ -69,6 +69,8 @@ impl Found {
 
 /// The name that the list of popups has in a step's record.
 const POPUPS: &str = "popups_dismissed";
+/// The name that the element has there that was found last.
+const MATCHED: &str = "matched";
 
 impl Run {
     /// The size of the screen in its present rotation.
@@ -189,8 +191,7 @@ impl Run {
             fresh = false;
             let waited = start.elapsed();
             if found.is_some() || waited >= timeout {
-                let waited = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-                self.note("waited_ms", json!(waited));
+                self.note_found(start, found.as_ref());
                 return Ok(found);
             }
             let pause = self.settings.poll_interval.min(timeout.saturating_sub(waited));
@@ -312,6 +313,21 @@ impl Run {
             last = now;
             let pause = self.settings.settle_interval.saturating_sub(looked.elapsed());
             self.phone.wait(pause).await?;
+        }
+    }
+
+    /// Tells how long the step has looked for something.
+    pub(in crate::flow) fn note_waited(&mut self, since: Instant) {
+        let waited = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.note("waited_ms", json!(waited));
+    }
+
+    /// Tells what the step has looked for so long, and what it has found.
+    fn note_found(&mut self, since: Instant, found: Option<&Found>) {
+        self.note_waited(since);
+        match found {
+            Some(found) => self.note(MATCHED, found.detail()),
+            None => drop(self.detail.remove(MATCHED)),
         }
     }
 

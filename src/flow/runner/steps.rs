@@ -4,16 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use farmhand_actors::domain::{Progress, StepRecord, StepState};
 use futures_util::future::LocalBoxFuture;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{Run, fault::Fault};
+use super::{Run, effect::Turn, fault::Fault};
 use crate::flow::{
     expr::Covered,
     model::{Body, Command, Flow, Step, Text},
 };
-
-/// Longest label that is kept, characters.
-const MAX_LABEL: usize = 200;
 
 /// How a command went that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +24,8 @@ pub enum Done {
 /// A step under way.
 struct Begun {
     record: StepRecord,
+    /// What the step around it has told of itself so far.
+    outer: Map<String, Value>,
     /// On the clock that no change of the time moves.
     since: Duration,
 }
@@ -60,7 +59,7 @@ impl Run {
 
     fn enter_app(&mut self, app_id: Option<&str>) -> Result<(), Fault> {
         if let Some(app_id) = app_id {
-            self.app_id = self.js.interpolate(app_id)?;
+            self.app_id = self.filled(app_id)?;
         }
         Ok(())
     }
@@ -125,11 +124,12 @@ impl Run {
     async fn run_step(&mut self, step: &Step) -> Result<(), Fault> {
         self.phone.may_go_on()?;
         let commit = self.is_commit(step);
-        if commit {
-            self.open_effect(step).await?;
+        if commit && self.open_effect(step).await? == Turn::PassOver || self.is_passed_over(step) {
+            return self.pass_over(step);
         }
         let begun = self.begin_step(step)?;
-        let result = self.guarded(step).await.map_err(|fault| self.named(step, fault));
+        let result = self.guarded(step).await;
+        let result = result.map_err(|fault| named(step, &begun.record.label, fault));
         for line in self.js.take_log() {
             tracing::info!(task.id = %self.spec.task, attempt.id = %self.spec.attempt, line, "flow log");
         }
@@ -153,6 +153,19 @@ impl Run {
         }
     }
 
+    /// Whether a step would confirm what an earlier attempt has carried out and seen confirmed.
+    fn is_passed_over(&self, step: &Step) -> bool {
+        self.effects.passed_over && self.is_confirm(step)
+    }
+
+    /// Records a step that an earlier attempt has carried out.
+    fn pass_over(&mut self, step: &Step) -> Result<(), Fault> {
+        let begun = self.begin_step(step)?;
+        self.note("skipped", Value::from("already done by an earlier attempt"));
+        self.end_step(begun, Done::Skipped);
+        Ok(())
+    }
+
     async fn guarded(&mut self, step: &Step) -> Result<Done, Fault> {
         if let Some(refusal) = self.script.flow().config.extension.policy.refusal(step) {
             return Err(Fault::Policy(refusal));
@@ -160,24 +173,12 @@ impl Run {
         self.check_known_screen().await?;
         // Not by way of `execute`: its frame is large, and flows within flows lie on one stack.
         if step.has_steps() {
-            return self.control(&step.command).await;
+            self.depth = self.depth.saturating_add(1);
+            let result = self.control(&step.command).await;
+            self.depth = self.depth.saturating_sub(1);
+            return result;
         }
         self.execute(step).await
-    }
-
-    /// Adds the step's own name to what it looked for in vain.
-    fn named(&self, step: &Step, fault: Fault) -> Fault {
-        let Some(label) = step.label.as_deref().filter(|_| !step.has_steps()) else {
-            return fault;
-        };
-        let label = self.shown(label);
-        match fault {
-            Fault::NotFound(what) => Fault::NotFound(format!("{what} ({label})")),
-            // The condition of `assertTrue` says nothing to people that its label does not.
-            Fault::Assertion(_) if matches!(step.command, Command::AssertTrue(_)) => Fault::Assertion(label),
-            Fault::Assertion(what) => Fault::Assertion(format!("{label}: {what}")),
-            fault => fault,
-        }
     }
 
     fn begin_step(&mut self, step: &Step) -> Result<Begun, Fault> {
@@ -189,9 +190,12 @@ impl Run {
         }
         self.step = self.step.saturating_add(1);
         self.popups_dismissed = 0;
-        self.detail.clear();
         self.sight = None;
-        let label: String = self.describe(step).chars().take(MAX_LABEL).collect();
+        let outer = std::mem::take(&mut self.detail);
+        if self.depth > 0 {
+            self.note("depth", Value::from(self.depth));
+        }
+        let label = self.describe(step);
         let now = self.parts.clock.now();
         let record = StepRecord {
             index: self.step,
@@ -201,7 +205,7 @@ impl Run {
             started_at: now.wall,
             duration_ms: None,
             error: None,
-            detail: None,
+            detail: (!self.detail.is_empty()).then(|| Value::Object(self.detail.clone())),
             screenshot: None,
             hierarchy: None,
         };
@@ -216,15 +220,9 @@ impl Run {
             .record_progress(self.spec.task, self.spec.attempt, progress);
         Ok(Begun {
             record,
+            outer,
             since: now.mono,
         })
-    }
-
-    /// What a step does, for people; a label says what its expressions mean.
-    fn describe(&self, step: &Step) -> String {
-        let label = step.label.as_ref().filter(|label| label.contains("${"));
-        let told = label.and_then(|label| self.js.interpolate(label).ok());
-        told.unwrap_or_else(|| step.describe())
     }
 
     fn end_step(&mut self, begun: Begun, done: Done) {
@@ -255,7 +253,7 @@ impl Run {
         record.duration_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
         record.state = state;
         record.error = error;
-        let mut detail = std::mem::take(&mut self.detail);
+        let mut detail = std::mem::replace(&mut self.detail, begun.outer);
         if let Some(file) = detail
             .remove(SCREENSHOT)
             .and_then(|file| file.as_str().map(str::to_owned))
@@ -264,6 +262,20 @@ impl Run {
         }
         record.detail = (!detail.is_empty()).then_some(Value::Object(detail));
         self.parts.journal.record_step(self.spec.attempt, record);
+    }
+}
+
+/// Adds the step's own name to what it looked for in vain.
+fn named(step: &Step, label: &str, fault: Fault) -> Fault {
+    if step.label.is_none() || step.has_steps() {
+        return fault;
+    }
+    match fault {
+        Fault::NotFound(what) => Fault::NotFound(format!("{what} ({label})")),
+        // The condition of `assertTrue` says nothing to people that its label does not.
+        Fault::Assertion(_) if matches!(step.command, Command::AssertTrue(_)) => Fault::Assertion(label.to_owned()),
+        Fault::Assertion(what) => Fault::Assertion(format!("{label}: {what}")),
+        fault => fault,
     }
 }
 

@@ -38,7 +38,10 @@ impl Run {
 
     async fn expect_not_visible(&mut self, selector: &Selector, time: Duration) -> Result<(), Fault> {
         let query = self.query(selector)?;
-        if self.goes_away(&query, time).await? {
+        let start = Instant::now();
+        let gone = self.goes_away(&query, time).await?;
+        self.note_waited(start);
+        if gone {
             return Ok(());
         }
         Err(Fault::Assertion(format!(

@@ -18,7 +18,7 @@ const KEYBOARD: &str = "com.google.android.inputmethod.latin:id/";
 
 impl Run {
     pub(super) async fn input_text(&mut self, text: &Text) -> Result<(), Fault> {
-        let text = self.js.interpolate(text)?;
+        let text = self.filled(text)?;
         self.type_text(&text).await
     }
 

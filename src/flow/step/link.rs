@@ -12,7 +12,7 @@ const BROWSERS: [&str; 2] = ["com.android.chrome", "org.mozilla.firefox"];
 
 impl Run {
     pub(super) async fn open_link(&mut self, open: &OpenLink) -> Result<(), Fault> {
-        let link = self.js.interpolate(&open.link)?;
+        let link = self.filled(&open.link)?;
         if let Some(refusal) = self.script.flow().config.extension.policy.refuses_link(&link) {
             return Err(Fault::Policy(refusal));
         }

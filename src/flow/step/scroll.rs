@@ -38,6 +38,7 @@ impl Run {
                 let centring = scroll.centre && share > MIN_CENTRED_SHARE && centrings <= MAX_CENTRINGS;
                 if centring && is_central(found.bounds, height) || !centring && share >= wanted {
                     self.note("matched", found.detail());
+                    self.note_waited(start);
                     return Ok(());
                 }
                 if centring {
@@ -45,9 +46,10 @@ impl Run {
                 }
             }
             if start.elapsed() >= timeout {
+                self.note_waited(start);
                 return Err(Fault::NotFound(format!(
                     "{} did not come into view within {timeout:?} of scrolling",
-                    scroll.selector
+                    self.shown(&scroll.selector.to_string())
                 )));
             }
             let from: Point = self.spot_on_screen(Spot::Percent(50.0, 50.0)).await?;

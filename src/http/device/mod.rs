@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod files;
+pub mod flow;
 pub mod state;
 
 use actix_web::{

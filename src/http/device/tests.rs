@@ -1,9 +1,16 @@
 use actix_web::{http::header, test::TestRequest};
-use farmhand_actors::{domain::AdbState, ports::DriverError, supervisor::SupervisorError};
+use farmhand_actors::{
+    domain::{AdbState, SubmitTarget},
+    ports::DriverError,
+    supervisor::SupervisorError,
+};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::http::testing::{Api, serial};
+use crate::http::{
+    HttpSettings,
+    testing::{Api, serial},
+};
 
 const DEVICE: &str = "/api/v1/device/device_serial_1";
 
@@ -448,4 +455,51 @@ async fn people_put_devices_into_quarantine_with_a_reason() {
             .await;
         assert_eq!(reply.code(), 40401, "{verb}");
     }
+}
+
+#[actix_web::test]
+async fn a_flow_that_is_sent_along_becomes_an_ordinary_task() {
+    let api = Api::new();
+    let flow = |main: &str| json!({"main": main, "files": {"x.yaml": "text"}, "script_config": {"a": 1}});
+
+    let answer = api.post(&format!("{DEVICE}/flow"), flow("x.yaml")).await.data();
+    assert_eq!(answer["script_name"], "flow:x@0123456789abcdef");
+    assert_eq!(answer["task_ids"], json!([101, 102]));
+    {
+        let submitted = api.tasks.submitted.lock().unwrap();
+        assert_eq!(
+            submitted[0].target,
+            SubmitTarget::Devices(vec![serial("device_serial_1")])
+        );
+        assert_eq!(*submitted[0].configs[0], json!({"a": 1}));
+    }
+    let wrong = api.post(&format!("{DEVICE}/flow"), flow("wrong.yaml")).await;
+    assert_eq!(
+        (wrong.code(), wrong.faults()),
+        (40001, vec!["files.wrong.yaml".to_owned()])
+    );
+    let broken = api.post(&format!("{DEVICE}/flow"), flow("broken.yaml")).await;
+    assert_eq!(broken.code(), 50001);
+    assert!(!broken.json().to_string().contains("secret"));
+    assert_eq!(
+        api.post("/api/v1/device/ghost/flow", flow("x.yaml")).await.code(),
+        40401
+    );
+    assert_eq!(
+        api.tasks.submitted.lock().unwrap().len(),
+        1,
+        "the others created nothing"
+    );
+}
+
+#[actix_web::test]
+async fn a_flow_may_be_larger_than_other_bodies_and_has_a_limit_of_its_own() {
+    let api = Api::with_settings(HttpSettings {
+        max_body: 100,
+        ..HttpSettings::default()
+    });
+    let flow = |length: usize| json!({"main": "x.yaml", "files": {"x.yaml": "x".repeat(length)}});
+    assert_eq!(api.post(&format!("{DEVICE}/flow"), flow(10_000)).await.code(), 0);
+    let large = api.post(&format!("{DEVICE}/flow"), flow(46 * 1024 * 1024)).await;
+    assert_eq!(large.code(), 41301);
 }

@@ -47,7 +47,7 @@ pub async fn create(
 }
 
 /// Ties the request's id (in the span around this) to the task ids that every later line carries.
-fn log_created(submitted: &Submitted) {
+pub(in crate::http) fn log_created(submitted: &Submitted) {
     let (first, last) = (submitted.task_ids.first(), submitted.task_ids.last());
     if let (Some(first), Some(last)) = (first, last) {
         tracing::info!(tasks = submitted.task_ids.len(), task.first = %first, task.last = %last, "tasks created");

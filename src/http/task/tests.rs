@@ -118,6 +118,7 @@ async fn a_task_is_shown_whole() {
         "started_at": "2026-11-23T12:00:00.500Z",
         "finished_at": null,
         "outcome": null,
+        "flow_hash": "0f".repeat(32),
         "steps": [{
             "index": 1,
             "command": "tapOn",
@@ -126,7 +127,13 @@ async fn a_task_is_shown_whole() {
             "started_at": "2026-11-23T12:00:00.500Z",
             "duration_ms": 12,
             "error": "not found",
-            "detail": null,
+            "selector": "id: post",
+            "matched": {"id": "post", "text": "", "description": "", "bounds": bounds()},
+            "waited_ms": 5,
+            "detail": {
+                "selector": "id: post", "waited_ms": 5, "at": [1, 2],
+                "matched": {"id": "post", "text": "", "description": "", "bounds": bounds()},
+            },
             "screenshot": "/api/v1/evidence/2/1.png",
             "hierarchy": "/api/v1/evidence/2/1.xml",
         }],
@@ -157,6 +164,10 @@ async fn a_task_is_shown_whole() {
     assert_eq!(data, wanted);
 }
 
+fn bounds() -> Value {
+    json!({"left": 0, "top": 1, "right": 2, "bottom": 3})
+}
+
 fn attempt() -> Attempt {
     let step = StepRecord {
         index: 1,
@@ -166,7 +177,10 @@ fn attempt() -> Attempt {
         started_at: now(),
         duration_ms: Some(12),
         error: Some("not found".to_owned()),
-        detail: None,
+        detail: Some(json!({
+            "selector": "id: post", "waited_ms": 5, "at": [1, 2],
+            "matched": {"id": "post", "text": "", "description": "", "bounds": bounds()},
+        })),
         screenshot: Some("2/1.png".to_owned()),
         hierarchy: Some("2/1.xml".to_owned()),
     };
@@ -179,6 +193,7 @@ fn attempt() -> Attempt {
         started_at: now(),
         finished_at: None,
         outcome: None,
+        flow_hash: Some("0f".repeat(32)),
         steps: vec![step],
     }
 }

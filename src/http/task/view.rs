@@ -74,6 +74,7 @@ pub fn attempt(attempt: &Attempt) -> Value {
         started_at,
         finished_at,
         outcome,
+        flow_hash,
         steps,
     } = attempt;
     json!({
@@ -84,6 +85,7 @@ pub fn attempt(attempt: &Attempt) -> Value {
         "started_at": instant(*started_at),
         "finished_at": finished_at.map(instant),
         "outcome": outcome,
+        "flow_hash": flow_hash,
         "steps": steps.iter().map(step).collect::<Vec<_>>(),
     })
 }
@@ -114,10 +116,18 @@ fn step(step: &StepRecord) -> Value {
         "started_at": instant(*started_at),
         "duration_ms": duration_ms,
         "error": error,
+        "selector": told(detail.as_ref(), "selector"),
+        "matched": told(detail.as_ref(), "matched"),
+        "waited_ms": told(detail.as_ref(), "waited_ms"),
         "detail": detail,
         "screenshot": screenshot.as_deref().map(evidence::url),
         "hierarchy": hierarchy.as_deref().map(evidence::url),
     })
+}
+
+/// What every step that looks for something tells under the same name.
+fn told<'a>(detail: Option<&'a Value>, name: &str) -> Option<&'a Value> {
+    detail?.get(name)
 }
 
 fn progress_view(progress: &Progress) -> Value {

@@ -244,6 +244,8 @@ async fn steps_and_progress_are_there_once_the_attempt_has_ended() {
         label: "Tap".to_owned(),
     };
 
+    farm.store.record_flow(claimed.attempt, "0f");
+    farm.store.record_flow(AttemptId(99), "1e");
     farm.store.record_step(claimed.attempt, step(1, StepState::Running));
     farm.store.record_progress(id, claimed.attempt, progress(1));
     farm.store.record_step(claimed.attempt, step(1, StepState::Completed));
@@ -258,6 +260,7 @@ async fn steps_and_progress_are_there_once_the_attempt_has_ended() {
         [step(1, StepState::Completed), step(2, StepState::Failed)]
     );
     assert_eq!(attempts[0].steps[0].detail, None::<Value>);
+    assert_eq!(attempts[0].flow_hash.as_deref(), Some("0f"));
     assert_eq!(farm.task(id).await.progress, Some(progress(2)));
 }
 

@@ -2,7 +2,8 @@
 
 use farmhand_actors::{
     domain::{
-        EffectFinding, EffectIntent, EffectKey, EffectState, FailureReason, Purpose, RescueVerdict, Rescued, TaskState,
+        EffectFinding, EffectIntent, EffectKey, EffectState, FailureReason, ONE_OF_SEVERAL, Purpose, RescueVerdict,
+        Rescued, TaskState,
     },
     ports::{AccountStore, AttemptJournal, TaskStore},
 };
@@ -90,6 +91,21 @@ async fn what_was_answered_survives_a_crash() {
         farm.store.stats().await.expect("counts")
     );
     assert_eq!(verdicts(&rescue(&store).await), []);
+}
+
+#[tokio::test]
+async fn of_several_effects_a_confirmed_one_does_not_complete_the_task() {
+    let farm = Farm::new().await;
+    let ids = farm.submit(vec![task_for("a", Some("a"))]).await;
+    let claimed = farm.claim(ids[0], "a", Some("a")).await;
+    let mut first = intent(&farm, &claimed);
+    first.content = json!({ ONE_OF_SEVERAL: true });
+    farm.store.intend(first).await.expect("answers");
+    settle(&farm, &claimed, EffectState::Confirmed).await;
+
+    let (store, _folder) = after_crash(&farm).await;
+
+    assert_eq!(verdicts(&rescue(&store).await), [(1, RescueVerdict::Repeat)]);
 }
 
 #[tokio::test]

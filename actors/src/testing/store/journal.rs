@@ -23,6 +23,12 @@ impl AttemptJournal for MemoryStore {
         }
     }
 
+    fn record_flow(&self, attempt: AttemptId, content_hash: &str) {
+        if let Some(row) = self.lock().attempts.get_mut(&attempt) {
+            row.flow_hash = Some(content_hash.to_owned());
+        }
+    }
+
     fn record_progress(&self, task: TaskId, attempt: AttemptId, progress: Progress) {
         let mut tables = self.lock();
         let live = tables

@@ -68,6 +68,7 @@ struct AttemptRow {
     lease: Lease,
     started_at: Timestamp,
     outcome: Option<String>,
+    flow_hash: Option<String>,
     steps: Vec<StepRecord>,
 }
 
@@ -84,6 +85,8 @@ pub struct StoredAttempt {
     pub started_at: Timestamp,
     /// How it ended; `None` while it runs.
     pub outcome: Option<String>,
+    /// Which version of its flow it ran.
+    pub flow_hash: Option<String>,
 }
 
 impl MemoryStore {
@@ -132,6 +135,7 @@ impl MemoryStore {
             username: row.username.clone(),
             started_at: row.started_at,
             outcome: row.outcome.clone(),
+            flow_hash: row.flow_hash.clone(),
         })
         .collect()
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{AttemptRow, Tables, TaskRow};
 use crate::{
     domain::{
-        AttemptId, Claim, Claimed, EffectState, Epoch, Failure, FailureReason, NewTask, PendingTask, Purpose,
-        RescueVerdict, Rescued, Task, TaskId, TaskState, Timestamp,
+        AttemptId, Claim, Claimed, EffectState, Epoch, Failure, FailureReason, NewTask, ONE_OF_SEVERAL, PendingTask,
+        Purpose, RescueVerdict, Rescued, Task, TaskId, TaskState, Timestamp,
     },
     ports::{Finish, Lane, LaneHead, Resolution, RetryFilter, StoreError, TaskNext},
 };
@@ -94,6 +94,7 @@ impl Tables {
             account.last_used = Some(claim.at);
         }
         let attempt = AttemptRow {
+            flow_hash: None,
             task: claim.task,
             number: claimed.number,
             serial: claim.serial,
@@ -168,10 +169,10 @@ impl Tables {
     ) -> Option<Rescued> {
         let open = self.open_effect(task);
         let confirmed = |state| matches!(state, EffectState::Confirmed | EffectState::ResolvedDone);
-        let done = self
-            .effects
-            .iter()
-            .any(|effect| effect.key.task == task && confirmed(effect.state));
+        let done = self.effects.iter().any(|effect| {
+            let last = effect.content.get(ONE_OF_SEVERAL).is_none();
+            effect.key.task == task && confirmed(effect.state) && last
+        });
         self.attempts.get_mut(&attempt)?.outcome = Some("abandoned".to_owned());
         let row = self.tasks.get_mut(&task)?;
         let stop_intended = std::mem::take(&mut row.stop_intended);

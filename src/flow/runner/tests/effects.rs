@@ -252,6 +252,66 @@ async fn a_loop_has_one_effect_per_round() {
     assert_eq!(ordinals, [0, 1, 2]);
 }
 
+/// Taps `Post` three times, each time another effect.
+const LOOP: &str = "appId: a.b\nfarmhand:\n  commit: post\n  confirm: posted\n  check:\n    \
+                    - evalScript: \"${output.effect = params.found}\"\n---\n- repeat:\n    times: 3\n    commands:\n      \
+                    - inputText: round\n      - tapOn: { text: Post, label: post }\n      \
+                    - assertVisible: { text: Post, label: posted }\n";
+
+fn round(ordinal: u32, state: EffectState) -> Effect {
+    let mut effect = planted(state);
+    effect.key.ordinal = ordinal;
+    effect
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_was_cut_off_between_two_rounds_goes_on_with_the_next_one() {
+    let bench = Bench::new(LOOP);
+    bench.journal.plant(round(0, EffectState::Confirmed));
+    let phone = Arc::new(phone(&["Post"]));
+
+    completed(&bench.run(&phone).await);
+
+    assert_eq!((phone.count("Type(round)"), phone.count("Tap")), (3, 2));
+    assert_eq!(bench.journal.states(), [EffectState::Confirmed; 3]);
+    let skipped = |step: &&StepRecord| step.state == StepState::Skipped;
+    let steps = bench.journal.steps();
+    let labels: Vec<&str> = steps.iter().filter(skipped).map(|step| &*step.label).collect();
+    assert_eq!(labels, ["post", "posted"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_was_cut_off_within_a_round_looks_first_and_then_does_what_is_left() {
+    for (found, taps) in [("done", 1), ("not_done", 2)] {
+        let bench = Bench::new(LOOP);
+        bench.journal.plant(round(0, EffectState::Confirmed));
+        bench.journal.plant(round(1, EffectState::Intended));
+        let phone = Arc::new(phone(&["Post"]));
+
+        let outcome = bench.run_as(&phone, Purpose::Verify, json!({ "found": found })).await;
+
+        completed(&outcome);
+        assert_eq!(phone.count("Tap"), taps, "{found}");
+        assert_eq!(bench.journal.states(), [EffectState::Confirmed; 3]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_step_in_an_included_flow_is_one_too() {
+    let flow = "appId: a.b\nfarmhand: { commit: post, confirm: posted }\n---\n- runFlow: sub/post.yaml\n";
+    let sub = "appId: a.b\n---\n- tapOn: { text: Post, label: post }\n- assertVisible: { text: Post, label: posted }\n";
+    let bench = Bench::new(flow).with_file("sub/post.yaml", sub);
+    completed(&bench.run(&Arc::new(phone(&["Post"]))).await);
+    assert_eq!(bench.journal.states(), [EffectState::Confirmed]);
+
+    let again = Arc::new(phone(&["Post"]));
+    let outcome = bench.run(&again).await;
+    assert_eq!(
+        (again.count("Tap"), completed(&outcome)),
+        (0, "already done by an earlier attempt")
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_a_confirming_step_the_end_of_the_flow_confirms() {
     let bench = Bench::new("appId: a.b\nfarmhand: { commit: post }\n---\n- tapOn: { text: Post, label: post }\n");
