@@ -5,6 +5,7 @@
 //! streams go through a client of our own (deadlines, exit codes, cancelling by closing the socket); adb_client copies
 //! files.
 
+mod agent;
 mod breaker;
 mod client;
 mod driver;
@@ -25,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 
 use farmhand_actors::ports::DriverFactory;
 
-pub use settings::{AdbDeadlines, AdbLimits, AdbSettings, TcpPhone};
+pub use settings::{AdbDeadlines, AdbLimits, AdbSettings, AgentSettings, TcpPhone};
 pub use watcher::{PresenceCallback, ServerHealth};
 
 use driver::AdbDriverFactory;
@@ -35,7 +36,14 @@ use watcher::Watcher;
 /// The running room.
 pub struct AdbHandle {
     factory: Arc<dyn DriverFactory>,
+    phones: Arc<Phones>,
     watcher: Watcher,
+}
+
+impl Drop for AdbHandle {
+    fn drop(&mut self) {
+        self.phones.stop.cancel();
+    }
 }
 
 /// Starts watching the servers of `settings`, keeps `devices` connected through the first of them, and reports what
@@ -46,7 +54,10 @@ pub fn start(settings: AdbSettings, devices: Vec<TcpPhone>, report: PresenceCall
     let phones = Arc::new(Phones::new(settings));
     let watcher = Watcher::start(&phones, devices, &report);
     AdbHandle {
-        factory: Arc::new(AdbDriverFactory { phones }),
+        factory: Arc::new(AdbDriverFactory {
+            phones: Arc::clone(&phones),
+        }),
+        phones,
         watcher,
     }
 }
@@ -64,9 +75,11 @@ impl AdbHandle {
         self.watcher.health()
     }
 
-    /// Stops watching; comes back when all tasks have ended. Drivers stay usable as long as their phones are known.
+    /// Stops watching and ends the phones' agents; comes back when all tasks have ended. Drivers stay usable as long as
+    /// their phones are known.
     pub async fn stop(&self) {
         self.watcher.stop().await;
+        self.phones.stop_background().await;
     }
 }
 

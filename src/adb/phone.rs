@@ -11,9 +11,10 @@ use std::{
 
 use farmhand_actors::domain::{Generation, Lease, Serial};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    agent::AgentSlot,
     breaker::{Breaker, BreakerPolicy},
     settings::{AdbLimits, AdbSettings, millis},
     transports::Transports,
@@ -28,6 +29,8 @@ pub(super) struct Phone {
     pub(super) dump: tokio::sync::Mutex<()>,
     /// Characters of two texts typed at once would mix.
     pub(super) typing: tokio::sync::Mutex<()>,
+    /// Its uiautomator2 agent.
+    pub(super) agent: AgentSlot,
     breaker: Mutex<Breaker>,
     holder: Mutex<Holder>,
     /// What the phone called itself at first, when its name at the adb server is only an address.
@@ -66,6 +69,7 @@ impl Phone {
             slots: Semaphore::new(limits.calls_per_phone.max(1)),
             dump: tokio::sync::Mutex::default(),
             typing: tokio::sync::Mutex::default(),
+            agent: AgentSlot::default(),
             breaker: Mutex::new(Breaker::new(policy)),
             holder: Mutex::default(),
             first_identity: Mutex::default(),
@@ -131,6 +135,10 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) struct Phones {
     pub(super) settings: AdbSettings,
     pub(super) transports: Transports,
+    /// Ends what goes on in the background for phones.
+    pub(super) stop: CancellationToken,
+    /// That itself.
+    pub(super) background: TaskTracker,
     phones: Mutex<HashMap<Serial, Arc<Phone>>>,
 }
 
@@ -139,6 +147,8 @@ impl Phones {
         Self {
             settings,
             transports: Transports::default(),
+            stop: CancellationToken::new(),
+            background: TaskTracker::new(),
             phones: Mutex::default(),
         }
     }
@@ -149,5 +159,12 @@ impl Phones {
             .entry(serial.clone())
             .or_insert_with(|| Arc::new(Phone::new(serial.clone(), &self.settings.limits)));
         Arc::clone(phone)
+    }
+
+    /// Ends what goes on in the background; comes back when it has ended.
+    pub(super) async fn stop_background(&self) {
+        self.stop.cancel();
+        self.background.close();
+        self.background.wait().await;
     }
 }

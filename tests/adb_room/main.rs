@@ -9,6 +9,10 @@
     reason = "a failed assertion is how a test speaks"
 )]
 
+#[path = "../../sim/tests/support/apk.rs"]
+mod apk;
 mod harness;
 mod phones;
+mod rig;
 mod server;
+mod suite;

@@ -40,7 +40,7 @@ impl AdbDriver {
         self.push_as("push", local, remote).await
     }
 
-    async fn push_as(&self, op: &'static str, local: &Path, remote: &str) -> Result<(), DriverError> {
+    pub(super) async fn push_as(&self, op: &'static str, local: &Path, remote: &str) -> Result<(), DriverError> {
         let name = local.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let remote = remote.trim_end_matches('/');
         let folder = remote.rsplit_once('/').map_or("", |(folder, _)| folder);

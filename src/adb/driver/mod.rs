@@ -1,10 +1,12 @@
 //! A phone as the port wants it: [`DeviceDriver`] over the adb server.
 
+mod agent;
 mod apps;
 mod call;
 mod fence;
 mod files;
 mod input;
+mod keeper;
 mod picture;
 mod relay;
 mod screen;
