@@ -24,7 +24,10 @@ mod wire;
 
 use std::{sync::Arc, time::Duration};
 
-use farmhand_actors::ports::DriverFactory;
+use farmhand_actors::{
+    domain::UiTree,
+    ports::{DriverFactory, HierarchyProblem},
+};
 
 pub use settings::{AdbDeadlines, AdbLimits, AdbSettings, AgentSettings, TcpPhone};
 pub use watcher::{PresenceCallback, ServerHealth};
@@ -93,6 +96,19 @@ pub async fn server_version(address: &str, deadline: Duration) -> Result<u32, St
         .await
         .map_err(|error| error.to_string())?;
     u32::from_str_radix(answer.trim(), 16).map_err(|_| format!("{answer:?} is not a version"))
+}
+
+/// Reads the text of a view tree, within the default limits.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn read_tree(dump: &[u8]) -> Result<UiTree, HierarchyProblem> {
+    let limits = AdbLimits::default();
+    let limits = ui_tree::TreeLimits {
+        bytes: limits.hierarchy_bytes,
+        nodes: limits.hierarchy_nodes,
+    };
+    ui_tree::parse(dump, limits)
 }
 
 /// A phone as an adb server shows it.

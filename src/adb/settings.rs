@@ -42,7 +42,8 @@ pub struct AgentSettings {
     pub jar: PathBuf,
     /// The port on the phone where it listens.
     pub port: u16,
-    /// From its start to its first answer, milliseconds; its file is copied before, like any other.
+    /// From its start to its first answer, milliseconds; its file is copied before, like any other. View trees wait for
+    /// that, so it is shorter than `dump_ms`.
     pub start_ms: u64,
     /// One question to it, milliseconds. Past that it is ended, and adb alone answers.
     pub call_ms: u64,
@@ -55,7 +56,7 @@ impl Default for AgentSettings {
         Self {
             jar: PathBuf::new(),
             port: 9008,
-            start_ms: 20_000,
+            start_ms: 10_000,
             call_ms: 10_000,
             idle_s: 300,
         }

@@ -102,6 +102,10 @@ impl Room {
             },
             ..AdbSettings::default()
         };
+        Self::with(settings, phones)
+    }
+
+    pub fn with(settings: AdbSettings, phones: &[(&str, &str)]) -> Self {
         let phones = phones.iter().map(|(name, address)| TcpPhone {
             serial: serial(name),
             address: (*address).into(),

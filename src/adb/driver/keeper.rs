@@ -188,8 +188,8 @@ async fn launch(transport: &Transport, port: u16) -> Result<TcpStream, CallError
     loop {
         match RunningAgent::ping(transport, port).await {
             Ok(()) => return Ok(stream),
-            Err(CallError::Agent(_)) => {}
-            Err(error @ CallError::Adb(_)) => return Err(error),
+            Err(CallError::Agent(AgentError::NotListening(_) | AgentError::Ended)) => {}
+            Err(error) => return Err(error),
         }
         let ended = tokio::select! {
             ended = words.read_more(&mut stream) => ended,

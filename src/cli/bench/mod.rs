@@ -3,6 +3,7 @@
 //!
 //! Every bench uses a fresh database in the system's temporary folder (`TMPDIR`), with the durability of production.
 
+mod adb;
 mod blast;
 mod farm;
 mod idle_phone;
@@ -48,6 +49,15 @@ pub enum BenchCommand {
         #[arg(long, default_value_t = 2_450, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         n: u32,
     },
+    /// What farmhand adds to adb: a shell call beside a bare socket, a sweep over all phones, a view tree of 500 nodes
+    Adb {
+        /// How many phones
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
+        phones: u32,
+        /// How many calls and view trees
+        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        n: u32,
+    },
 }
 
 /// What `bench queue` measures.
@@ -79,6 +89,9 @@ pub fn run(command: &BenchCommand) -> Result<(), CliError> {
         BenchCommand::Queue { mode, n } => queue::run(mode, n),
         BenchCommand::Farm { phones, n } => farm::run(phones, n),
         BenchCommand::Blast { phones, n } => blast::run(phones, n),
+        n: u32,
+    },
+        BenchCommand::Adb { phones, n } => adb::run(phones, n),
     }
 }
 
