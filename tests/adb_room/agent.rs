@@ -123,7 +123,6 @@ async fn while_another_program_holds_the_screen_the_view_tree_says_so_and_then_t
     let holder = open(&simulator.server().to_string(), start).await;
 
     let error = driver.hierarchy().await.unwrap_err();
-
     assert!(
         matches!(
             error,

@@ -46,7 +46,7 @@ async fn any_text_arrives(room: &Room) {
     arrives(&*driver, &"%s'".repeat(3_000)).await;
     arrives(&*driver, &"żółw 😀 ".repeat(1_400)).await;
     let mut runner = TestRunner::deterministic();
-    let any = "[ -~]{1,40}|([%s '\"\\\\$`()&|;]{1,20})|[^\0\\p{Cc}\\p{Cs}]{1,30}|[a-zż😀你ש\n]{1,30}x";
+    let any = "[ -~]{1,40}|([%s '\"\\\\$`()&|;]{1,20})|[\\p{L}\\p{M}\\p{N}\\p{P}\\p{S} ]{1,30}|[a-zż😀你ש\n]{1,30}x";
     let any = proptest::string::string_regex(any).unwrap();
     for _ in 0..40 {
         let text = any.new_tree(&mut runner).unwrap().current();

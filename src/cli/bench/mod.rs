@@ -89,8 +89,6 @@ pub fn run(command: &BenchCommand) -> Result<(), CliError> {
         BenchCommand::Queue { mode, n } => queue::run(mode, n),
         BenchCommand::Farm { phones, n } => farm::run(phones, n),
         BenchCommand::Blast { phones, n } => blast::run(phones, n),
-        n: u32,
-    },
         BenchCommand::Adb { phones, n } => adb::run(phones, n),
     }
 }
