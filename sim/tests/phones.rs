@@ -180,6 +180,70 @@ async fn a_reboot_closes_the_connection_and_brings_another_boot() {
 }
 
 #[tokio::test]
+async fn the_log_is_dumped_followed_and_cleared() {
+    let Some(rig) = Rig::start(1).await else { return };
+    rig.shell("log -t farmhand one");
+
+    let dumped = text(&rig.phone(&["logcat", "-d"]).stdout);
+    assert!(dumped.contains("farmhand") && dumped.contains("one"), "{dumped}");
+    let last = text(&rig.phone(&["logcat", "-d", "-t", "1"]).stdout);
+    assert_eq!(last.matches(": one").count(), 1, "{last}");
+
+    let followed = rig.folder().join("followed");
+    let mut follower = rig.spawn_into(&["logcat"], std::fs::File::create(&followed).expect("a file"));
+    rig.shell("log -t farmhand two");
+    wait_for("the line that is written while it is followed", || {
+        std::fs::read_to_string(&followed)
+            .is_ok_and(|log| log.contains(": two"))
+            .then_some(())
+    });
+    follower.kill().expect("logcat goes on until it is ended");
+    follower.wait().expect("it ends");
+
+    assert!(rig.phone(&["logcat", "-c"]).status.success());
+    let cleared = text(&rig.phone(&["logcat", "-d"]).stdout);
+    assert!(!cleared.contains(": one"), "{cleared}");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn ports_are_forwarded_listed_and_given_back() {
+    let Some(rig) = Rig::start(1).await else { return };
+
+    let port = text(&rig.phone(&["forward", "tcp:0", "tcp:9008"]).stdout);
+    let port = port.trim();
+    let listed = text(&rig.adb(&["forward", "--list"]).stdout);
+    assert!(
+        listed.contains(&format!("{} tcp:{port} tcp:9008", rig.serial)),
+        "{listed}"
+    );
+    let removed = rig.phone(&["forward", "--remove", &format!("tcp:{port}")]);
+    assert!(removed.status.success(), "{removed:?}");
+    assert!(!text(&rig.adb(&["forward", "--list"]).stdout).contains("9008"));
+
+    // A production phone's answer, where the host gives the reason.
+    let refused = rig.phone(&["reverse", "tcp:7000", "tcp:7001"]);
+    assert!(!refused.status.success());
+    assert!(text(&refused.stderr).contains("not supported"), "{refused:?}");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn adb_reboot_restarts_the_phone() {
+    let Some(rig) = Rig::start(1).await else { return };
+    let boot_id = || rig.shell("cat /proc/sys/kernel/random/boot_id");
+    let before = boot_id();
+
+    assert!(rig.phone(&["reboot"]).status.success());
+
+    wait_for("the phone to come back", || {
+        rig.adb(&["connect", &rig.serial]);
+        Some(boot_id()).filter(|now| now.trim().len() == 36 && *now != before)
+    });
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn the_same_phones_are_behind_the_server_port() {
     let Some(rig) = Rig::start(2).await else { return };
     let server = rig.simulator().server().port().to_string();

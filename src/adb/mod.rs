@@ -5,6 +5,7 @@
 //! streams go through a client of our own (deadlines, exit codes, cancelling by closing the socket); adb_client copies
 //! files.
 
+mod agent;
 mod breaker;
 mod client;
 mod driver;
@@ -25,10 +26,13 @@ mod wire;
 
 use std::{sync::Arc, time::Duration};
 
-use farmhand_actors::ports::DriverFactory;
+use farmhand_actors::{
+    domain::UiTree,
+    ports::{DriverFactory, HierarchyProblem},
+};
 
 pub use driver::{PictureError, read_png, read_raw};
-pub use settings::{AdbDeadlines, AdbLimits, AdbScreens, AdbSettings, TcpPhone};
+pub use settings::{AdbDeadlines, AdbLimits, AdbScreens, AdbSettings, AgentSettings, TcpPhone};
 pub use watcher::{PresenceCallback, ServerHealth};
 
 use driver::AdbDriverFactory;
@@ -38,7 +42,14 @@ use watcher::Watcher;
 /// The running room.
 pub struct AdbHandle {
     factory: Arc<dyn DriverFactory>,
+    phones: Arc<Phones>,
     watcher: Watcher,
+}
+
+impl Drop for AdbHandle {
+    fn drop(&mut self) {
+        self.phones.stop.cancel();
+    }
 }
 
 /// Starts watching the servers of `settings`, keeps `devices` connected through the first of them, and reports what
@@ -49,7 +60,10 @@ pub fn start(settings: AdbSettings, devices: Vec<TcpPhone>, report: PresenceCall
     let phones = Arc::new(Phones::new(settings));
     let watcher = Watcher::start(&phones, devices, &report);
     AdbHandle {
-        factory: Arc::new(AdbDriverFactory { phones }),
+        factory: Arc::new(AdbDriverFactory {
+            phones: Arc::clone(&phones),
+        }),
+        phones,
         watcher,
     }
 }
@@ -67,9 +81,11 @@ impl AdbHandle {
         self.watcher.health()
     }
 
-    /// Stops watching; comes back when all tasks have ended. Drivers stay usable as long as their phones are known.
+    /// Stops watching and ends the phones' agents; comes back when all tasks have ended. Drivers stay usable as long as
+    /// their phones are known.
     pub async fn stop(&self) {
         self.watcher.stop().await;
+        self.phones.stop_background().await;
     }
 }
 
@@ -83,6 +99,19 @@ pub async fn server_version(address: &str, deadline: Duration) -> Result<u32, St
         .await
         .map_err(|error| error.to_string())?;
     u32::from_str_radix(answer.trim(), 16).map_err(|_| format!("{answer:?} is not a version"))
+}
+
+/// Reads the text of a view tree, within the default limits.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn read_tree(dump: &[u8]) -> Result<UiTree, HierarchyProblem> {
+    let limits = AdbLimits::default();
+    let limits = ui_tree::TreeLimits {
+        bytes: limits.hierarchy_bytes,
+        nodes: limits.hierarchy_nodes,
+    };
+    ui_tree::parse(dump, limits)
 }
 
 /// A phone as an adb server shows it.

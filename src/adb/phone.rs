@@ -14,9 +14,10 @@ use farmhand_actors::{
     ports::LastAnswer,
 };
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    agent::AgentSlot,
     breaker::{Breaker, BreakerPolicy},
     screens::{CaptureCosts, Screens},
     settings::{AdbLimits, AdbSettings, millis},
@@ -36,6 +37,8 @@ pub(super) struct Phone {
     pub(super) capture: tokio::sync::Mutex<()>,
     /// By which way pictures come cheapest.
     pub(super) capture_costs: Mutex<CaptureCosts>,
+    /// Its uiautomator2 agent.
+    pub(super) agent: AgentSlot,
     breaker: Mutex<Breaker>,
     holder: Mutex<Holder>,
     last_answer: Mutex<Option<(&'static str, Instant)>>,
@@ -77,6 +80,7 @@ impl Phone {
             typing: tokio::sync::Mutex::default(),
             capture: tokio::sync::Mutex::default(),
             capture_costs: Mutex::default(),
+            agent: AgentSlot::default(),
             breaker: Mutex::new(Breaker::new(policy)),
             holder: Mutex::default(),
             last_answer: Mutex::default(),
@@ -161,6 +165,10 @@ pub(super) struct Phones {
     pub(super) transports: Transports,
     /// The last pictures of their screens.
     pub(super) screens: Arc<Screens>,
+    /// Ends what goes on in the background for phones.
+    pub(super) stop: CancellationToken,
+    /// That itself.
+    pub(super) background: TaskTracker,
     phones: Mutex<HashMap<Serial, Arc<Phone>>>,
 }
 
@@ -170,6 +178,8 @@ impl Phones {
             screens: Arc::new(Screens::new(settings.screens)),
             settings,
             transports: Transports::default(),
+            stop: CancellationToken::new(),
+            background: TaskTracker::new(),
             phones: Mutex::default(),
         }
     }
@@ -180,5 +190,12 @@ impl Phones {
             .entry(serial.clone())
             .or_insert_with(|| Arc::new(Phone::new(serial.clone(), &self.settings.limits)));
         Arc::clone(phone)
+    }
+
+    /// Ends what goes on in the background; comes back when it has ended.
+    pub(super) async fn stop_background(&self) {
+        self.stop.cancel();
+        self.background.close();
+        self.background.wait().await;
     }
 }

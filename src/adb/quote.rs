@@ -35,7 +35,10 @@ pub(super) enum LineError {
     },
 }
 
-/// The longest command: 65,535 bytes of request, less the name of the service and the fence.
+/// What the fence before a command may take.
+const FENCE_BYTES: usize = 512;
+
+/// The longest command: 65,535 bytes of request, less the name of the service.
 const LINE_BYTES_MAX: usize = 64_000;
 
 /// A command line for a phone's shell.
@@ -106,6 +109,11 @@ impl CommandLine {
         Self {
             text: format!("{}; {}", self.text, other.text),
         }
+    }
+
+    /// Whether it can be sent, also with a fence before it.
+    pub(super) fn fits(&self) -> bool {
+        self.text.len() <= LINE_BYTES_MAX - FENCE_BYTES
     }
 
     /// The text to send.

@@ -1,6 +1,6 @@
 //! What an operator can set about adb: servers, deadlines, limits. Every key has a safe default.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use farmhand_actors::domain::Serial;
 use serde::Deserialize;
@@ -19,6 +19,8 @@ pub struct AdbSettings {
     pub limits: AdbLimits,
     /// Pictures of screens for people who watch.
     pub screens: AdbScreens,
+    /// The uiautomator2 agent.
+    pub agent: AgentSettings,
 }
 
 impl Default for AdbSettings {
@@ -29,7 +31,69 @@ impl Default for AdbSettings {
             deadlines: AdbDeadlines::default(),
             limits: AdbLimits::default(),
             screens: AdbScreens::default(),
+            agent: AgentSettings::default(),
         }
+    }
+}
+
+/// The uiautomator2 agent: view trees in a fraction of the time, and text of any script. Without a file of it, phones
+/// are asked by adb alone.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgentSettings {
+    /// The file `u2.jar` of the PyPI package `uiautomator2`; empty: no agent.
+    pub jar: PathBuf,
+    /// The port on the phone where it listens.
+    pub port: u16,
+    /// From its start to its first answer, milliseconds; its file is copied before, like any other. View trees wait for
+    /// that, so it is shorter than `dump_ms`.
+    pub start_ms: u64,
+    /// One question to it, milliseconds. Past that it is ended, and adb alone answers.
+    pub call_ms: u64,
+    /// It is ended when nobody has asked it for so long, seconds.
+    pub idle_s: u64,
+}
+
+impl Default for AgentSettings {
+    fn default() -> Self {
+        Self {
+            jar: PathBuf::new(),
+            port: 9008,
+            start_ms: 10_000,
+            call_ms: 10_000,
+            idle_s: 300,
+        }
+    }
+}
+
+impl AgentSettings {
+    /// Whether there is one.
+    #[must_use]
+    pub fn enabled(&self) -> bool {
+        !self.jar.as_os_str().is_empty()
+    }
+
+    /// What is wrong with these settings, by key, and the mend.
+    #[must_use]
+    pub fn problem(&self) -> Option<(&'static str, String)> {
+        if !self.enabled() {
+            return None;
+        }
+        if !self.jar.is_file() {
+            let problem = format!(
+                "{} is no file; name the u2.jar of the PyPI package uiautomator2, or leave it empty",
+                self.jar.display()
+            );
+            return Some(("adb.agent.jar", problem));
+        }
+        let zero = [
+            ("adb.agent.port", u64::from(self.port)),
+            ("adb.agent.start_ms", self.start_ms),
+            ("adb.agent.call_ms", self.call_ms),
+            ("adb.agent.idle_s", self.idle_s),
+        ];
+        let (key, _) = zero.into_iter().find(|(_, value)| *value == 0)?;
+        Some((key, "must be at least 1".to_owned()))
     }
 }
 
@@ -204,6 +268,27 @@ mod tests {
         let error = serde_json::from_str::<AdbSettings>(r#"{"server": []}"#).unwrap_err();
 
         assert!(error.to_string().contains("`server`"), "{error}");
+    }
+
+    #[test]
+    fn an_agent_whose_file_is_not_there_is_named_with_the_mend() {
+        assert_eq!(AgentSettings::default().problem(), None);
+        let lost = AgentSettings {
+            jar: "/none/u2.jar".into(),
+            ..AgentSettings::default()
+        };
+
+        let (key, problem) = lost.problem().unwrap();
+
+        assert_eq!(key, "adb.agent.jar");
+        assert!(problem.contains("/none/u2.jar is no file"), "{problem}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let hasty = AgentSettings {
+            jar: file.path().to_owned(),
+            call_ms: 0,
+            ..AgentSettings::default()
+        };
+        assert_eq!(hasty.problem().unwrap().0, "adb.agent.call_ms");
     }
 
     #[test]

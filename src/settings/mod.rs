@@ -136,6 +136,9 @@ impl Settings {
                 "name at least one server, e.g. 127.0.0.1:5037".to_owned(),
             );
         }
+        if let Some((key, problem)) = self.adb.agent.problem() {
+            return invalid(key, problem);
+        }
         if !self.database.url.is_empty() && !self.database.url.starts_with("sqlite:") {
             return invalid(
                 "database.url",

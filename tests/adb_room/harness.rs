@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use farmhand::adb::{self, AdbHandle, AdbLimits, AdbSettings, TcpPhone};
+use farmhand::adb::{self, AdbHandle, AdbLimits, AdbSettings, AgentSettings, TcpPhone};
 use farmhand_actors::{
     domain::{AdbState, Serial},
     supervisor::PresenceReport,
@@ -88,15 +88,24 @@ pub struct Room {
 
 impl Room {
     pub fn start(server: &str, phones: &[(&str, &str)]) -> Self {
+        Self::start_with(server, phones, AgentSettings::default())
+    }
+
+    pub fn start_with(server: &str, phones: &[(&str, &str)], agent: AgentSettings) -> Self {
         let settings = AdbSettings {
             servers: vec![server.to_owned()],
             start_server: false,
+            agent,
             limits: AdbLimits {
                 reconnect_max_ms: 500,
                 ..AdbLimits::default()
             },
             ..AdbSettings::default()
         };
+        Self::with(settings, phones)
+    }
+
+    pub fn with(settings: AdbSettings, phones: &[(&str, &str)]) -> Self {
         let phones = phones.iter().map(|(name, address)| TcpPhone {
             serial: serial(name),
             address: (*address).into(),

@@ -9,6 +9,14 @@
     reason = "a failed assertion is how a test speaks"
 )]
 
+mod agent;
+#[path = "../../sim/tests/support/apk.rs"]
+mod apk;
 mod harness;
+mod nasty;
 mod phones;
+mod rig;
 mod server;
+mod suite;
+mod text;
+mod wire_faults;

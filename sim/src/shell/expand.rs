@@ -189,6 +189,7 @@ impl Interpreter {
             stderr: streams.stderr.clone(),
         };
         self.status = self.subshell(script, &inner).await?;
+        self.substitutions += 1;
         let mut text = String::from_utf8_lossy(&take_buffer(&buffer)).into_owned();
         text.truncate(text.trim_end_matches('\n').len());
         // As in a real shell, where no variable can hold one.

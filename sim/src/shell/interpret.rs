@@ -40,6 +40,8 @@ pub(super) struct Interpreter {
     pub variables: Variables,
     /// `$?`
     pub status: u8,
+    /// How many command substitutions have run: they set `$?` where nothing else does.
+    pub substitutions: u64,
     /// Whether the host's end is a terminal.
     pub terminal: bool,
     steps: Arc<AtomicU32>,
@@ -57,6 +59,7 @@ impl Interpreter {
             folder: "/".to_owned(),
             variables: Variables::of_adb_shell(),
             status: 0,
+            substitutions: 0,
             terminal,
             steps: Arc::default(),
             background: Arc::default(),
@@ -273,11 +276,7 @@ impl Interpreter {
         redirects: &[Redirect],
         streams: &Streams,
     ) -> Result<(), Unwind> {
-        // `$?` is that of the last substitution when a command has nothing else.
-        let before = std::mem::take(&mut self.status);
-        if !words.is_empty() || assignments.is_empty() {
-            self.status = before;
-        }
+        let substitutions = self.substitutions;
         let arguments = self.expand_words(words, streams).await?;
         let mut values = Vec::with_capacity(assignments.len());
         for (name, word) in assignments {
@@ -287,6 +286,10 @@ impl Interpreter {
             return Ok(());
         };
         if arguments.is_empty() {
+            // `$?` is that of the last substitution when a command has nothing else.
+            if self.substitutions == substitutions {
+                self.status = 0;
+            }
             for (name, value) in values {
                 self.variables.set(name, &value);
             }

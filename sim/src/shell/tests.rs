@@ -149,6 +149,10 @@ async fn texts_print_what_they_print_on_a_phone() {
         // Lists, pipes, redirections.
         ("true && echo yes || echo no; false && echo yes || echo no", "yes\nno\n"),
         ("! true; echo $?; ! false; echo $?", "1\n0\n"),
+        (
+            "sh -c 'exit 7'; code=$?; echo $code $?; x=$(sh -c 'exit 3'); echo $?; sh -c 'exit 3'; y=1; echo $?",
+            "7 0\n3\n0\n",
+        ),
         ("printf 'b\\na\\nb\\n' | sort | uniq | wc -l", "2\n"),
         (
             "echo one > /sdcard/f; echo two >> /sdcard/f; cat < /sdcard/f",

@@ -22,6 +22,8 @@ const TOUCH_SLOP: i32 = 24;
 const PAGE_TURN: i32 = 150;
 /// The longest text of a field; TikTok's own limit of a caption.
 const TEXT_MAX: usize = 4_000;
+/// The longest text of the settings' search, which Android does not limit.
+const SEARCH_MAX: usize = 16_000;
 
 impl Phone {
     /// A finger at a point.
@@ -224,7 +226,11 @@ impl Desk<'_> {
             return false;
         };
         let numeric = matches!(field, Field::OriginalVolume | Field::AddedVolume);
-        let limit = if numeric { 3 } else { TEXT_MAX };
+        let limit = match field {
+            _ if numeric => 3,
+            Field::SettingsSearch => SEARCH_MAX,
+            _ => TEXT_MAX,
+        };
         let room = limit - value.chars().count().min(limit);
         value.extend(
             text.chars()

@@ -117,12 +117,17 @@ impl Rig {
 
     /// `adb … ` against the first phone, left running.
     pub fn spawn(&self, arguments: &[&str]) -> Child {
+        self.spawn_into(arguments, Stdio::null())
+    }
+
+    /// The same, and what it prints goes there.
+    pub fn spawn_into(&self, arguments: &[&str], output: impl Into<Stdio>) -> Child {
         let mut command = command(&self.adb, self.port, &self.home);
         command
             .args(["-s", &self.serial])
             .args(arguments)
             .stdin(Stdio::null())
-            .stdout(Stdio::null());
+            .stdout(output);
         command.spawn().expect("adb runs")
     }
 

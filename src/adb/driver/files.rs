@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -16,8 +17,10 @@ use super::{
 use crate::adb::{quote::CommandLine, settings::millis};
 
 /// A file arrives under a hidden name beside its place and is then moved there: it is never seen half, and the move is
-/// refused when the phone belongs to another attempt.
-const MOVE: &str = r#"if [ -d "$to" ]; then to="$to/$name"; fi; mv -f "$part" "$to" || { rm -f "$part"; exit 1; }"#;
+/// refused when the phone belongs to another attempt. That it is whole, nobody but its size can tell: adb_client may take
+/// a connection that was cut off for the end.
+const MOVE: &str = r#"if [ "$(stat -c %s "$part")" != "$bytes" ]; then rm -f "$part"; echo "the file did not arrive whole" >&2; exit 1; fi
+if [ -d "$to" ]; then to="$to/$name"; fi; mv -f "$part" "$to" || { rm -f "$part"; exit 1; }"#;
 
 /// How often the MediaStore is asked whether the file is there.
 const MEDIA_PAUSE: Duration = Duration::from_millis(150);
@@ -40,13 +43,14 @@ impl AdbDriver {
         self.push_as("push", local, remote).await
     }
 
-    async fn push_as(&self, op: &'static str, local: &Path, remote: &str) -> Result<(), DriverError> {
+    pub(super) async fn push_as(&self, op: &'static str, local: &Path, remote: &str) -> Result<(), DriverError> {
         let name = local.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let remote = remote.trim_end_matches('/');
         let folder = remote.rsplit_once('/').map_or("", |(folder, _)| folder);
         let part = format!("{folder}/.farmhand-{}.part", self.phone.next_part());
-        self.copy_to_phone(op, local, &part).await?;
+        let bytes = self.copy_to_phone(op, local, &part).await?;
         let line = CommandLine::script(MOVE)
+            .with("bytes", &bytes.to_string())
             .with("part", &part)
             .with("name", &name)
             .with("to", remote);
@@ -55,18 +59,15 @@ impl AdbDriver {
             .map(drop)
     }
 
-    async fn copy_to_phone(&self, op: &'static str, local: &Path, remote: &str) -> Result<(), DriverError> {
+    /// Answers how many bytes were sent.
+    async fn copy_to_phone(&self, op: &'static str, local: &Path, remote: &str) -> Result<u64, DriverError> {
         let (file, bytes) = open_file(local).map_err(|problem| DriverError::HostFile { problem })?;
         let transport = self.transport()?;
         let path = remote.to_owned();
         let copied = with_adb_client(&transport, move |device| device.push(file, path));
-        self.call(
-            op,
-            self.phones.settings.deadlines.copy(bytes),
-            &transport.server,
-            copied,
-        )
-        .await
+        let deadline = self.phones.settings.deadlines.copy(bytes);
+        self.call(op, deadline, &transport.server, copied).await?;
+        Ok(bytes)
     }
 
     pub(super) async fn pull_file(&self, remote: &str, local: &Path) -> Result<(), DriverError> {
@@ -76,9 +77,14 @@ impl AdbDriver {
         let (from, to) = (remote.to_owned(), local.to_owned());
         let part = part_beside(local, self.phone.next_part());
         let copied = with_adb_client(&transport, move |device| {
-            let copied = File::create(&part)
-                .map_err(Into::into)
-                .and_then(|mut file| device.pull(&from, &mut file));
+            let copied = File::create(&part).map_err(Into::into).and_then(|mut file| {
+                device.pull(&from, &mut file)?;
+                // It takes a connection that was cut off for the file's end.
+                if file.metadata()?.len() < bytes {
+                    return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+                }
+                Ok(())
+            });
             let moved = copied.and_then(|()| fs::rename(&part, &to).map_err(Into::into));
             if moved.is_err() {
                 // It may not be there at all.

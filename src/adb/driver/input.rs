@@ -17,7 +17,7 @@ own=/data/local/tmp/.farmhand_input_method; now=$(settings get secure default_in
 [ "$now" = "$ime" ] || echo "$now" > $own; cat $own; ime enable "$ime" >/dev/null && ime set "$ime" >/dev/null"#;
 
 /// A command line holds 64,000 bytes; this many characters fit, whatever they are (base64 of four bytes each).
-const TEXT_CHARS_MAX: usize = 10_000;
+const TEXT_CHARS_MAX: usize = 11_000;
 
 /// Keys of one command.
 const KEYS_PER_LINE: usize = 200;
@@ -76,9 +76,15 @@ impl AdbDriver {
         let deadline = self.typing_deadline(u64::try_from(chars).unwrap_or(u64::MAX));
         let _turn = self.turn("type_text", deadline, &self.phone.typing).await?;
         if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-            self.act_well("type_text", deadline, input_text(text)).await.map(drop)
-        } else {
-            self.type_by_keyboard(text, deadline).await
+            let line = input_text(text);
+            // Very many quotes or `%s` make a line that is too long, though the text is not.
+            if line.fits() {
+                return self.act_well("type_text", deadline, line).await.map(drop);
+            }
+        }
+        match self.paste_by_agent(text, deadline).await {
+            Some(typed) => typed,
+            None => self.type_by_keyboard(text, deadline).await,
         }
     }
 
@@ -118,8 +124,8 @@ impl AdbDriver {
         let own = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         if own == "farmhand:missing" {
             return Err(self.untypable(format!(
-                "it is not plain ASCII, and the input method {KEYBOARD} is not installed; install the uiautomator2 \
-                 project's app-uiautomator.apk on the phone"
+                "it is not plain ASCII (or too long for keys), and the input method {KEYBOARD} is not installed; install \
+                 the uiautomator2 project's app-uiautomator.apk on the phone, or set adb.agent.jar"
             )));
         }
         Ok(own)

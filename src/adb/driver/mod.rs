@@ -1,5 +1,6 @@
 //! A phone as the port wants it: [`DeviceDriver`] over the adb server.
 
+mod agent;
 mod apps;
 mod call;
 mod capture;
@@ -7,6 +8,7 @@ mod fence;
 mod files;
 mod heartbeat;
 mod input;
+mod keeper;
 mod picture;
 mod png;
 mod relay;

@@ -61,7 +61,6 @@ impl AdbDriver {
 
     async fn dump<T>(&self, read: impl Fn(&[u8]) -> Result<T, HierarchyProblem> + Send) -> Result<T, DriverError> {
         let deadline = millis(self.phones.settings.deadlines.dump_ms);
-        let _turn = self.turn("hierarchy", deadline, &self.phone.dump).await?;
         let mut tries = 0;
         loop {
             let output = self.dump_once(deadline).await?;
@@ -80,8 +79,9 @@ impl AdbDriver {
                     problem,
                 });
             }
-            if problem == HierarchyProblem::NoRoot {
-                // The screen went off while a flow was waiting; waking does nothing when it is on.
+            if matches!(problem, HierarchyProblem::NoRoot | HierarchyProblem::Empty) {
+                // The screen went off while a flow was waiting; waking does nothing when it is on. (Of a dark screen
+                // the agent tells an empty tree.)
                 let deadline = millis(self.phones.settings.deadlines.input_ms);
                 self.act("hierarchy", deadline, CommandLine::program("input keyevent 224"))
                     .await?;
@@ -90,7 +90,20 @@ impl AdbDriver {
         }
     }
 
+    /// By the agent if it answers, else by `uiautomator dump`.
     async fn dump_once(&self, deadline: Duration) -> Result<ShellOutput, DriverError> {
+        if let Some(dumped) = self.dump_by_agent().await {
+            return dumped;
+        }
+        let _turn = self.turn("hierarchy", deadline, &self.phone.dump).await?;
+        // The agent may have come up while we waited; then a dump of adb's would be killed.
+        if let Some(dumped) = self.dump_by_agent().await {
+            return dumped;
+        }
+        self.dump_by_adb(deadline).await
+    }
+
+    async fn dump_by_adb(&self, deadline: Duration) -> Result<ShellOutput, DriverError> {
         let transport = self.transport()?;
         let limits = self.phones.settings.limits;
         // What is seen is what the attempt acts on, so a dump is fenced as an act is.

@@ -54,6 +54,7 @@ impl AdbDriver {
             0 => {
                 self.remember_taking(&output, &identity);
                 self.remember_identity(identity);
+                self.want_agent();
                 Ok(())
             }
             WRONG_PHONE => Err(self.wrong_device(identity)),

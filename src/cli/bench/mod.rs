@@ -3,6 +3,7 @@
 //!
 //! Every bench uses a fresh database in the system's temporary folder (`TMPDIR`), with the durability of production.
 
+mod adb;
 mod blast;
 mod farm;
 mod flow;
@@ -62,6 +63,15 @@ pub enum BenchCommand {
         #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         steps: u32,
     },
+    /// What farmhand adds to adb: a shell call beside a bare socket, a sweep over all phones, a view tree of 500 nodes
+    Adb {
+        /// How many phones
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
+        phones: u32,
+        /// How many calls and view trees
+        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        n: u32,
+    },
 }
 
 /// What `bench queue` measures.
@@ -95,6 +105,7 @@ pub fn run(command: &BenchCommand) -> Result<(), CliError> {
         BenchCommand::Blast { phones, n } => blast::run(phones, n),
         BenchCommand::Screen { n } => screen::run(n),
         BenchCommand::Flow { steps } => flow::run(steps),
+        BenchCommand::Adb { phones, n } => adb::run(phones, n),
     }
 }
 
