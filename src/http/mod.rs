@@ -28,6 +28,7 @@ pub mod state;
 pub mod supervisor;
 pub mod task;
 pub mod upload;
+pub mod webhook;
 
 use actix_web::{
     HttpRequest, Route, guard as method,
@@ -90,6 +91,11 @@ fn api_table() -> Vec<(&'static str, Vec<Verb>)> {
         ("/supervisor", verbs![GET supervisor::tree]),
         ("/supervisor/{kind}/{name}/restart", verbs![POST supervisor::restart]),
         ("/events", verbs![GET events::follow]),
+        ("/webhook", verbs![GET webhook::list, POST webhook::create]),
+        ("/webhook/{id}", verbs![GET webhook::get, PATCH webhook::patch, DELETE webhook::delete]),
+        ("/webhook/{id}/deliveries", verbs![GET webhook::deliveries]),
+        ("/webhook/{id}/deliveries/{delivery}/resend", verbs![POST webhook::resend]),
+        ("/webhook/{id}/test", verbs![POST webhook::test]),
         ("/license/check", verbs![GET license::check]),
         ("/openapi.json", verbs![GET docs::openapi]),
     ]

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use farmhand_actors::ports::{Clock, ScriptCatalog};
+use farmhand_actors::ports::{Clock, MessageSender, ScriptCatalog, WebhookStore};
 use jiff::tz::TimeZone;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,10 @@ pub struct AppState {
     pub pictures: Arc<dyn Pictures>,
     /// The material library.
     pub library: Arc<dyn Library>,
+    /// Webhooks and their messages.
+    pub webhooks: Arc<dyn WebhookStore>,
+    /// Who sends the messages.
+    pub sender: Arc<dyn MessageSender>,
     /// Both clocks.
     pub clock: Arc<dyn Clock>,
     /// Renders the metrics.

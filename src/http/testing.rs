@@ -36,6 +36,7 @@ use super::{
     ports::*,
     schedule::testing::FakeSchedules,
     state::App,
+    webhook::testing::FakeWebhooks,
 };
 
 pub fn at(text: &str) -> Timestamp {
@@ -682,6 +683,7 @@ pub struct Api {
     pub reads: Arc<FakeReads>,
     pub schedules: Arc<FakeSchedules>,
     pub library: Arc<FakeLibrary>,
+    pub webhooks: Arc<FakeWebhooks>,
     pub health: Arc<Health>,
     pub app: web::Data<App>,
     pub folder: tempfile::TempDir,
@@ -711,6 +713,7 @@ impl Api {
             Arc::default(),
         );
         let schedules = Arc::<FakeSchedules>::default();
+        let webhooks = Arc::<FakeWebhooks>::default();
         let health = Arc::new(health);
         let state = AppState {
             tasks: tasks.clone(),
@@ -720,6 +723,8 @@ impl Api {
             scripts: Arc::new(FakeScripts),
             pictures: Arc::new(FakePictures),
             library: Arc::clone(&library) as Arc<dyn Library>,
+            webhooks: Arc::clone(&webhooks) as Arc<dyn WebhookStore>,
+            sender: Arc::clone(&webhooks) as Arc<dyn MessageSender>,
             clock: Arc::new(FakeClock),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             license,
@@ -732,6 +737,7 @@ impl Api {
             reads,
             schedules,
             library,
+            webhooks,
             health,
             app,
             folder,

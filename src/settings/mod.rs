@@ -126,6 +126,9 @@ impl Settings {
         if !(0.0..=1.0).contains(&self.quarantine.max_share) {
             return invalid("quarantine.max_share", "must be from 0 to 1".to_owned());
         }
+        if let Err(problem) = self.webhooks.check() {
+            return invalid("webhooks", problem);
+        }
         if self.adb.servers.is_empty() {
             return invalid(
                 "adb.servers",

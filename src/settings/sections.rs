@@ -8,7 +8,10 @@ use farmhand_actors::{
 };
 use serde::Deserialize;
 
-use crate::adb::{AdbSettings, TcpPhone};
+use crate::{
+    adb::{AdbSettings, TcpPhone},
+    webhook::WebhookSettings,
+};
 
 /// All settings. Units are in the names or in `settings.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -47,6 +50,8 @@ pub struct Settings {
     pub supervision: SupervisionSettings,
     /// `[limits]`
     pub limits: LimitSettings,
+    /// `[webhooks]`
+    pub webhooks: WebhookSettings,
     /// `[license]`
     pub license: License,
     /// `[retention]`

@@ -12,6 +12,7 @@ mod change;
 mod claim;
 mod controller;
 mod counts;
+mod delivery;
 mod device;
 mod effect;
 mod event;
@@ -34,6 +35,8 @@ mod submit;
 mod task;
 mod transaction;
 mod value;
+mod webhook;
+mod webhook_ports;
 mod writer;
 
 #[cfg(test)]

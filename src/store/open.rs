@@ -55,6 +55,7 @@ fn migrations() -> Vec<Migration> {
         (3, "outbox", include_str!("../../migrations/0003_outbox.sql")),
         (4, "api key", include_str!("../../migrations/0004_api_key.sql")),
         (7, "schedule", include_str!("../../migrations/0007_schedule.sql")),
+        (8, "webhook", include_str!("../../migrations/0008_webhook.sql")),
     ]
     .into_iter()
     .map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false))
