@@ -40,3 +40,12 @@ CREATE INDEX delivery_next ON delivery (due_at) WHERE state = 'waiting';
 CREATE INDEX delivery_by_webhook ON delivery (webhook_id, state);
 -- What is forgotten.
 CREATE INDEX delivery_by_age ON delivery (created_at) WHERE state <> 'waiting';
+
+-- Where no attempt begins until somebody resumes it; an empty serial is the whole farm.
+CREATE TABLE drain (
+    serial TEXT    PRIMARY KEY,
+    since  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What an effect brings into the world, by its hash, so that an account does not do it twice by mistake.
+CREATE INDEX effect_by_hash ON effect (content ->> 'hash') WHERE content ->> 'hash' IS NOT NULL;

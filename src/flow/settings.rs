@@ -39,6 +39,8 @@ pub struct FlowSettings {
     pub evidence_timeout: Duration,
     /// The same when the attempt is being stopped.
     pub evidence_timeout_when_stopped: Duration,
+    /// For how long an account does not publish the same content again unless it is forced to; zero: no matter.
+    pub repeat_window: Duration,
     /// `APP` when a task names no account.
     pub default_app: String,
     /// Packages by app, for tasks without an account.
@@ -67,6 +69,7 @@ impl Default for FlowSettings {
             max_popups: 5,
             evidence_timeout: Duration::from_secs(10),
             evidence_timeout_when_stopped: Duration::from_secs(1),
+            repeat_window: Duration::ZERO,
             default_app: "tiktok".to_owned(),
             packages: packages
                 .into_iter()

@@ -74,6 +74,8 @@ pub struct HttpSettings {
     pub time_zone: TimeZone,
     /// Apps that accounts may be of.
     pub apps: Vec<String>,
+    /// The longest that an attempt may take, and so a lease.
+    pub lease_limit: std::time::Duration,
     /// Where evidence lies: `<data_dir>/evidence`.
     pub evidence_dir: PathBuf,
     /// Where uploads lie until they are taken, on the disk of `<data_dir>`.
@@ -99,6 +101,7 @@ impl Default for HttpSettings {
             auth: AuthMode::Off,
             time_zone: TimeZone::UTC,
             apps: vec!["tiktok".to_owned(), "instagram".to_owned()],
+            lease_limit: std::time::Duration::from_secs(30 * 60),
             evidence_dir: PathBuf::from("data/evidence"),
             upload_dir: PathBuf::from("data/uploads"),
             workers: 2,

@@ -105,6 +105,7 @@ pub struct FakeTasks {
     pub submitted: Mutex<Vec<SubmitTasks>>,
     pub asked: Mutex<Vec<String>>,
     pub fails: Mutex<Option<RouterError>>,
+    pub drained: Mutex<Vec<Drain>>,
 }
 
 impl FakeTasks {
@@ -148,6 +149,14 @@ impl TaskCommands for FakeTasks {
             "resolve {} {} {:?}",
             resolution.task, resolution.done, resolution.note
         ))
+    }
+    async fn set_drain(&self, serial: Option<Serial>, draining: bool) -> Result<Vec<Drain>, RouterError> {
+        self.ask(format!("drain {serial:?} {draining}"))?;
+        *self.drained.lock().unwrap() = draining.then(|| Drain { serial, since: now() }).into_iter().collect();
+        self.drains().await
+    }
+    async fn drains(&self) -> Result<Vec<Drain>, RouterError> {
+        Ok(self.drained.lock().unwrap().clone())
     }
     async fn waiting_for(&self, _: TaskId) -> Result<Option<String>, RouterError> {
         self.ask("waiting_for".to_owned())?;
@@ -495,6 +504,16 @@ impl Reads for FakeReads {
     async fn list_attempts(&self, _: TaskId) -> Result<Vec<Attempt>, StoreError> {
         self.fail()?;
         Ok(self.attempts.lock().unwrap().clone())
+    }
+    async fn leases(&self) -> Result<Vec<HeldLease>, StoreError> {
+        Ok(vec![HeldLease {
+            serial: serial("device_serial_1"),
+            username: Some(username("user1")),
+            task: TaskId(5),
+            attempt: 2,
+            token: "3-17".to_owned(),
+            since: now(),
+        }])
     }
     async fn stats(&self) -> Result<TaskStats, StoreError> {
         self.fail()?;

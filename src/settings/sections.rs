@@ -50,6 +50,8 @@ pub struct Settings {
     pub supervision: SupervisionSettings,
     /// `[limits]`
     pub limits: LimitSettings,
+    /// `[duplicates]`
+    pub duplicates: Duplicates,
     /// `[webhooks]`
     pub webhooks: WebhookSettings,
     /// `[license]`
@@ -60,6 +62,13 @@ pub struct Settings {
     pub log: Log,
     /// `[sim]`
     pub sim: Sim,
+}
+
+/// See `settings.toml`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Duplicates {
+    /// Hours; 0: the same content may be published at any time.
+    pub window_h: u64,
 }
 
 /// See `settings.toml`.

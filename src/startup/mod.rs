@@ -286,6 +286,7 @@ fn start_scripts(
         clock: Arc::clone(clock),
         settings: FlowSettings {
             packages: settings.apps.clone(),
+            repeat_window: Duration::from_secs(settings.duplicates.window_h.saturating_mul(60 * 60)),
             ..FlowSettings::default()
         },
     });

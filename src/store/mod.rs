@@ -14,6 +14,7 @@ mod controller;
 mod counts;
 mod delivery;
 mod device;
+mod drain;
 mod effect;
 mod event;
 mod fault;

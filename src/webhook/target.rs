@@ -78,7 +78,9 @@ fn parse_url(url: &str) -> Result<(String, u16), String> {
     if url.len() > URL_LIMIT {
         return Err(format!("is too long: at most {URL_LIMIT} bytes"));
     }
-    let uri: Uri = url.parse().map_err(|error| format!("is no URL: {error}"))?;
+    let uri: Uri = url
+        .parse()
+        .map_err(|error| format!("is no URL like https://host/path: {error}"))?;
     let usual_port = match uri.scheme_str() {
         Some("https") => 443,
         Some("http") => 80,

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod attempt;
 pub mod device;
+pub mod drain;
 pub mod effect;
 pub mod event;
 pub mod ids;
@@ -22,6 +23,7 @@ pub mod webhook;
 pub use account::*;
 pub use attempt::*;
 pub use device::*;
+pub use drain::*;
 pub use effect::*;
 pub use event::*;
 pub use ids::*;

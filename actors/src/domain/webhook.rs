@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{EventTopic, Timestamp};
 
 /// The kinds of events that farmhand tells, in the order of a thing's life.
-pub const EVENT_KINDS: [&str; 13] = [
+pub const EVENT_KINDS: [&str; 27] = [
     "task.created",
     "task.started",
     "task.released",
@@ -15,10 +15,24 @@ pub const EVENT_KINDS: [&str; 13] = [
     "task.completed",
     "task.failed",
     "task.deleted",
+    "device.online",
+    "device.busy",
+    "device.offline",
+    "device.unauthorized",
+    "device.quarantined",
+    "device.disabled",
     "device.changed",
     "account.created",
+    "account.active",
+    "account.cooldown",
+    "account.needs_attention",
+    "account.disabled",
     "account.changed",
     "account.deleted",
+    "supervisor.restarting",
+    "supervisor.restarted",
+    "supervisor.quarantined",
+    "supervisor.changed",
 ];
 
 /// For how long a message is tried again before it counts as dead; the outbox keeps what is not on its way yet for as

@@ -11,6 +11,7 @@
 pub mod actor;
 mod asks;
 pub mod core;
+mod drains;
 pub mod handle;
 pub mod message;
 pub mod schedule;

@@ -93,6 +93,7 @@ impl Run {
             ordinal: self.effects.reached,
         };
         let content = self.content();
+        self.refuse_repeat(&content).await?;
         let intent = EffectIntent {
             key: key.clone(),
             attempt: self.spec.attempt,
@@ -121,6 +122,7 @@ impl Run {
             "username": self.spec.account.as_ref().map(|account| account.username.as_str()),
             "params": self.params,
             "media": media_content(&self.media),
+            "hash": self.content_hash(),
         })
     }
 

@@ -7,6 +7,7 @@ pub mod fault;
 mod media;
 pub mod phone;
 mod query;
+mod repeat;
 mod screen;
 mod steps;
 #[cfg(test)]
