@@ -19,6 +19,8 @@ mod storekeeper;
 mod told;
 
 #[cfg(test)]
+mod races;
+#[cfg(test)]
 mod random_farms;
 #[cfg(test)]
 mod tests;
