@@ -25,12 +25,19 @@ pub fn run(drain: &Drain, action: &str) -> Result<(), CliError> {
     if drain.remote.json {
         return output::json(&answer);
     }
-    let place = drain.serial.as_deref().map_or("the farm".to_owned(), |serial| format!("device {serial}"));
+    let place = drain
+        .serial
+        .as_deref()
+        .map_or("the farm".to_owned(), |serial| format!("device {serial}"));
     let draining = answer.get("draining").and_then(Value::as_bool).unwrap_or(false);
     let running = match (drain.serial.is_some(), answer.get("running").and_then(Value::as_u64)) {
         (false, Some(running)) => format!("; {running} running"),
         _ => String::new(),
     };
-    let state = if draining { "is drained: nothing starts" } else { "starts tasks" };
+    let state = if draining {
+        "is drained: nothing starts"
+    } else {
+        "starts tasks"
+    };
     output::print(&format!("{place} {state}{running}\n"))
 }

@@ -68,7 +68,7 @@ fn places(stream: &mut impl Read, last: i64) -> Vec<i64> {
     let mut text = String::new();
     let mut places: Vec<i64> = Vec::new();
     let mut bytes = [0; 65536];
-    while places.last() != Some(&last) {
+    while places.last().is_none_or(|place| *place < last) {
         let read = stream.read(&mut bytes).unwrap();
         assert!(read > 0, "the stream ended at {:?} of {last}", places.last());
         text.push_str(&String::from_utf8_lossy(&bytes[..read]));
@@ -81,6 +81,7 @@ fn places(stream: &mut impl Read, last: i64) -> Vec<i64> {
             text = rest.to_owned();
         }
     }
+    places.retain(|place| *place <= last);
     places
 }
 

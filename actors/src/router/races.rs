@@ -31,7 +31,12 @@ fn told(farm: &TestFarm, id: TaskId, kinds: &[&str]) -> usize {
 }
 
 fn nothing_is_held(farm: &TestFarm) -> Result<(), TestCaseError> {
-    let running = farm.store.tasks().iter().filter(|task| task.state == TaskState::Running).count();
+    let running = farm
+        .store
+        .tasks()
+        .iter()
+        .filter(|task| task.state == TaskState::Running)
+        .count();
     prop_assert_eq!((running, farm.runner.live()), (0, 0));
     prop_assert_eq!(farm.runner.overlaps(), Vec::<String>::new());
     Ok(())
@@ -53,7 +58,9 @@ async fn a_stop_races_a_completion(work: u64, wait: u64, latency: u64, other: u6
 
     for (id, (one, two)) in ids.iter().zip(answers) {
         let attempts = farm.store.attempts(*id);
-        let completed = attempts.iter().any(|attempt| attempt.outcome.as_deref() == Some("completed"));
+        let completed = attempts
+            .iter()
+            .any(|attempt| attempt.outcome.as_deref() == Some("completed"));
         let task = farm.task(*id);
         let reason = task.failure.map(|failure| failure.reason);
         match task.state {
@@ -63,7 +70,10 @@ async fn a_stop_races_a_completion(work: u64, wait: u64, latency: u64, other: u6
         }
         prop_assert_eq!(told(&farm, *id, &["task.completed", "task.failed"]), 1);
         for answer in [one, two] {
-            prop_assert!(matches!(answer, Ok(()) | Err(RouterError::WrongState { .. })), "{answer:?}");
+            prop_assert!(
+                matches!(answer, Ok(()) | Err(RouterError::WrongState { .. })),
+                "{answer:?}"
+            );
         }
     }
     nothing_is_held(&farm)
@@ -130,7 +140,13 @@ async fn a_delete_races_what_runs(work: u64, wait: u64, latency: u64) -> Result<
     }
     prop_assert!(next.iter().all(|next| ids.iter().all(|id| next > id)), "{next:?}");
     if account.is_ok() {
-        prop_assert!(farm.farm.supervisor.account(crate::testing::farm::username("a")).await.is_err());
+        prop_assert!(
+            farm.farm
+                .supervisor
+                .account(crate::testing::farm::username("a"))
+                .await
+                .is_err()
+        );
     }
     nothing_is_held(&farm)
 }
@@ -152,7 +168,11 @@ async fn a_low_task_in_a_stream_of_high_ones(priority: i8) -> Result<(), TestCas
     let longest = i64::from(10 - priority) * 10 + 10;
     for minute in 0..longest {
         if farm.state(low) == TaskState::Completed {
-            prop_assert!(minute >= i64::from(10 - priority) * 9, "priority {} had no effect", priority);
+            prop_assert!(
+                minute >= i64::from(10 - priority) * 9,
+                "priority {} had no effect",
+                priority
+            );
             return Ok(());
         }
         submit(10).await;
