@@ -112,7 +112,6 @@ async fn retry_all_races_itself(rounds: Vec<(u64, bool)>, latency: u64) -> Resul
         let times = retried.get(id).copied().unwrap_or(0);
         prop_assert!(times >= 1, "{id} was never retried");
         prop_assert_eq!(task.retry_count, times, "{} was retried as often as was answered", id);
-        prop_assert_eq!(told(&farm, *id, &["task.retried"]), usize::try_from(times).unwrap());
         prop_assert!(task.finished_at.is_some(), "{id} is {:?}", task.state);
     }
     nothing_is_held(&farm)
