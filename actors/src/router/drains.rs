@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use actix::{AsyncContext, Context, Handler, Message};
+use actix::{Addr, AsyncContext, Context, Handler, Message};
 
 use super::{RouterActor, asks::Reply};
 use crate::{
     domain::{Drain, Serial, Timestamp},
     mail::tell,
+    ports::SharedStore,
 };
 
 /// Begin a drain, or end one.
@@ -31,24 +32,23 @@ struct DrainStored(Option<Serial>, Option<Timestamp>, Reply<Vec<Drain>>);
 impl Handler<SetDrain> for RouterActor {
     type Result = ();
 
-    fn handle(
-        &mut self,
-        SetDrain {
-            serial,
-            draining,
-            reply,
-        }: SetDrain,
-        ctx: &mut Context<Self>,
-    ) {
+    fn handle(&mut self, ask: SetDrain, ctx: &mut Context<Self>) {
         self.parts.pulse.handled();
-        let (store, router) = (Arc::clone(&self.parts.store), ctx.address());
         let at = self.parts.clock.now().wall;
-        actix_rt::spawn(async move {
-            match store.set_drain(serial.clone(), draining, at).await {
-                Ok(()) => drop(tell(&router, DrainStored(serial, draining.then_some(at), reply))),
-                Err(error) => drop(reply.send(Err(error.into()))),
-            }
-        });
+        actix_rt::spawn(store_drain(Arc::clone(&self.parts.store), ctx.address(), ask, at));
+    }
+}
+
+async fn store_drain(store: SharedStore, router: Addr<RouterActor>, ask: SetDrain, at: Timestamp) {
+    let SetDrain {
+        serial,
+        draining,
+        reply,
+    } = ask;
+    match store.set_drain(serial.clone(), draining, at).await {
+        Ok(()) => drop(tell(&router, DrainStored(serial, draining.then_some(at), reply))),
+        // Who asked may have given up waiting.
+        Err(error) => drop(reply.send(Err(error.into()))),
     }
 }
 
@@ -57,7 +57,6 @@ impl Handler<DrainStored> for RouterActor {
 
     fn handle(&mut self, DrainStored(serial, since, reply): DrainStored, ctx: &mut Context<Self>) {
         self.core.on_drain_set(serial, since);
-        // Who asked may have given up waiting.
         drop(reply.send(Ok(self.core.drains())));
         self.perform(Vec::new(), ctx);
     }
