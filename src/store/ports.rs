@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
         AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, Claim, Claimed, DeviceInfo, DevicePatch,
-        DeviceRecord, Drain, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, IdempotencyKey, Material, MaterialId,
-        NewEvent, NewTask, Progress, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats, Timestamp,
-        Username, schedule::Schedule,
+        DeviceRecord, Drain, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, IdempotencyKey, Material,
+        MaterialId, NewEvent, NewTask, Progress, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats,
+        Timestamp, Username, schedule::Schedule,
     },
     ports::{
         AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Lane, LaneHead, MaterialStore, NewMaterial,
@@ -16,8 +16,8 @@ use farmhand_actors::{
 };
 
 use super::{
-    Store, account, controller, device, drain, effect, lane, material, request, retry, schedule, stop, submit::Submission,
-    task, writer::Op,
+    Store, account, controller, device, drain, effect, lane, material, request, retry, schedule, stop,
+    submit::Submission, task, writer::Op,
 };
 
 #[async_trait]

@@ -41,7 +41,7 @@ impl WebhookStore for Store {
         Ok(delivery::list_deliveries(&mut *self.reader().await?, id, state, limit).await?)
     }
 
-    async fn test_webhook(&self, id: WebhookId, at: Timestamp) -> Result<Option<Delivery>, StoreError> {
+    async fn make_test_message(&self, id: WebhookId, at: Timestamp) -> Result<Option<Delivery>, StoreError> {
         self.write((id, at), delivery::add_test).await
     }
 

@@ -49,7 +49,7 @@ pub trait WebhookStore: Send + Sync {
 
     /// Makes a message that tells of nothing, to be sent at once also to a webhook that is switched off; `None` when
     /// there is no such webhook.
-    async fn test_webhook(&self, id: WebhookId, at: Timestamp) -> Result<Option<Delivery>, StoreError>;
+    async fn make_test_message(&self, id: WebhookId, at: Timestamp) -> Result<Option<Delivery>, StoreError>;
 
     /// A dead message waits again, as if it were new.
     async fn resend(&self, id: WebhookId, delivery: DeliveryId, at: Timestamp) -> Result<ResendResult, StoreError>;

@@ -76,7 +76,7 @@ pub async fn test(app: web::Data<App>, path: web::Path<String>, OptionalJsonBody
     nothing_in(body)?;
     let webhook = find(&app, &path).await?;
     must_be_on(&webhook)?;
-    let made = app.state.webhooks.test_webhook(webhook.id, app.now()).await?;
+    let made = app.state.webhooks.make_test_message(webhook.id, app.now()).await?;
     app.state.sender.nudge();
     Ok(success(&delivery_view(&made.ok_or_else(|| missing(&path))?)))
 }

@@ -89,7 +89,7 @@ impl WebhookStore for FakeWebhooks {
         self.note(format!("deliveries {state:?} {limit}"));
         Ok(DeliveryState::ALL.map(delivery).to_vec())
     }
-    async fn test_webhook(&self, id: WebhookId, _: Timestamp) -> Result<Option<Delivery>, StoreError> {
+    async fn make_test_message(&self, id: WebhookId, _: Timestamp) -> Result<Option<Delivery>, StoreError> {
         Ok((id.0 == 1).then(|| delivery(DeliveryState::Waiting)))
     }
     async fn resend(&self, _: WebhookId, id: DeliveryId, _: Timestamp) -> Result<ResendResult, StoreError> {
