@@ -1,7 +1,7 @@
 //! What a router begins with: a new epoch, the rescued attempts, the lanes that have tasks.
 
 use crate::{
-    domain::{Epoch, RescueVerdict, Timestamp},
+    domain::{Drain, Epoch, RescueVerdict, Timestamp},
     ports::{Lane, SharedStore, StoreError},
     settings::FarmSettings,
 };
@@ -13,6 +13,8 @@ pub struct RouterBoot {
     pub epoch: Epoch,
     /// Lanes with pending tasks, the rescued ones included.
     pub lanes: Vec<Lane>,
+    /// Where no attempt begins.
+    pub drains: Vec<Drain>,
 }
 
 /// Begins a new epoch, takes up what the former one left open, and finds the lanes.
@@ -38,5 +40,6 @@ pub async fn boot_router(
         );
     }
     let lanes = store.lanes().await?;
-    Ok(RouterBoot { epoch, lanes })
+    let drains = store.drains().await?;
+    Ok(RouterBoot { epoch, lanes, drains })
 }

@@ -91,6 +91,8 @@ fn adapt(settings: &mut Settings, simulator: &Simulator) -> Result<(), CliError>
         per_day: Some(DEMO_LIMIT),
         min_gap_s: None,
     };
+    // Whoever tries things out posts the same thing twice.
+    settings.duplicates.window_h = 0;
     for script in settings.limits.scripts.values_mut() {
         *script = limit;
     }

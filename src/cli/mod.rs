@@ -8,6 +8,7 @@ mod client;
 mod demo;
 mod device;
 mod doctor;
+mod drain;
 mod flow;
 mod key;
 mod license;
@@ -55,6 +56,10 @@ enum Command {
     /// Manage the material library
     #[command(subcommand)]
     Material(material::MaterialCommand),
+    /// Start nothing any more, on the farm or on a device; what runs comes to its own end
+    Drain(drain::Drain),
+    /// Start tasks again
+    Resume(drain::Drain),
     /// List and check scripts (flow files)
     #[command(subcommand)]
     Flow(flow::FlowCommand),
@@ -146,6 +151,8 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Device(command) => device::run(command),
         Command::Account(command) => account::run(command),
         Command::Material(command) => material::run(command),
+        Command::Drain(drain) => drain::run(&drain, "drain"),
+        Command::Resume(drain) => drain::run(&drain, "resume"),
         Command::Flow(command) => flow::run(command),
         Command::License(remote) => license::run(&remote),
         Command::Key(command) => key::run(command),

@@ -42,6 +42,8 @@ pub struct FlowSettings {
     /// Hosts (`name` or `name:port`) that scripts with `http` may reach although their address is not one of the open
     /// internet.
     pub http_hosts: Vec<String>,
+    /// For how long an account does not publish the same content again unless it is forced to; zero: no matter.
+    pub repeat_window: Duration,
     /// `APP` when a task names no account.
     pub default_app: String,
     /// Packages by app, for tasks without an account.
@@ -71,6 +73,7 @@ impl Default for FlowSettings {
             evidence_timeout: Duration::from_secs(10),
             evidence_timeout_when_stopped: Duration::from_secs(1),
             http_hosts: Vec::new(),
+            repeat_window: Duration::ZERO,
             default_app: "tiktok".to_owned(),
             packages: packages
                 .into_iter()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use farmhand_actors::{
-    domain::{AccountPatch, DevicePatch, Serial, SubmitTasks, Submitted, TaskId, Username},
+    domain::{AccountPatch, DevicePatch, Drain, Serial, SubmitTasks, Submitted, TaskId, Username},
     ports::{DeviceDriver, Resolution, RetryFilter},
     router::{Deleted, RetryAllAnswer, RouterError, RouterHandle},
     supervisor::{AccountSnapshot, ActorSnapshot, DeviceSnapshot, NewAccount, SupervisorError, SupervisorHandle},
@@ -36,6 +36,14 @@ impl TaskCommands for RouterHandle {
 
     async fn resolve(&self, resolution: Resolution) -> Result<(), RouterError> {
         Self::resolve(self, resolution).await
+    }
+
+    async fn set_drain(&self, serial: Option<Serial>, draining: bool) -> Result<Vec<Drain>, RouterError> {
+        Self::set_drain(self, serial, draining).await
+    }
+
+    async fn drains(&self) -> Result<Vec<Drain>, RouterError> {
+        Self::drains(self).await
     }
 
     async fn waiting_for(&self, task: TaskId) -> Result<Option<String>, RouterError> {

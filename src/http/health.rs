@@ -39,10 +39,17 @@ pub async fn ready(app: web::Data<App>) -> HttpResponse {
     let status = match (health.is_draining(), health.is_started(), well) {
         (true, ..) => "draining",
         (_, false, _) => "starting",
-        (_, _, true) => "ok",
         (_, _, false) => "not_ready",
+        // Tasks are taken, and wait until the farm is resumed.
+        (..) if is_farm_drained(&app).await => "draining",
+        (..) => "ok",
     };
     answer(well, json!({ "status": status, "checks": shown }))
+}
+
+async fn is_farm_drained(app: &App) -> bool {
+    let drains = tokio::time::timeout(CHECK_DEADLINE, app.state.tasks.drains()).await;
+    matches!(drains, Ok(Ok(drains)) if drains.iter().any(|drain| drain.serial.is_none()))
 }
 
 async fn problem_of(check: &Check) -> Option<String> {

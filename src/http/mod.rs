@@ -7,6 +7,7 @@ pub mod csv;
 pub mod device;
 pub mod docs;
 pub mod door;
+pub mod drain;
 pub mod envelope;
 pub mod events;
 pub mod evidence;
@@ -15,6 +16,7 @@ pub mod fields;
 mod forward;
 pub mod guard;
 pub mod health;
+pub mod lease;
 pub mod license;
 pub mod material;
 pub mod metrics;
@@ -28,6 +30,7 @@ pub mod state;
 pub mod supervisor;
 pub mod task;
 pub mod upload;
+pub mod webhook;
 
 use actix_web::{
     HttpRequest, Route, guard as method,
@@ -68,6 +71,8 @@ fn api_table() -> Vec<(&'static str, Vec<Verb>)> {
         ("/script", verbs![GET script::list]),
         ("/device", verbs![GET device::list]),
         ("/device/{serial}", verbs![GET device::get, PATCH device::patch]),
+        ("/device/{serial}/drain", verbs![POST drain::drain_device]),
+        ("/device/{serial}/resume", verbs![POST drain::resume_device]),
         ("/device/{serial}/screenshot", verbs![GET device::screenshot]),
         ("/device/{serial}/hierarchy", verbs![GET device::hierarchy]),
         ("/device/{serial}/log", verbs![GET device::log]),
@@ -90,9 +95,16 @@ fn api_table() -> Vec<(&'static str, Vec<Verb>)> {
         ("/material", verbs![GET material::list, POST material::create]),
         ("/material/{id}", verbs![DELETE material::delete]),
         ("/evidence/{file:.+}", verbs![GET evidence::get]),
+        ("/drain", verbs![POST drain::drain]),
+        ("/resume", verbs![POST drain::resume]),
         ("/supervisor", verbs![GET supervisor::tree]),
         ("/supervisor/{kind}/{name}/restart", verbs![POST supervisor::restart]),
         ("/events", verbs![GET events::follow]),
+        ("/webhook", verbs![GET webhook::list, POST webhook::create]),
+        ("/webhook/{id}", verbs![GET webhook::get, PATCH webhook::patch, DELETE webhook::delete]),
+        ("/webhook/{id}/deliveries", verbs![GET webhook::deliveries]),
+        ("/webhook/{id}/deliveries/{delivery}/resend", verbs![POST webhook::resend]),
+        ("/webhook/{id}/test", verbs![POST webhook::test]),
         ("/license/check", verbs![GET license::check]),
         ("/openapi.json", verbs![GET docs::openapi]),
     ]

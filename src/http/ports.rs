@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
-        AccountPatch, Attempt, DevicePatch, Event, FailureReason, FieldError, Material, MaterialId, Screenshot,
+        AccountPatch, Attempt, DevicePatch, Drain, Event, FailureReason, FieldError, Material, MaterialId, Screenshot,
         ScriptName, Serial, Source, Status, SubmitTasks, Submitted, Task, TaskId, TaskStats, Timestamp, Username,
         ValidConfig,
     },
@@ -30,6 +30,10 @@ pub trait TaskCommands: Send + Sync {
     async fn delete(&self, tasks: Vec<TaskId>) -> Result<Deleted, RouterError>;
     /// A person's word on an unknown outcome.
     async fn resolve(&self, resolution: Resolution) -> Result<(), RouterError>;
+    /// Begins or ends a drain of a device (`None`: of the farm); answers all drains.
+    async fn set_drain(&self, serial: Option<Serial>, draining: bool) -> Result<Vec<Drain>, RouterError>;
+    /// Where no attempt begins.
+    async fn drains(&self) -> Result<Vec<Drain>, RouterError>;
     /// Why a pending task has not started.
     async fn waiting_for(&self, task: TaskId) -> Result<Option<String>, RouterError>;
 }
@@ -86,6 +90,23 @@ pub struct TaskFilter {
     pub failure_reason: Option<FailureReason>,
 }
 
+/// A device and perhaps an account that are leased to an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldLease {
+    /// The device.
+    pub serial: Serial,
+    /// The account.
+    pub username: Option<Username>,
+    /// Whose they are.
+    pub task: TaskId,
+    /// Which of the task's attempts: 1 for the first.
+    pub attempt: u32,
+    /// The lease's number, without what makes it unguessable.
+    pub token: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
 /// Some events, in order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EventPage {
@@ -119,6 +140,8 @@ pub trait Reads: Send + Sync {
     async fn list_tasks(&self, filter: &TaskFilter, page: u32, page_size: u32) -> Result<(u64, Vec<Task>), StoreError>;
     /// A task's attempts, oldest first.
     async fn list_attempts(&self, task: TaskId) -> Result<Vec<Attempt>, StoreError>;
+    /// Who holds what, by serial.
+    async fn leases(&self) -> Result<Vec<HeldLease>, StoreError>;
     /// Exact counts.
     async fn stats(&self) -> Result<TaskStats, StoreError>;
     /// The material library.

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use farmhand_actors::ports::{Clock, ScriptCatalog};
+use farmhand_actors::ports::{Clock, MessageSender, ScriptCatalog, WebhookStore};
 use jiff::tz::TimeZone;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +43,10 @@ pub struct AppState {
     pub pictures: Arc<dyn Pictures>,
     /// The material library.
     pub library: Arc<dyn Library>,
+    /// Webhooks and their messages.
+    pub webhooks: Arc<dyn WebhookStore>,
+    /// Who sends the messages.
+    pub sender: Arc<dyn MessageSender>,
     /// Both clocks.
     pub clock: Arc<dyn Clock>,
     /// Renders the metrics.
@@ -72,6 +76,8 @@ pub struct HttpSettings {
     pub time_zone: TimeZone,
     /// Apps that accounts may be of.
     pub apps: Vec<String>,
+    /// The longest that an attempt may take, and so a lease.
+    pub lease_limit: std::time::Duration,
     /// Where evidence lies: `<data_dir>/evidence`.
     pub evidence_dir: PathBuf,
     /// Where uploads lie until they are taken, on the disk of `<data_dir>`.
@@ -97,6 +103,7 @@ impl Default for HttpSettings {
             auth: AuthMode::Off,
             time_zone: TimeZone::UTC,
             apps: vec!["tiktok".to_owned(), "instagram".to_owned()],
+            lease_limit: std::time::Duration::from_secs(30 * 60),
             evidence_dir: PathBuf::from("data/evidence"),
             upload_dir: PathBuf::from("data/uploads"),
             workers: 2,

@@ -5,13 +5,21 @@ use farmhand_actors::supervisor::{ActorKind, ActorSnapshot};
 use serde_json::{Value, json};
 
 use super::{
-    envelope::{Answer, instant, success, success_list},
+    envelope::{Answer, instant, success},
+    lease::Held,
     state::App,
 };
 
 /// `GET /api/v1/supervisor`
 pub async fn tree(app: web::Data<App>) -> Answer {
-    Ok(success_list(app.state.farm.tree().await?.iter().map(view).collect()))
+    let (actors, held) = (app.state.farm.tree().await?, Held::read(&app).await?);
+    let items: Vec<Value> = actors.iter().map(view).collect();
+    Ok(success(&json!({
+        "total": items.len(),
+        "items": items,
+        "leases": held.leases(),
+        "drains": held.drains(),
+    })))
 }
 
 /// `POST /api/v1/supervisor/{kind}/{name}/restart`

@@ -36,6 +36,7 @@ use super::{
     ports::*,
     schedule::testing::FakeSchedules,
     state::App,
+    webhook::testing::FakeWebhooks,
 };
 
 pub fn at(text: &str) -> Timestamp {
@@ -104,6 +105,7 @@ pub struct FakeTasks {
     pub submitted: Mutex<Vec<SubmitTasks>>,
     pub asked: Mutex<Vec<String>>,
     pub fails: Mutex<Option<RouterError>>,
+    pub drained: Mutex<Vec<Drain>>,
 }
 
 impl FakeTasks {
@@ -147,6 +149,14 @@ impl TaskCommands for FakeTasks {
             "resolve {} {} {:?}",
             resolution.task, resolution.done, resolution.note
         ))
+    }
+    async fn set_drain(&self, serial: Option<Serial>, draining: bool) -> Result<Vec<Drain>, RouterError> {
+        self.ask(format!("drain {serial:?} {draining}"))?;
+        *self.drained.lock().unwrap() = draining.then(|| Drain { serial, since: now() }).into_iter().collect();
+        self.drains().await
+    }
+    async fn drains(&self) -> Result<Vec<Drain>, RouterError> {
+        Ok(self.drained.lock().unwrap().clone())
     }
     async fn waiting_for(&self, _: TaskId) -> Result<Option<String>, RouterError> {
         self.ask("waiting_for".to_owned())?;
@@ -538,6 +548,16 @@ impl Reads for FakeReads {
         self.fail()?;
         Ok(self.attempts.lock().unwrap().clone())
     }
+    async fn leases(&self) -> Result<Vec<HeldLease>, StoreError> {
+        Ok(vec![HeldLease {
+            serial: serial("device_serial_1"),
+            username: Some(username("user1")),
+            task: TaskId(5),
+            attempt: 2,
+            token: "3-17".to_owned(),
+            since: now(),
+        }])
+    }
     async fn stats(&self) -> Result<TaskStats, StoreError> {
         self.fail()?;
         Ok(TaskStats {
@@ -745,6 +765,7 @@ pub struct Api {
     pub reads: Arc<FakeReads>,
     pub schedules: Arc<FakeSchedules>,
     pub library: Arc<FakeLibrary>,
+    pub webhooks: Arc<FakeWebhooks>,
     pub health: Arc<Health>,
     pub app: web::Data<App>,
     pub folder: tempfile::TempDir,
@@ -774,6 +795,7 @@ impl Api {
             Arc::default(),
         );
         let schedules = Arc::<FakeSchedules>::default();
+        let webhooks = Arc::<FakeWebhooks>::default();
         let health = Arc::new(health);
         let state = AppState {
             tasks: tasks.clone(),
@@ -784,6 +806,8 @@ impl Api {
             flows: Arc::new(FakeScripts),
             pictures: Arc::new(FakePictures),
             library: Arc::clone(&library) as Arc<dyn Library>,
+            webhooks: Arc::clone(&webhooks) as Arc<dyn WebhookStore>,
+            sender: Arc::clone(&webhooks) as Arc<dyn MessageSender>,
             clock: Arc::new(FakeClock),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             license,
@@ -796,6 +820,7 @@ impl Api {
             reads,
             schedules,
             library,
+            webhooks,
             health,
             app,
             folder,

@@ -130,6 +130,9 @@ impl Settings {
             let problem = format!("'{host}' is no host; write a name or an address, and `:port` if only that is meant");
             return invalid("flows.http_hosts", problem);
         }
+        if let Err(problem) = self.webhooks.check() {
+            return invalid("webhooks", problem);
+        }
         if self.adb.servers.is_empty() {
             return invalid(
                 "adb.servers",

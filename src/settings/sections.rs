@@ -8,7 +8,10 @@ use farmhand_actors::{
 };
 use serde::Deserialize;
 
-use crate::adb::{AdbSettings, TcpPhone};
+use crate::{
+    adb::{AdbSettings, TcpPhone},
+    webhook::WebhookSettings,
+};
 
 /// All settings. Units are in the names or in `settings.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -47,6 +50,10 @@ pub struct Settings {
     pub supervision: SupervisionSettings,
     /// `[limits]`
     pub limits: LimitSettings,
+    /// `[duplicates]`
+    pub duplicates: Duplicates,
+    /// `[webhooks]`
+    pub webhooks: WebhookSettings,
     /// `[license]`
     pub license: License,
     /// `[retention]`
@@ -55,6 +62,13 @@ pub struct Settings {
     pub log: Log,
     /// `[sim]`
     pub sim: Sim,
+}
+
+/// See `settings.toml`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Duplicates {
+    /// Hours; 0: the same content may be published at any time.
+    pub window_h: u64,
 }
 
 /// See `settings.toml`.

@@ -17,8 +17,8 @@ use crate::{
         vision,
     },
     http::ports::{
-        EventPage, KeyRecord, Library, NewUpload, PictureFormat, Pictures, Reads, SentFlow, SentFlowError, SentFlows,
-        TaskFilter,
+        EventPage, HeldLease, KeyRecord, Library, NewUpload, PictureFormat, Pictures, Reads, SentFlow, SentFlowError,
+        SentFlows, TaskFilter,
     },
     media::{self, MediaLibrary},
     store::{self, Store},
@@ -52,6 +52,25 @@ impl Reads for StoreReads {
 
     async fn list_attempts(&self, task: TaskId) -> Result<Vec<Attempt>, StoreError> {
         self.0.list_attempts(task).await
+    }
+
+    async fn leases(&self) -> Result<Vec<HeldLease>, StoreError> {
+        let holders = self.0.lease_holders().await?.into_iter();
+        Ok(holders
+            .map(|holder| HeldLease {
+                serial: holder.serial,
+                username: holder.username,
+                task: holder.task,
+                attempt: holder.number,
+                // Before the first dash stands the farm's nonce.
+                token: holder
+                    .token
+                    .split_once('-')
+                    .map(|(_, number)| number.to_owned())
+                    .unwrap_or_default(),
+                since: holder.since,
+            })
+            .collect())
     }
 
     async fn stats(&self) -> Result<TaskStats, StoreError> {

@@ -9,13 +9,14 @@ mod lock;
 mod presence;
 mod schedules;
 mod translate;
+mod webhooks;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use actix_web::dev::{Server, ServerHandle};
 use farmhand_actors::{
     farm::{Farm, FarmParts},
-    ports::{AttemptJournal, Clock, MaterialStore, MediaPicker, ScriptRunner, SharedStore},
+    ports::{AttemptJournal, Clock, MaterialStore, MediaPicker, ScriptRunner, SharedStore, WebhookStore},
     supervisor::SupervisorHandle,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -126,6 +127,7 @@ impl Application {
         .await
         .map_err(|error| StartupError::Farm(error.to_string()))?;
         relay.connect(farm.supervisor.clone());
+        let sender = webhooks::start(&settings, &store, &clock, &stop)?;
         let health = Arc::new(Health::new(vec![checks::database(&store), checks::adb(&adb)]));
         let state = AppState {
             tasks: Arc::new(farm.router.clone()),
@@ -139,6 +141,8 @@ impl Application {
             scripts: catalog,
             pictures: Arc::new(adapters::Encoder),
             library: Arc::new(adapters::Materials(library)),
+            webhooks: Arc::clone(&store) as Arc<dyn WebhookStore>,
+            sender,
             clock,
             metrics,
             license,
@@ -285,6 +289,7 @@ fn start_scripts(
         settings: FlowSettings {
             packages: settings.apps.clone(),
             http_hosts: settings.flows.http_hosts.clone(),
+            repeat_window: Duration::from_secs(settings.duplicates.window_h.saturating_mul(60 * 60)),
             ..FlowSettings::default()
         },
     });

@@ -85,6 +85,7 @@ pub(super) fn http(settings: &Settings, data: &Path) -> Result<HttpSettings, Sta
         },
         time_zone: zone,
         apps: settings.apps.keys().cloned().collect(),
+        lease_limit: settings.attempt.time_limit(),
         evidence_dir: data.join("evidence"),
         upload_dir: data.join("uploads"),
         workers: if http.workers == 0 { cores } else { http.workers },

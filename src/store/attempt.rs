@@ -22,6 +22,10 @@ pub struct LeaseHolder {
     pub task: TaskId,
     /// Whose they are.
     pub attempt: AttemptId,
+    /// Which of the task's attempts: 1 for the first.
+    pub number: u32,
+    /// The lease's token.
+    pub token: String,
     /// The controller's start that gave the lease.
     pub epoch: Epoch,
     /// Since when.
@@ -60,7 +64,7 @@ pub(super) async fn list_attempts(conn: &mut SqliteConnection, task: TaskId) -> 
 /// Who holds what since when, by serial.
 pub(super) async fn list_holders(conn: &mut SqliteConnection) -> Result<Vec<LeaseHolder>, Fault> {
     let rows = sqlx::query(
-        "SELECT serial, username, task_id, id, epoch, started_at FROM attempt
+        "SELECT serial, username, task_id, id, number, token, epoch, started_at FROM attempt
          WHERE finished_at IS NULL ORDER BY serial",
     )
     .fetch_all(conn)
@@ -72,6 +76,8 @@ pub(super) async fn list_holders(conn: &mut SqliteConnection) -> Result<Vec<Leas
                 username: get_username_opt(row, "username")?,
                 task: TaskId(get(row, "task_id")?),
                 attempt: AttemptId(get(row, "id")?),
+                number: get_unsigned(row, "number")?,
+                token: get(row, "token")?,
                 epoch: Epoch(get(row, "epoch")?),
                 since: get_time(row, "started_at")?,
             })

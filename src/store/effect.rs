@@ -2,6 +2,7 @@
 
 use farmhand_actors::domain::{
     AttemptId, Effect, EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, Lease, TaskId, Timestamp,
+    Username,
 };
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
@@ -98,6 +99,29 @@ pub(super) async fn list_effects(conn: &mut SqliteConnection, task: TaskId) -> R
     .fetch_all(conn)
     .await?;
     rows.iter().map(effect_of).collect()
+}
+
+/// The newest other task of the account whose effect has this hash and has taken place, or may have, since then.
+pub(super) async fn find_repeated(
+    conn: &mut SqliteConnection,
+    task: TaskId,
+    username: &Username,
+    hash: &str,
+    since: Timestamp,
+) -> Result<Option<TaskId>, Fault> {
+    let row = sqlx::query(
+        "SELECT task_id FROM effect
+         WHERE content ->> 'hash' = ?1 AND content ->> 'username' = ?2 AND task_id <> ?3 AND intended_at > ?4
+           AND state IN ('intended', 'confirmed', 'unknown', 'resolved_done')
+         ORDER BY id DESC LIMIT 1",
+    )
+    .bind(hash.to_owned())
+    .bind(username.as_str().to_owned())
+    .bind(task.0)
+    .bind(millis(since))
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| get(&row, "task_id").map(TaskId)).transpose()
 }
 
 /// Which of these tasks have an effect that may have taken place, in the order asked for.

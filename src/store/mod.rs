@@ -12,7 +12,9 @@ mod change;
 mod claim;
 mod controller;
 mod counts;
+mod delivery;
 mod device;
+mod drain;
 mod effect;
 mod event;
 mod fault;
@@ -34,6 +36,8 @@ mod submit;
 mod task;
 mod transaction;
 mod value;
+mod webhook;
+mod webhook_ports;
 mod writer;
 
 #[cfg(test)]

@@ -61,6 +61,7 @@ fn migrations() -> Vec<Migration> {
             include_str!("../../migrations/0006_device_state.sql"),
         ),
         (7, "schedule", include_str!("../../migrations/0007_schedule.sql")),
+        (8, "webhook", include_str!("../../migrations/0008_webhook.sql")),
     ]
     .into_iter()
     .map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false))

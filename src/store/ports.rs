@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
         AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, Claim, Claimed, DeviceInfo, DevicePatch,
-        DeviceRecord, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, Held, IdempotencyKey, Material,
+        DeviceRecord, Drain, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, Held, IdempotencyKey, Material,
         MaterialId, NewEvent, NewTask, Progress, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats,
         Timestamp, Username, schedule::Schedule,
     },
@@ -16,8 +16,8 @@ use farmhand_actors::{
 };
 
 use super::{
-    Store, account, controller, device, effect, lane, material, request, retry, schedule, stop, submit::Submission,
-    task, writer::Op,
+    Store, account, controller, device, drain, effect, lane, material, request, retry, schedule, stop,
+    submit::Submission, task, writer::Op,
 };
 
 #[async_trait]
@@ -90,6 +90,14 @@ impl TaskStore for Store {
 
     async fn states(&self, tasks: Vec<TaskId>) -> Result<Vec<(TaskId, TaskState)>, StoreError> {
         Ok(task::list_states(&mut *self.reader().await?, &tasks).await?)
+    }
+
+    async fn set_drain(&self, serial: Option<Serial>, draining: bool, at: Timestamp) -> Result<(), StoreError> {
+        self.write((serial, draining, at), drain::set_drain).await
+    }
+
+    async fn drains(&self) -> Result<Vec<Drain>, StoreError> {
+        Ok(drain::list_drains(&mut *self.reader().await?).await?)
     }
 
     async fn remark(&self, remarks: Vec<(TaskId, String)>) -> Result<(), StoreError> {
@@ -247,6 +255,16 @@ impl AttemptJournal for Store {
 
     async fn intend(&self, intent: EffectIntent) -> Result<EffectGate, StoreError> {
         self.write(intent, effect::intend).await
+    }
+
+    async fn find_repeated(
+        &self,
+        task: TaskId,
+        username: &Username,
+        hash: &str,
+        since: Timestamp,
+    ) -> Result<Option<TaskId>, StoreError> {
+        Ok(effect::find_repeated(&mut *self.reader().await?, task, username, hash, since).await?)
     }
 
     async fn settle(&self, finding: EffectFinding) -> Result<(), StoreError> {

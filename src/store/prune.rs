@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use farmhand_actors::{
-    domain::{TaskId, Timestamp},
+    domain::{DELIVERY_LIFE, TaskId, Timestamp},
     ports::IDEMPOTENCY_WINDOW,
 };
 
@@ -62,6 +62,8 @@ pub(super) async fn prune_slice(
     let now = millis(*now);
     let mut rows = delete_events(tx, retention, now).await?;
     rows = rows.max(delete_old(tx, now).await?);
+    let sent_before = now.saturating_sub(duration_millis(DELIVERY_LIFE));
+    rows = rows.max(super::delivery::forget(tx, sent_before, SLICE_ROWS).await?);
     let mut next = round.clone();
     let scanned_all = match retention.finished_tasks {
         Some(kept) => delete_finished(tx, &mut next, now.saturating_sub(duration_millis(kept))).await?,
@@ -76,6 +78,7 @@ async fn delete_events(tx: &mut Transaction, retention: &Retention, now: i64) ->
         .bind(now.saturating_sub(duration_millis(retention.events)))
         .bind(i64::try_from(retention.events_max).unwrap_or(i64::MAX))
         .bind(SLICE_ROWS)
+        .bind(now.saturating_sub(duration_millis(DELIVERY_LIFE)))
         .execute(&mut tx.conn)
         .await?;
     Ok(deleted.rows_affected())

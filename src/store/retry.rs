@@ -49,6 +49,10 @@ pub(super) async fn retry_all(
         .bind(filter.serial.as_ref().map(|serial| serial.as_str().to_owned()))
         .bind(filter.username.as_ref().map(|username| username.as_str().to_owned()))
         .bind(filter.batch_id.clone())
+        .bind(filter.script.as_ref().map(|script| script.as_str().to_owned()))
+        .bind(filter.reason.map(FailureReason::as_str))
+        .bind(filter.created_from.map(millis))
+        .bind(filter.created_before.map(millis))
         .fetch_all(&mut tx.conn)
         .await?;
     let mut failed = Vec::with_capacity(rows.len());

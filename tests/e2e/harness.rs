@@ -427,7 +427,7 @@ pub fn settings(servers: &str, devices: &[(String, String)], own: &Path) -> Stri
     let media = media();
     let (media, own) = (media.display(), own.display());
     format!(
-        "devices = [{}]\n[adb]\nservers = [\"{servers}\"]\nstart_server = false\n[retry]\nauto = true\ndelay = [0, 1]\n[limits]\nenabled = false\n\
+        "devices = [{}]\n[adb]\nservers = [\"{servers}\"]\nstart_server = false\n[retry]\nauto = true\ndelay = [0, 1]\n[limits]\nenabled = false\n[duplicates]\nwindow_h = 0\n\
          [media]\nroots = [\"{media}\", \"{own}\"]\n[media.path_map]\n\"C:/Videos\" = \"{media}\"\n\"C:/Images\" = \"{media}\"\n\"C:/Farm\" = \"{own}\"\n",
         devices.join(", ")
     )
@@ -463,13 +463,17 @@ impl Farm {
         Self::without_adb_set(phones, "")
     }
 
-    /// The same with more settings (TOML).
+    /// The same with more settings (TOML), at the end of the usual ones.
     pub fn without_adb_set(phones: u32, more: &str) -> Self {
+        Self::without_adb_as(phones, |settings| settings + more)
+    }
+
+    /// The same with other settings: `adapt` is given the usual ones (TOML).
+    pub fn without_adb_as(phones: u32, adapt: impl FnOnce(String) -> String) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let sim = Sim::start(dir.path(), phones);
         let media = media_folder(dir.path());
-        let settings = settings(&sim.server, &[], &media) + more;
-        let controller = Controller::start(dir.path(), &settings);
+        let controller = Controller::start(dir.path(), &adapt(settings(&sim.server, &[], &media)));
         let farm = Self {
             sim,
             adb: None,

@@ -20,6 +20,9 @@ pub enum EventTopic {
 }
 
 impl EventTopic {
+    /// All topics.
+    pub const ALL: [Self; 4] = [Self::Task, Self::Device, Self::Account, Self::Supervisor];
+
     /// The word used in the API and in SQL.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -17,6 +17,8 @@ pub struct RetrySettings {
     pub max: u32,
     /// Bounds of the random pause before it, seconds.
     pub delay: [u32; 2],
+    /// Most such repetitions of one script in an hour, over the whole farm; 0: as many as there are.
+    pub per_hour: u32,
 }
 
 impl Default for RetrySettings {
@@ -25,6 +27,7 @@ impl Default for RetrySettings {
             auto: false,
             max: 3,
             delay: [5, 60],
+            per_hour: 0,
         }
     }
 }
@@ -270,6 +273,7 @@ mod tests {
             auto,
             max: 2,
             delay: [10, 20],
+            per_hour: 0,
         }
     }
 

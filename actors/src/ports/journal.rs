@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::domain::{AttemptId, Effect, EffectFinding, EffectGate, EffectIntent, Progress, StepRecord, TaskId};
+use crate::domain::{
+    AttemptId, Effect, EffectFinding, EffectGate, EffectIntent, Progress, StepRecord, TaskId, Timestamp, Username,
+};
 
 /// The attempt's diary: its steps, and the gate to effects that cannot be undone.
 #[async_trait]
@@ -22,6 +24,21 @@ pub trait AttemptJournal: Send + Sync {
     /// # Errors
     /// Nothing was written: do not act.
     async fn intend(&self, intent: EffectIntent) -> Result<EffectGate, StoreError>;
+
+    /// Another task of the account whose effect has this hash (`content.hash`) and has taken place, or may have, since
+    /// then: its effect would be done twice.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn find_repeated(
+        &self,
+        _task: TaskId,
+        _username: &Username,
+        _hash: &str,
+        _since: Timestamp,
+    ) -> Result<Option<TaskId>, StoreError> {
+        Ok(None)
+    }
 
     /// Writes what was found out about an intended effect; durable on return.
     ///

@@ -9,6 +9,7 @@ pub mod runner;
 pub mod schedule;
 pub mod scripts;
 pub mod store;
+pub mod webhook;
 
 pub use clock::*;
 pub use driver::*;
@@ -18,3 +19,4 @@ pub use runner::*;
 pub use schedule::*;
 pub use scripts::*;
 pub use store::*;
+pub use webhook::*;

@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::ScheduleStore;
 use crate::domain::{
     AccountPatch, AccountRecord, AccountStatus, AccountUse, Claim, Claimed, DeviceInfo, DevicePatch, DeviceRecord,
-    Epoch, Failure, Held, IdempotencyKey, Lease, Material, MaterialId, MediaKind, NewEvent, NewTask, PendingTask,
-    Purpose, Rescued, Serial, Submitted, TaskId, TaskState, TaskStats, Timestamp, Username,
+    Drain, Epoch, Failure, FailureReason, Held, IdempotencyKey, Lease, Material, MaterialId, MediaKind, NewEvent,
+    NewTask, PendingTask, Purpose, Rescued, ScriptName, Serial, Submitted, TaskId, TaskState, TaskStats, Timestamp,
+    Username,
 };
 
 /// Why the store did not do it; nothing was written.
@@ -144,6 +145,14 @@ pub struct RetryFilter {
     pub username: Option<Username>,
     /// Only this batch's.
     pub batch_id: Option<String>,
+    /// Only this script's.
+    pub script: Option<ScriptName>,
+    /// Only those that failed for this reason.
+    pub reason: Option<FailureReason>,
+    /// Only those created from this instant on.
+    pub created_from: Option<Timestamp>,
+    /// Only those created before this instant.
+    pub created_before: Option<Timestamp>,
 }
 
 /// What `retry-all` did.
@@ -231,6 +240,12 @@ pub trait TaskStore: Send + Sync {
 
     /// States of tasks; unknown ones are left out.
     async fn states(&self, tasks: Vec<TaskId>) -> Result<Vec<(TaskId, TaskState)>, StoreError>;
+
+    /// Begins a drain of a device (`None`: of the farm), or ends it; once more changes nothing.
+    async fn set_drain(&self, serial: Option<Serial>, draining: bool, at: Timestamp) -> Result<(), StoreError>;
+
+    /// All drains.
+    async fn drains(&self) -> Result<Vec<Drain>, StoreError>;
 
     /// Sets the remark of pending tasks: why they wait.
     async fn remark(&self, remarks: Vec<(TaskId, String)>) -> Result<(), StoreError>;

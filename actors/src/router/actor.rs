@@ -14,7 +14,7 @@ use super::{
 use crate::{
     account::AccountActor,
     device::{DeviceActor, StartAttempt},
-    domain::{Epoch, Generation, Serial, TaskId, Username},
+    domain::{Drain, Epoch, Generation, Serial, TaskId, Username},
     mail::{DeathWatch, Ping, Pulse, Slot, Terminate, tell},
     ports::{Clock, Lane, ScriptCatalog, SharedStore},
     settings::FarmSettings,
@@ -37,6 +37,8 @@ pub struct RouterParts {
     pub epoch: Epoch,
     /// Lanes with pending tasks.
     pub lanes: Vec<Lane>,
+    /// Where no attempt begins.
+    pub drains: Vec<Drain>,
     /// Makes leases unique over all farms, and feeds gaps and pauses.
     pub nonce: u64,
     /// Its heartbeat.
@@ -75,6 +77,7 @@ impl RouterActor {
     pub fn new(mut parts: RouterParts) -> Self {
         let mut core = RouterCore::new(Arc::clone(&parts.settings), parts.epoch, parts.nonce, parts.nonce);
         core.on_lanes(std::mem::take(&mut parts.lanes));
+        core.on_drains(std::mem::take(&mut parts.drains));
         Self {
             core,
             schedules: ScheduleCore::default(),

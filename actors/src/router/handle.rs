@@ -11,9 +11,10 @@ use tokio::{
 use super::{
     Deleted, RetryAllAnswer, RouterActor, RouterError,
     asks::{Delete, Reply, Resolve, Retry, RetryAll, Shutdown, Stop, Submit, WaitingFor},
+    drains::{ListDrains, SetDrain},
 };
 use crate::{
-    domain::{SubmitTasks, Submitted, TaskId},
+    domain::{Drain, Serial, SubmitTasks, Submitted, TaskId},
     mail::{Slot, tell},
     ports::{Resolution, RetryFilter},
 };
@@ -96,6 +97,28 @@ impl RouterHandle {
     /// [`RouterError::Away`], [`RouterError::TimedOut`].
     pub async fn waiting_for(&self, task: TaskId) -> Result<Option<String>, RouterError> {
         self.ask(|reply| WaitingFor(task, reply)).await
+    }
+
+    /// Has no attempt begin on the device (`None`: anywhere) any more, or again; what runs comes to its own end. Kept
+    /// over restarts. Answers all drains.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn set_drain(&self, serial: Option<Serial>, draining: bool) -> Result<Vec<Drain>, RouterError> {
+        self.ask(|reply| SetDrain {
+            serial,
+            draining,
+            reply,
+        })
+        .await
+    }
+
+    /// Where no attempt begins, the whole farm first.
+    ///
+    /// # Errors
+    /// [`RouterError::Away`], [`RouterError::TimedOut`].
+    pub async fn drains(&self) -> Result<Vec<Drain>, RouterError> {
+        self.ask(ListDrains).await
     }
 
     /// Starts no attempt any more and ends those that run at their next safe point, resumable; answers how many could

@@ -11,12 +11,15 @@
 pub mod actor;
 mod asks;
 pub mod core;
+mod drains;
 pub mod handle;
 pub mod message;
 pub mod schedule;
 mod storekeeper;
 mod told;
 
+#[cfg(test)]
+mod races;
 #[cfg(test)]
 mod random_farms;
 #[cfg(test)]

@@ -156,6 +156,7 @@ impl SupervisorActor {
             supervisor: self.parts.this.clone(),
             epoch,
             lanes: boot.lanes,
+            drains: boot.drains,
             nonce: rand::random(),
             pulse: Arc::clone(&pulse),
             watch: watch_of(router_key(), generation, ctx),

@@ -113,6 +113,7 @@ impl Run {
             ordinal: self.effects.reached,
         };
         let content = self.content();
+        self.refuse_repeat(&content).await?;
         let intent = EffectIntent {
             key: key.clone(),
             attempt: self.spec.attempt,
@@ -158,6 +159,7 @@ impl Run {
             "username": self.spec.account.as_ref().map(|account| account.username.as_str()),
             "params": self.params,
             "media": media_content(&self.media),
+            "hash": self.content_hash(),
         });
         if let (false, Value::Object(fields)) = (self.has_single_commit(), &mut content) {
             fields.insert(ONE_OF_SEVERAL.to_owned(), Value::Bool(true));

@@ -8,6 +8,7 @@ mod media;
 pub mod phone;
 mod picture;
 mod query;
+mod repeat;
 mod screen;
 mod steps;
 #[cfg(test)]

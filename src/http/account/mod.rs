@@ -16,32 +16,34 @@ use super::{
     envelope::{Answer, ApiError, instant, success, success_list},
     evidence,
     fields::echo,
+    lease::Held,
     state::App,
 };
 
 /// `GET /api/v1/account`
 pub async fn list(app: web::Data<App>) -> Answer {
+    let (accounts, held) = (app.state.farm.accounts().await?, Held::read(&app).await?);
     Ok(success_list(
-        app.state.farm.accounts().await?.iter().map(view).collect(),
+        accounts.iter().map(|account| shown(account, &held)).collect(),
     ))
 }
 
 /// `POST /api/v1/account`
 pub async fn create(app: web::Data<App>, JsonBody(body): JsonBody) -> Answer {
     let account = fields::parse_new(&body, &app.settings.apps)?;
-    Ok(success(&view(&app.state.farm.create_account(account).await?)))
+    show(&app, &app.state.farm.create_account(account).await?).await
 }
 
 /// `GET /api/v1/account/{username}`
 pub async fn get(app: web::Data<App>, path: web::Path<String>) -> Answer {
-    Ok(success(&view(&app.state.farm.account(parse_username(&path)?).await?)))
+    show(&app, &app.state.farm.account(parse_username(&path)?).await?).await
 }
 
 /// `PATCH /api/v1/account/{username}`
 pub async fn patch(app: web::Data<App>, path: web::Path<String>, JsonBody(body): JsonBody) -> Answer {
     let username = parse_username(&path)?;
     let patch = fields::parse_patch(&body, &app.settings.apps)?;
-    Ok(success(&view(&app.state.farm.patch_account(username, patch).await?)))
+    show(&app, &app.state.farm.patch_account(username, patch).await?).await
 }
 
 /// `DELETE /api/v1/account/{username}`
@@ -53,14 +55,26 @@ pub async fn delete(app: web::Data<App>, path: web::Path<String>) -> Answer {
 
 /// `POST /api/v1/account/{username}/resume`
 pub async fn resume(app: web::Data<App>, path: web::Path<String>) -> Answer {
-    Ok(success(&view(
-        &app.state.farm.resume_account(parse_username(&path)?).await?,
-    )))
+    let username = parse_username(&path)?;
+    show(&app, &app.state.farm.resume_account(username).await?).await
 }
 
 /// Whatever is not a username is the username of no account.
 fn parse_username(text: &str) -> Result<Username, ApiError> {
     Username::parse(text).map_err(|_| ApiError::not_found(format!("account {} does not exist", echo(text))))
+}
+
+async fn show(app: &App, account: &AccountSnapshot) -> Answer {
+    Ok(success(&shown(account, &Held::read(app).await?)))
+}
+
+/// An account with who holds it.
+fn shown(account: &AccountSnapshot, held: &Held) -> Value {
+    let mut shown = view(account);
+    if let Value::Object(fields) = &mut shown {
+        fields.insert("lease".to_owned(), held.of_account(&account.record.username));
+    }
+    shown
 }
 
 fn view(account: &AccountSnapshot) -> Value {

@@ -20,6 +20,7 @@ use super::{
     body::JsonBody,
     envelope::{Answer, ApiError, instant, success, success_list},
     fields::{Fields, echo},
+    lease::Held,
     ports::PictureFormat,
     query::Query,
     state::App,
@@ -34,20 +35,21 @@ const LOG_LINES: u32 = 200;
 
 /// `GET /api/v1/device`
 pub async fn list(app: web::Data<App>) -> Answer {
-    Ok(success_list(app.state.farm.devices().await?.iter().map(view).collect()))
+    let (devices, held) = (app.state.farm.devices().await?, Held::read(&app).await?);
+    Ok(success_list(
+        devices.iter().map(|device| shown(device, &held)).collect(),
+    ))
 }
 
 /// `GET /api/v1/device/{serial}`
 pub async fn get(app: web::Data<App>, path: web::Path<String>) -> Answer {
-    Ok(success(&view(&app.state.farm.device(parse_serial(&path)?).await?)))
+    show(&app, &app.state.farm.device(parse_serial(&path)?).await?).await
 }
 
 /// `PATCH /api/v1/device/{serial}`
 pub async fn patch(app: web::Data<App>, path: web::Path<String>, JsonBody(body): JsonBody) -> Answer {
     let serial = parse_serial(&path)?;
-    Ok(success(&view(
-        &app.state.farm.patch_device(serial, parse_patch(&body)?).await?,
-    )))
+    show(&app, &app.state.farm.patch_device(serial, parse_patch(&body)?).await?).await
 }
 
 /// `GET /api/v1/device/{serial}/screenshot`
@@ -109,7 +111,7 @@ pub async fn log(app: web::Data<App>, path: web::Path<String>, request: HttpRequ
 }
 
 /// Whatever is not a serial is the serial of no device.
-fn parse_serial(text: &str) -> Result<Serial, ApiError> {
+pub fn parse_serial(text: &str) -> Result<Serial, ApiError> {
     Serial::parse(text).map_err(|_| ApiError::not_found(format!("device {} does not exist", echo(text))))
 }
 
@@ -174,6 +176,20 @@ fn prefers(headers: &HeaderMap, these: &[&str], those: &[&str]) -> bool {
         (Some(_), None) => true,
         (None, _) => false,
     }
+}
+
+/// A device with who holds it, as the answer.
+pub async fn show(app: &App, device: &DeviceSnapshot) -> Answer {
+    Ok(success(&shown(device, &Held::read(app).await?)))
+}
+
+fn shown(device: &DeviceSnapshot, held: &Held) -> Value {
+    let mut shown = view(device);
+    if let Value::Object(fields) = &mut shown {
+        fields.insert("lease".to_owned(), held.of_device(&device.serial));
+        fields.insert("draining".to_owned(), json!(held.is_drained(&device.serial)));
+    }
+    shown
 }
 
 fn view(device: &DeviceSnapshot) -> Value {

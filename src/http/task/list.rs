@@ -50,12 +50,7 @@ pub fn parse(mut query: Query) -> Result<ListRequest, ApiError> {
             _ => Err("must be \"api\" or \"ui\""),
         }),
         batch_id: query.parsed("batch_id", parse_batch_id),
-        failure_reason: query.parsed("failure_reason", |word| {
-            FailureReason::from_word(word).ok_or_else(|| {
-                let words: Vec<_> = FailureReason::ALL.iter().map(|reason| reason.as_str()).collect();
-                format!("must be one of: {}", words.join(", "))
-            })
-        }),
+        failure_reason: query.parsed("failure_reason", parse_reason),
     };
     let page = query.integer("page", 1..=u32::MAX).unwrap_or(1);
     let page_size = query.integer("page_size", 1..=PAGE_SIZE_LIMIT).unwrap_or(PAGE_SIZE);
@@ -63,6 +58,14 @@ pub fn parse(mut query: Query) -> Result<ListRequest, ApiError> {
         filter,
         page,
         page_size,
+    })
+}
+
+/// A reason by its word.
+pub fn parse_reason(word: &str) -> Result<FailureReason, String> {
+    FailureReason::from_word(word).ok_or_else(|| {
+        let words: Vec<_> = FailureReason::ALL.iter().map(|reason| reason.as_str()).collect();
+        format!("must be one of: {}", words.join(", "))
     })
 }
 

@@ -6,7 +6,7 @@ mod view;
 
 use actix_web::{HttpRequest, web};
 use farmhand_actors::{
-    domain::{Serial, Submitted, TaskId, Username},
+    domain::{ScriptName, Serial, Submitted, TaskId, Timestamp, Username},
     ports::{Resolution, RetryFilter},
 };
 use serde_json::{Value, json};
@@ -22,6 +22,17 @@ use super::{
 
 /// Most tasks that one batch delete names.
 const BATCH_LIMIT: usize = 1000;
+/// What `retry-all` can be narrowed by.
+const RETRY_FILTERS: [&str; 8] = [
+    "include_unknown",
+    "serial",
+    "username",
+    "batch_id",
+    "script_name",
+    "failure_reason",
+    "created_after",
+    "created_before",
+];
 /// Longest note of a resolution, characters.
 const NOTE_LIMIT: usize = 2000;
 
@@ -210,14 +221,27 @@ fn parse_batch(body: &Value) -> Result<Vec<TaskId>, ApiError> {
 }
 
 fn parse_retry_filter(body: &Value) -> Result<RetryFilter, ApiError> {
-    let mut fields = Fields::of_body(body, &["include_unknown", "serial", "username", "batch_id"])?;
+    let mut fields = Fields::of_body(body, &RETRY_FILTERS)?;
+    let from = fields.parsed("created_after", parse_instant);
+    let before = fields.parsed("created_before", parse_instant);
+    if from.zip(before).is_some_and(|(from, before)| from >= before) {
+        fields.fault("created_before", "must be later than created_after");
+    }
     let filter = RetryFilter {
         include_unknown: fields.flag("include_unknown").unwrap_or(false),
         serial: fields.parsed("serial", id(Serial::parse)),
         username: fields.parsed("username", id(Username::parse)),
         batch_id: fields.text("batch_id", 64).map(str::to_owned),
+        script: fields.parsed("script_name", id(ScriptName::parse)),
+        reason: fields.parsed("failure_reason", list::parse_reason),
+        created_from: from,
+        created_before: before,
     };
     fields.finish(filter)
+}
+
+fn parse_instant(text: &str) -> Result<Timestamp, &'static str> {
+    text.parse().map_err(|_| "must be an instant like 2026-05-01T06:00:00Z")
 }
 
 fn parse_resolution(body: &Value) -> Result<(bool, String), ApiError> {

@@ -22,7 +22,7 @@ use crate::http::{
     state::App,
 };
 
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 10] = [
     "serials",
     "usernames",
     "script_name",
@@ -32,6 +32,7 @@ const KNOWN: [&str; 9] = [
     "min_interval",
     "max_interval",
     "priority",
+    "force",
 ];
 
 /// Names in one list; the limit on tasks per request is the router's, this one only bounds the work until there.
@@ -233,9 +234,12 @@ async fn read_config(
     scripts: &dyn ScriptCatalog,
 ) -> Option<ValidConfig> {
     let object = fields.object("script_config");
-    fields.required("script_config", object)?;
-    let config = fields.value("script_config")?;
-    match scripts.validate(&script?.name, config).await {
+    let mut config = fields.required("script_config", object)?.clone();
+    if fields.flag("force") == Some(true) {
+        // The script takes it as a parameter, so that a retry is forced too; one that does not know it says so.
+        config.insert("force".to_owned(), Value::Bool(true));
+    }
+    match scripts.validate(&script?.name, &Value::Object(config)).await {
         Ok(valid) => Some(valid),
         Err(faults) => {
             fields.add_faults(faults);

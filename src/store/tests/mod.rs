@@ -13,6 +13,7 @@ mod schedules;
 mod schema;
 mod speed;
 mod tasks;
+mod webhooks;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

@@ -147,13 +147,13 @@ impl RouterCore {
         }
         let mut claims = Vec::with_capacity(self.to_claim.len());
         for task in std::mem::take(&mut self.to_claim) {
-            if self.draining {
-                effects.extend(self.unclaimed(task));
-                continue;
-            }
             let Some(running) = self.running.get_mut(&task) else {
                 continue;
             };
+            if self.draining || self.drains.holds(&running.task.serial) {
+                effects.extend(self.unclaimed(task));
+                continue;
+            }
             running.phase = Phase::Claiming;
             claims.push(Claim {
                 task,

@@ -11,8 +11,8 @@ use crate::{
     account::LeaseUsage,
     device::{AttemptEnding, StopAttempt, StopCause},
     domain::{
-        AccountUse, AttemptId, Blame, Failure, FailureReason, Generation, Now, Outcome, Serial, TaskId,
-        retry::{AttemptFacts, EndedBy, decide},
+        AccountUse, AttemptId, Blame, Failure, FailureReason, Generation, Now, Outcome, ScriptName, Serial, TaskId,
+        retry::{AttemptFacts, EndedBy, Verdict, decide},
     },
     ports::{Finish, StoreError, TaskNext},
     router::{AttemptEnd, AttemptFinished},
@@ -210,7 +210,9 @@ impl RouterCore {
             ended_by: running.ended_by,
             dice: self.dice.fraction(),
         };
-        let verdict = decide(&outcome, facts, &self.settings.retry, now.wall);
+        let script = running.task.script.clone();
+        let verdict = self.decide_within_budget(&outcome, facts, &script, now);
+        let Some(running) = self.running.get(&task) else { return };
         let told = AttemptEnd::of(&running.task, attempt, &outcome, &verdict.next, now).map(Box::new);
         let Some(running) = self.running.get_mut(&task) else {
             return;
@@ -244,6 +246,23 @@ impl RouterCore {
             used,
             at: now.wall,
         });
+    }
+
+    /// Without budget left, what farmhand would repeat by itself fails.
+    fn decide_within_budget(
+        &mut self,
+        outcome: &Outcome,
+        facts: AttemptFacts,
+        script: &ScriptName,
+        now: Now,
+    ) -> Verdict {
+        let mut settings = self.settings.retry.clone();
+        settings.auto &= self.repetitions.allows(script, settings.per_hour, now.mono);
+        let verdict = decide(outcome, facts, &settings, now.wall);
+        if settings.auto && matches!(verdict.next, TaskNext::Again { counts: true, .. }) {
+            self.repetitions.spend(script, settings.per_hour, now.mono);
+        }
+        verdict
     }
 
     fn settle(&mut self, finish: Finish, written: bool, now: Now, effects: &mut Vec<Effect>) {

@@ -7,9 +7,12 @@
 //! | `plan` | which task starts now, on which device |
 //! | `attempts` | the way of an attempt from its lease to its start |
 //! | `endings` | what becomes of it when it ends, or is ended |
+//! | `drain` | where nothing starts because a person said so |
 //! | `waiting` | why a task has not started |
 
 mod attempts;
+mod budget;
+mod drain;
 mod endings;
 mod expand;
 mod lanes;
@@ -22,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use self::{attempts::Running, lanes::LaneState};
+use self::{attempts::Running, budget::Budget, drain::Drains, lanes::LaneState};
 use crate::{
     account::{AccountView, LeaseAccount, ReleaseAccount},
     device::StopAttempt,
@@ -133,6 +136,8 @@ pub struct RouterCore {
     refilling: bool,
     store_pause: Option<StorePause>,
     draining: bool,
+    drains: Drains,
+    repetitions: Budget,
     plan_again: Option<Duration>,
     plan_wanted: bool,
 }
@@ -170,6 +175,8 @@ impl RouterCore {
             refilling: false,
             store_pause: None,
             draining: false,
+            drains: Drains::default(),
+            repetitions: Budget::default(),
             plan_again: None,
             plan_wanted: true,
         }

@@ -51,6 +51,10 @@ impl RouterCore {
         if self.draining {
             return;
         }
+        if self.drains.holds_farm() {
+            self.remark_at = self.remark_at.or(Some(now.mono));
+            return;
+        }
         let mut choices = self.choices(now);
         let free = self.free_devices();
         if choices.len() > free {
@@ -82,7 +86,7 @@ impl RouterCore {
             if slot.running.is_some() {
                 continue;
             }
-            if slot.not_ready.is_some() {
+            if slot.not_ready.is_some() || self.drains.holds(serial) {
                 look.held = true;
                 continue;
             }

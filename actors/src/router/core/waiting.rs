@@ -77,6 +77,9 @@ impl RouterCore {
         if let Some(pause) = &self.store_pause {
             return Some(format!("the database does not answer: {}", pause.problem));
         }
+        if let Some(reason) = self.drains.reason(&task.serial) {
+            return Some(reason);
+        }
         let Some(device) = self.devices.get(&task.serial) else {
             return Some(format!("device {} is not known any more", task.serial));
         };

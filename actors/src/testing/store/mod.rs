@@ -2,6 +2,7 @@
 //! with it by [`super::conformance`].
 
 mod accounts;
+mod drains;
 mod journal;
 mod materials;
 mod rows;
@@ -16,9 +17,9 @@ use std::{
 
 use crate::{
     domain::{
-        AccountRecord, AccountUse, AttemptId, DeviceRecord, Effect, EffectKey, EffectState, Epoch, Event, EventTopic,
-        Lease, Material, NewEvent, PendingTask, Progress, Serial, StepRecord, Submitted, Task, TaskId, TaskState,
-        Timestamp, Username,
+        AccountRecord, AccountUse, AttemptId, DeviceRecord, Drain, Effect, EffectKey, EffectState, Epoch, Event,
+        EventTopic, Lease, Material, NewEvent, PendingTask, Progress, Serial, StepRecord, Submitted, Task, TaskId,
+        TaskState, Timestamp, Username,
     },
     ports::{EventStore, PRIORITY_HEAD_START, SharedStore, StoreError},
 };
@@ -43,6 +44,7 @@ struct Tables {
     accounts: BTreeMap<Username, AccountRecord>,
     uses: Vec<AccountUse>,
     devices: BTreeMap<Serial, DeviceRecord>,
+    drains: Vec<Drain>,
     events: Vec<Event>,
     materials: Vec<Material>,
     last_material: i64,

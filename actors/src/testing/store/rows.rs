@@ -283,6 +283,15 @@ impl TaskRow {
                 .batch_id
                 .as_ref()
                 .is_none_or(|batch| **batch == *request.batch_id)
+            && filter.script.as_ref().is_none_or(|script| *script == request.script)
+            && filter.created_from.is_none_or(|from| self.task.created_at >= from)
+            && filter.created_before.is_none_or(|before| self.task.created_at < before)
+            && filter.reason.is_none_or(|reason| {
+                self.task
+                    .failure
+                    .as_ref()
+                    .is_some_and(|failure| failure.reason == reason)
+            })
     }
 }
 

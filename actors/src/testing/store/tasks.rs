@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     domain::{
-        AttemptId, Claim, Claimed, Epoch, IdempotencyKey, NewTask, Rescued, Status, Submitted, TaskId, TaskState,
-        TaskStats, Timestamp,
+        AttemptId, Claim, Claimed, Drain, Epoch, IdempotencyKey, NewTask, Rescued, Serial, Status, Submitted, TaskId,
+        TaskState, TaskStats, Timestamp,
     },
     ports::{
         Finish, IDEMPOTENCY_WINDOW, Lane, LaneHead, Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult,
@@ -196,6 +196,14 @@ impl TaskStore for MemoryStore {
         let tables = self.lock();
         let state = |id: TaskId| Some((id, tables.tasks.get(&id)?.task.state));
         Ok(tasks.into_iter().filter_map(state).collect())
+    }
+
+    async fn set_drain(&self, serial: Option<Serial>, draining: bool, at: Timestamp) -> Result<(), StoreError> {
+        self.write_drain(serial, draining, at).await
+    }
+
+    async fn drains(&self) -> Result<Vec<Drain>, StoreError> {
+        self.read_drains().await
     }
 
     async fn remark(&self, remarks: Vec<(TaskId, String)>) -> Result<(), StoreError> {

@@ -1,0 +1,216 @@
+//! Races: a stop against a completion, retry-all against itself, a delete against what runs, priorities against time.
+//! Under virtual time with random pauses, so that each case is another interleaving, and the same again by its seed.
+
+use std::{collections::HashMap, time::Duration};
+
+use futures_util::future::{join, join_all};
+use proptest::prelude::*;
+
+use crate::{
+    domain::{Blame, FailureReason, TaskId, TaskState},
+    ports::RetryFilter,
+    router::RouterError,
+    testing::{
+        Behaviour, ScriptedRunner, TestFarm,
+        farm::{quick_settings, request, times},
+    },
+};
+
+const DEVICES: [(&str, &[&str]); 3] = [("p1", &["a"]), ("p2", &["b"]), ("p3", &[])];
+const NAMES: [&str; 3] = ["p1", "p2", "p3"];
+
+async fn pause(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
+/// How many times each of these kinds was told of a task.
+fn told(farm: &TestFarm, id: TaskId, kinds: &[&str]) -> usize {
+    let events = farm.store.events();
+    let of = events.iter().filter(|event| event.event.subject == id.to_string());
+    of.filter(|event| kinds.contains(&event.event.kind.as_str())).count()
+}
+
+fn nothing_is_held(farm: &TestFarm) -> Result<(), TestCaseError> {
+    let running = farm
+        .store
+        .tasks()
+        .iter()
+        .filter(|task| task.state == TaskState::Running)
+        .count();
+    prop_assert_eq!((running, farm.runner.live()), (0, 0));
+    prop_assert_eq!(farm.runner.overlaps(), Vec::<String>::new());
+    Ok(())
+}
+
+async fn a_stop_races_a_completion(work: u64, wait: u64, latency: u64, other: u64) -> Result<(), TestCaseError> {
+    let runner = ScriptedRunner::usually(Behaviour::completes(Duration::from_millis(work)));
+    let farm = TestFarm::start(&DEVICES, quick_settings(), runner).await;
+    farm.store.set_latency(Duration::from_millis(latency));
+    let ids = farm.submit(request(&NAMES)).await;
+    let stops = ids.iter().enumerate().map(async |(place, id)| {
+        pause(wait + other * u64::try_from(place).unwrap()).await;
+        // Two at once: the second one must find the first one's work.
+        join(farm.farm.router.stop(*id), farm.farm.router.stop(*id)).await
+    });
+
+    let answers = join_all(stops).await;
+    pause(5_000).await;
+
+    for (id, (one, two)) in ids.iter().zip(answers) {
+        let attempts = farm.store.attempts(*id);
+        let completed = attempts
+            .iter()
+            .any(|attempt| attempt.outcome.as_deref() == Some("completed"));
+        let task = farm.task(*id);
+        let reason = task.failure.map(|failure| failure.reason);
+        match task.state {
+            TaskState::Completed => prop_assert!(completed),
+            TaskState::Failed => prop_assert!(!completed && reason == Some(FailureReason::Stopped), "{reason:?}"),
+            state => prop_assert!(false, "{id} is {state:?}"),
+        }
+        prop_assert_eq!(told(&farm, *id, &["task.completed", "task.failed"]), 1);
+        for answer in [one, two] {
+            prop_assert!(
+                matches!(answer, Ok(()) | Err(RouterError::WrongState { .. })),
+                "{answer:?}"
+            );
+        }
+    }
+    nothing_is_held(&farm)
+}
+
+async fn retry_all_races_itself(rounds: Vec<(u64, bool)>, latency: u64) -> Result<(), TestCaseError> {
+    let runner = ScriptedRunner::usually(Behaviour::fails(FailureReason::FlowError, Blame::Task));
+    let farm = TestFarm::start(&DEVICES, quick_settings(), runner).await;
+    let ids = farm.submit(times(request(&NAMES), 3)).await;
+    farm.until("all have failed", |farm| {
+        farm.store.tasks().iter().all(|task| task.state == TaskState::Failed)
+    })
+    .await;
+    farm.runner.set_usual(Behaviour::completes(Duration::from_millis(7)));
+    farm.store.set_latency(Duration::from_millis(latency));
+
+    let router = &farm.farm.router;
+    let rounds = rounds.into_iter().map(async |(wait, stops)| {
+        pause(wait).await;
+        if stops {
+            join_all(ids.iter().map(|id| router.stop(*id))).await;
+        }
+        router.retry_all(RetryFilter::default()).await
+    });
+    let answers = join_all(rounds).await;
+    pause(60_000).await;
+
+    let mut retried: HashMap<TaskId, u32> = HashMap::new();
+    for answer in answers {
+        for id in answer.unwrap().retried {
+            *retried.entry(id).or_default() += 1;
+        }
+    }
+    for id in &ids {
+        let task = farm.task(*id);
+        let times = retried.get(id).copied().unwrap_or(0);
+        prop_assert!(times >= 1, "{id} was never retried");
+        prop_assert_eq!(task.retry_count, times, "{} was retried as often as was answered", id);
+        prop_assert!(task.finished_at.is_some(), "{id} is {:?}", task.state);
+    }
+    nothing_is_held(&farm)
+}
+
+async fn a_delete_races_what_runs(work: u64, wait: u64, latency: u64) -> Result<(), TestCaseError> {
+    let runner = ScriptedRunner::usually(Behaviour::completes(Duration::from_millis(work)));
+    let farm = TestFarm::start(&DEVICES, quick_settings(), runner).await;
+    farm.store.set_latency(Duration::from_millis(latency));
+    let ids = farm.submit(times(request(&NAMES), 2)).await;
+    pause(wait).await;
+    let account = farm.farm.supervisor.delete_account(crate::testing::farm::username("a"));
+    let router = &farm.farm.router;
+
+    let (account, (one, two)) = join(account, join(router.delete(ids.clone()), router.delete(ids.clone()))).await;
+    let next = farm.submit(request(&["p3"])).await;
+    farm.runner.set_usual(Behaviour::completes(Duration::from_millis(1)));
+    farm.until_state(next[0], TaskState::Completed).await;
+
+    let (one, two) = (one.unwrap(), two.unwrap());
+    for id in &ids {
+        let times = [&one, &two].iter().filter(|answer| answer.deleted.contains(id)).count();
+        prop_assert_eq!(times, 1, "{} is deleted once", id);
+        prop_assert!(farm.store.task(*id).is_none() && farm.store.attempts(*id).is_empty());
+    }
+    prop_assert!(next.iter().all(|next| ids.iter().all(|id| next > id)), "{next:?}");
+    if account.is_ok() {
+        prop_assert!(
+            farm.farm
+                .supervisor
+                .account(crate::testing::farm::username("a"))
+                .await
+                .is_err()
+        );
+    }
+    nothing_is_held(&farm)
+}
+
+/// The device is never idle: each minute a task of the highest priority comes, and each takes a minute.
+async fn a_low_task_in_a_stream_of_high_ones(priority: i8) -> Result<(), TestCaseError> {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let runner = ScriptedRunner::usually(Behaviour::completes(MINUTE));
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), runner).await;
+    let submit = async |priority| {
+        let mut request = request(&["p1"]);
+        request.priority = priority;
+        farm.submit(request).await
+    };
+    submit(10).await;
+    submit(10).await;
+    let low = submit(priority).await[0];
+    // Ten minutes of head start for each step of priority, and what was there before.
+    let longest = i64::from(10 - priority) * 10 + 10;
+    for minute in 0..longest {
+        if farm.state(low) == TaskState::Completed {
+            prop_assert!(
+                minute >= i64::from(10 - priority) * 9,
+                "priority {} had no effect",
+                priority
+            );
+            return Ok(());
+        }
+        submit(10).await;
+        tokio::time::sleep(MINUTE).await;
+    }
+    prop_assert!(false, "a task of priority {} starved for {} minutes", priority, longest);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn r2_a_stop_that_races_a_completion_leaves_one_end_and_hides_none(
+        work in 0_u64..60, wait in 0_u64..90, latency in 0_u64..12, other in 0_u64..9,
+    ) {
+        actix::System::new().block_on(a_stop_races_a_completion(work, wait, latency, other))?;
+    }
+
+    #[test]
+    fn r3_retry_all_against_itself_stops_and_completions_retries_each_task_as_often_as_it_says(
+        rounds in proptest::collection::vec((0_u64..60, any::<bool>()), 2..6), latency in 0_u64..12,
+    ) {
+        actix::System::new().block_on(retry_all_races_itself(rounds, latency))?;
+    }
+
+    #[test]
+    fn r4_deleting_what_runs_and_its_account_leaves_nothing_behind_and_reuses_no_id(
+        work in 0_u64..4_000, wait in 0_u64..90, latency in 0_u64..12,
+    ) {
+        actix::System::new().block_on(a_delete_races_what_runs(work, wait, latency))?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 10, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_its_priority_a_task_does_not_starve_behind_an_endless_stream_of_higher_ones(priority in -10_i8..10) {
+        actix::System::new().block_on(a_low_task_in_a_stream_of_high_ones(priority))?;
+    }
+}
