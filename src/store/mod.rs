@@ -112,6 +112,7 @@ impl Store {
         let shared = Arc::new(Shared {
             aside: Aside::default(),
             suspect: AtomicBool::new(false),
+            full: watch::Sender::new(false),
             event_seq: watch::Sender::new(newest),
         });
         let (queue, asked) = mpsc::channel(QUEUE_MAX);
@@ -146,6 +147,12 @@ impl Store {
     #[must_use]
     pub fn is_suspect(&self) -> bool {
         self.shared.suspect.load(Ordering::Acquire)
+    }
+
+    /// Whether the newest write found no room on the disk, and each change of that.
+    #[must_use]
+    pub fn full_watch(&self) -> watch::Receiver<bool> {
+        self.shared.full.subscribe()
     }
 
     /// The number of the newest event, and of each newer one as soon as it is committed.
