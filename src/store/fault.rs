@@ -1,6 +1,6 @@
 //! Why a statement or a row could not be used, and what the callers of the store are told of it.
 
-use farmhand_actors::ports::StoreError;
+use farmhand_actors::{domain::Epoch, ports::StoreError};
 
 /// A failure inside the store, before it becomes the port's [`StoreError`].
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,17 @@ pub(super) enum Fault {
          again"
     )]
     Suspect,
+    /// A newer process writes the database now.
+    #[error(
+        "a newer controller (epoch {newest}) has taken the database over; this one (epoch {own}) may write no more: \
+         stop it"
+    )]
+    Superseded {
+        /// Of this process.
+        own: Epoch,
+        /// Of the other.
+        newest: Epoch,
+    },
     /// The database said no.
     #[error("{0}")]
     Sql(#[from] sqlx::Error),
@@ -52,7 +63,7 @@ impl Fault {
     pub(super) fn reach(&self) -> Reach {
         let error = match self {
             Self::Sql(error) => error,
-            Self::Suspect => return Reach::Transaction,
+            Self::Suspect | Self::Superseded { .. } => return Reach::Transaction,
             Self::Conflict(_) | Self::Row(_) => return Reach::Operation,
         };
         if is_full(error) {
@@ -82,6 +93,7 @@ impl Fault {
             Self::Conflict(text) => StoreError::Conflict(text.clone()),
             Self::Row(text) => StoreError::Broken(text.clone()),
             Self::Suspect => StoreError::Away(self.to_string()),
+            Self::Superseded { .. } => StoreError::Conflict(self.to_string()),
             Self::Sql(error) => told_of_sql(error),
         }
     }

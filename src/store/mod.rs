@@ -112,6 +112,7 @@ impl Store {
         let shared = Arc::new(Shared {
             aside: Aside::default(),
             suspect: AtomicBool::new(false),
+            superseded: AtomicBool::new(false),
             full: watch::Sender::new(false),
             event_seq: watch::Sender::new(newest),
         });
@@ -147,6 +148,12 @@ impl Store {
     #[must_use]
     pub fn is_suspect(&self) -> bool {
         self.shared.suspect.load(Ordering::Acquire)
+    }
+
+    /// Whether another process has taken the database over: this one can write no more, and should end.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.shared.superseded.load(Ordering::Acquire)
     }
 
     /// Whether the newest write found no room on the disk, and each change of that.

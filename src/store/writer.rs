@@ -63,6 +63,7 @@ pub(super) enum Op {
 pub(super) struct Shared {
     pub(super) aside: Aside,
     pub(super) suspect: AtomicBool,
+    pub(super) superseded: AtomicBool,
     /// Whether the newest write found no room on the disk.
     pub(super) full: watch::Sender<bool>,
     pub(super) event_seq: watch::Sender<i64>,
@@ -205,6 +206,9 @@ impl Writer {
             }
             Err(fault) => {
                 self.transaction.roll_back().await;
+                if matches!(fault, Fault::Superseded { .. }) {
+                    self.shared.superseded.store(true, Ordering::Release);
+                }
                 if fault.reach() == Reach::Database {
                     // A failed sync must not be tried again: the pages that it lost count as clean.
                     self.shared.suspect.store(true, Ordering::Release);

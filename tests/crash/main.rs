@@ -9,10 +9,14 @@
     reason = "a failed assertion is how a test speaks"
 )]
 
+mod damage;
 mod disk;
+mod failing;
 #[path = "../e2e/harness.rs"]
 mod harness;
 mod kills;
+mod power;
+mod second;
 mod storm;
 mod verdict;
 mod victim;

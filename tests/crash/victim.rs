@@ -21,6 +21,7 @@ pub struct Victim {
     pub data: PathBuf,
     folder: PathBuf,
     settings: PathBuf,
+    log: PathBuf,
     disk: Disk,
     /// Whether its disk records.
     pub records: bool,
@@ -40,6 +41,7 @@ impl Victim {
             base: format!("http://127.0.0.1:{}", free_port()),
             data,
             settings: file,
+            log: folder.join("controller.log"),
             disk,
             records: false,
             child: None,
@@ -52,6 +54,14 @@ impl Victim {
         }
     }
 
+    /// A second one with the same settings and data, at another address; not started.
+    pub fn beside(first: &Self) -> Self {
+        let settings = std::fs::read_to_string(&first.settings).unwrap();
+        let mut second = Self::new(&first.folder, &settings);
+        second.log = first.folder.join("second.log");
+        second
+    }
+
     pub fn disk(&self) -> &Disk {
         &self.disk
     }
@@ -61,7 +71,7 @@ impl Victim {
     }
 
     pub fn log(&self) -> PathBuf {
-        self.folder.join("controller.log")
+        self.log.clone()
     }
 
     /// The command of a start, in a process group of its own.
