@@ -42,10 +42,6 @@ impl Disk {
         }
     }
 
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// Where every change is recorded.
     pub fn log(&self) -> PathBuf {
         self.folder.join("disk.log")

@@ -18,7 +18,7 @@ use crate::{
 /// Accounts of each phone, by turns of both apps.
 const ACCOUNTS: usize = 3;
 /// Tasks that are not over, for each phone: there is always work, and little to do when the kills end.
-const OPEN_PER_PHONE: i64 = 2;
+const OPEN_PER_PHONE: i64 = 3;
 
 /// What the load asks for.
 #[derive(Debug, Clone)]

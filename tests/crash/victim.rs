@@ -47,7 +47,7 @@ impl Victim {
             child: None,
             agent: ureq::Agent::config_builder()
                 .http_status_as_error(false)
-                .timeout_global(Some(Duration::from_secs(20)))
+                .timeout_global(Some(Duration::from_secs(60)))
                 .build()
                 .into(),
             folder,
