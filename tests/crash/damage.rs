@@ -16,6 +16,9 @@ const PAGE: usize = 4096;
 /// A log as it is left behind when nothing could be moved into the database for long.
 const LONG_LOG: u64 = 64 * 1024 * 1024;
 
+/// Its name, what does the damage, and the words of the refusal.
+type Case<'a> = (&'a str, &'a dyn Fn(), [&'a str; 2]);
+
 /// A controller without phones that has stored some tasks and ended.
 fn used(folder: &Path, tasks: usize) -> Victim {
     let phone = ("away-1".to_owned(), format!("127.0.0.1:{}", free_port()));
@@ -67,7 +70,7 @@ fn f4_a_damaged_or_newer_database_is_refused_by_name_left_as_it_is_and_doctor_sa
         damage(&mut content);
         std::fs::write(victim.database(), content).unwrap();
     };
-    let cases: [(&str, &dyn Fn(), [&str; 2]); 6] = [
+    let cases: [Case; 6] = [
         (
             "cut off",
             &|| damaged(&|content| content.truncate(whole.len() / 2)),

@@ -20,7 +20,7 @@ const KILLS: u32 = 200;
 /// The rest, when the kills are over and the phones are well.
 const REST: Duration = Duration::from_secs(180);
 /// The kills of a usual run are over after about this: on a slow machine the long lives become shorter.
-const KILLING: Duration = Duration::from_secs(90);
+const KILLING: Duration = Duration::from_secs(75);
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
