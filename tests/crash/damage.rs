@@ -4,7 +4,11 @@
 use std::path::Path;
 
 use serde_json::json;
-use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{
+    ConnectOptions, Connection, Row, SqlSafeStr, SqliteConnection,
+    migrate::{Migration, MigrationType, Migrator},
+    sqlite::SqliteConnectOptions,
+};
 
 use crate::{
     harness::{SOON, follow, free_port, settings, wait_for},
@@ -134,15 +138,37 @@ fn f4_a_damaged_or_newer_database_is_refused_by_name_left_as_it_is_and_doctor_sa
 #[test]
 fn f4_a_database_of_an_older_version_is_brought_up_to_date_with_all_that_it_holds() {
     let folder = tempfile::tempdir().unwrap();
-    let mut victim = used(folder.path(), 3);
-    change(
-        &victim.database(),
-        "DROP TABLE api_key; DELETE FROM _sqlx_migrations WHERE version >= 4",
+    let mut victim = used(folder.path(), 0);
+    std::fs::remove_file(victim.database()).unwrap();
+    let first = Migration::new(
+        1,
+        "task engine".into(),
+        MigrationType::Simple,
+        include_str!("../../migrations/0001_task_engine.sql").into_sql_str(),
+        false,
     );
+    block_on(async {
+        let options = SqliteConnectOptions::new().filename(victim.database());
+        let mut database = options.create_if_missing(true).connect().await.unwrap();
+        let migrator = Migrator::with_migrations(vec![first]);
+        migrator.run(&mut database).await.unwrap();
+        let sql = "INSERT INTO controller (started_at) VALUES (1), (2)";
+        sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
+        database.close().await.unwrap();
+    });
 
     victim.start_ready();
+    victim.create(&follow("away-1", "bob"));
+    assert!(victim.terminate().success());
 
-    assert_eq!(victim.tasks().len(), 3);
+    block_on(async {
+        let mut database = connect(&victim.database()).await;
+        let row = sqlx::query("SELECT max(epoch) AS epoch FROM controller")
+            .fetch_one(&mut database)
+            .await
+            .unwrap();
+        assert_eq!(row.get::<i64, _>("epoch"), 3);
+    });
 }
 
 #[test]
