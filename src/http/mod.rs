@@ -26,6 +26,7 @@ pub mod query;
 pub mod schedule;
 pub mod script;
 pub mod server;
+mod starting;
 pub mod state;
 pub mod supervisor;
 pub mod task;
@@ -41,6 +42,7 @@ use actix_web::{
 use self::envelope::{Answer, ApiError};
 pub use self::{
     server::{Listener, ServeError, serve},
+    starting::Starting,
     state::{AppState, Check, Health, HttpSettings},
 };
 

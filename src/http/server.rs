@@ -46,7 +46,7 @@ pub enum ServeError {
     },
 }
 
-/// The addresses of the settings, held but not served yet: who calls now waits until [`serve`].
+/// The addresses of the settings, held but not served yet.
 #[derive(Debug)]
 pub struct Listener {
     sockets: Vec<TcpListener>,
@@ -87,6 +87,11 @@ impl Listener {
                 ))
             }
         }
+    }
+
+    /// The same addresses once more, for who answers until the server does.
+    pub(super) fn share(&self) -> io::Result<Vec<TcpListener>> {
+        self.sockets.iter().map(TcpListener::try_clone).collect()
     }
 
     /// The first of them.

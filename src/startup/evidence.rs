@@ -1,4 +1,5 @@
-//! Screenshots and hierarchies of finished tasks are pruned by age and by size; those of open tasks stay.
+//! Screenshots and hierarchies of finished tasks are pruned by age and by size, and when the disk is full; those of open
+//! tasks stay.
 //!
 //! Files are named `<task>-<attempt>-<step>.<kind>` (see `flow::runner`), so a file tells whose evidence it is.
 
@@ -19,6 +20,10 @@ use crate::{settings::Retention, store::Store};
 
 /// Between two looks: evidence grows by files, not by gigabytes a minute.
 const INTERVAL: Duration = Duration::from_secs(10 * 60);
+/// Between two looks while the disk is full.
+const FULL_INTERVAL: Duration = Duration::from_secs(5);
+/// What is given up at each of those: room for thousands of tasks, and the newest evidence stays as long as can be.
+const FULL_SHARE: u64 = 64 * 1024 * 1024;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A file of evidence.
@@ -32,21 +37,32 @@ struct Piece {
 
 /// Prunes `folder` from time to time, until `stop`.
 pub async fn prune(folder: PathBuf, keep: Retention, store: Arc<Store>, stop: CancellationToken) {
+    let mut full = store.full_watch();
     loop {
-        prune_once(&folder, &keep, &store).await;
-        if stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_none() {
-            return;
+        let is_full = *full.borrow_and_update();
+        prune_once(&folder, &keep, is_full, &store).await;
+        let pause = tokio::time::sleep(if is_full { FULL_INTERVAL } else { INTERVAL });
+        tokio::select! {
+            () = pause => {}
+            // An error means that the store is gone, and then `stop` comes too.
+            _ = full.changed() => {}
+            () = stop.cancelled() => return,
         }
     }
 }
 
-async fn prune_once(folder: &Path, keep: &Retention, store: &Store) {
+async fn prune_once(folder: &Path, keep: &Retention, is_full: bool, store: &Store) {
     let place = folder.to_owned();
     let Ok(Ok(pieces)) = tokio::task::spawn_blocking(move || list(&place)).await else {
         tracing::warn!(folder = %folder.display(), "evidence cannot be listed");
         return;
     };
-    let due = choose(pieces, keep);
+    let mut keep = keep.clone();
+    if is_full {
+        keep.evidence_bytes = all_but(&pieces, FULL_SHARE);
+        tracing::warn!("the disk is full: the oldest evidence is dropped");
+    }
+    let due = choose(pieces, &keep);
     let tasks: HashSet<TaskId> = due.iter().filter_map(|piece| piece.task).collect();
     let states = match store.states(tasks.into_iter().collect()).await {
         Ok(states) => states,
@@ -92,6 +108,13 @@ fn list(folder: &Path) -> std::io::Result<Vec<Piece>> {
         });
     }
     Ok(pieces)
+}
+
+/// What may stay when so many bytes have to go.
+fn all_but(pieces: &[Piece], share: u64) -> u64 {
+    let all: u64 = pieces.iter().map(|piece| piece.bytes).sum();
+    // 0 would mean that there is no bound.
+    all.saturating_sub(share).max(1)
 }
 
 /// What is too old, and, of the rest, the oldest that make it too much.
@@ -195,7 +218,7 @@ mod tests {
             file.set_modified(SystemTime::now() - age).unwrap();
         }
 
-        prune_once(&evidence, &keep(30, 25), &store).await;
+        prune_once(&evidence, &keep(30, 25), &store, false).await;
 
         let mut left: Vec<String> = std::fs::read_dir(&evidence)
             .unwrap()
@@ -203,7 +226,7 @@ mod tests {
             .collect();
         left.sort();
         assert_eq!(left, ["1-1-1.jpg", "1-1-1.xml", "2-2-9.xml"]);
-        prune_once(&evidence, &keep(0, 1), &store).await;
+        prune_once(&evidence, &keep(0, 1), &store, false).await;
         assert_eq!(
             std::fs::read_dir(&evidence).unwrap().count(),
             2,

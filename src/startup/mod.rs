@@ -65,6 +65,12 @@ pub enum StartupError {
     /// The database cannot be used.
     #[error("database.url: {0}")]
     Store(#[from] farmhand_actors::ports::StoreError),
+    /// Another process writes the database now.
+    #[error(
+        "another controller has taken the database over, so this one has ended; keep only one for each data_dir, and \
+         never delete controller.lock"
+    )]
+    Superseded,
     /// The licence is not valid.
     #[error("license: {0}")]
     License(#[from] http::license::LicenseError),
@@ -103,6 +109,7 @@ impl Application {
         let http = translate::http(&settings, &data)?;
         make_folder(&http.upload_dir)?;
         let listener = http::Listener::bind(&http).map_err(StartupError::Http)?;
+        let starting = http::Starting::serve(&listener).map_err(StartupError::Http)?;
         let address = listener.address();
         let metrics = start_metrics();
         let store = Store::open(translate::store(&settings, &data)).await?;
@@ -148,6 +155,7 @@ impl Application {
             license,
             health: Arc::clone(&health),
         };
+        starting.end().await;
         let server = http::serve(state, http, listener).map_err(StartupError::Http)?;
         health.start();
         Ok(Self {
@@ -178,20 +186,21 @@ impl Application {
     /// running tasks are left resumable.
     ///
     /// # Errors
-    /// The database became suspect (a failed sync): the process has to end, the next start checks it.
+    /// The database became suspect (a failed sync), or another controller has taken it over: the process has to end, and
+    /// the next start checks the database.
     pub async fn run_until(mut self, end: impl Future<Output = ()>) -> Result<(), StartupError> {
         let handle = self.server.handle();
         let serving = actix_rt::spawn(self.server);
         let store = Arc::clone(&self.store);
-        let suspect = async move {
-            while !store.is_suspect() {
-                tokio::time::sleep(Duration::from_millis(500)).await;
+        let lost = async move {
+            while !store.is_suspect() && !store.is_superseded() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
-        let broken = tokio::select! {
-            () = end => false,
-            () = suspect => true,
-        };
+        tokio::select! {
+            () = end => {}
+            () = lost => {}
+        }
         tracing::info!("draining");
         self.health.drain();
         self.farm.shutdown(DRAIN_GRACE).await;
@@ -200,7 +209,10 @@ impl Application {
         self.stop.cancel();
         self.adb.stop().await;
         self.store.close().await;
-        if broken {
+        if self.store.is_superseded() {
+            return Err(StartupError::Superseded);
+        }
+        if self.store.is_suspect() {
             let problem = "the disk failed to store a change; check it, then start again".to_owned();
             return Err(StartupError::Store(farmhand_actors::ports::StoreError::Broken(problem)));
         }

@@ -116,6 +116,8 @@ impl Store {
         let shared = Arc::new(Shared {
             aside: Aside::default(),
             suspect: AtomicBool::new(false),
+            superseded: AtomicBool::new(false),
+            full: watch::Sender::new(false),
             event_seq: watch::Sender::new(newest),
         });
         let (queue, asked) = mpsc::channel(QUEUE_MAX);
@@ -150,6 +152,18 @@ impl Store {
     #[must_use]
     pub fn is_suspect(&self) -> bool {
         self.shared.suspect.load(Ordering::Acquire)
+    }
+
+    /// Whether another process has taken the database over: this one can write no more, and should end.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.shared.superseded.load(Ordering::Acquire)
+    }
+
+    /// Whether the newest write found no room on the disk, and each change of that.
+    #[must_use]
+    pub fn full_watch(&self) -> watch::Receiver<bool> {
+        self.shared.full.subscribe()
     }
 
     /// The number of the newest event, and of each newer one as soon as it is committed.

@@ -111,10 +111,7 @@ impl Transaction {
     /// Refuses when a newer controller has begun: this process was thought dead and may write no more.
     pub(super) fn check_epoch(&self) -> Result<(), Fault> {
         match (self.own_epoch, self.newest_epoch) {
-            (Some(own), Some(newest)) if own < newest => Err(Fault::Conflict(format!(
-                "a newer controller (epoch {newest}) has taken the database over; this one (epoch {own}) may write no \
-                 more: stop it"
-            ))),
+            (Some(own), Some(newest)) if own < newest => Err(Fault::Superseded { own, newest }),
             _ => Ok(()),
         }
     }

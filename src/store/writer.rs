@@ -63,6 +63,9 @@ pub(super) enum Op {
 pub(super) struct Shared {
     pub(super) aside: Aside,
     pub(super) suspect: AtomicBool,
+    pub(super) superseded: AtomicBool,
+    /// Whether the newest write found no room on the disk.
+    pub(super) full: watch::Sender<bool>,
     pub(super) event_seq: watch::Sender<i64>,
 }
 
@@ -126,7 +129,12 @@ impl Writer {
         if let Some(aside) = Aside::take(&self.shared) {
             self.write(vec![aside]).await;
         }
-        self.transaction.close().await;
+        if self.shared.suspect.load(Ordering::Acquire) {
+            // Closing would write and sync the file once more, and what a failed sync has lost would count as stored.
+            std::mem::forget(self.transaction);
+        } else {
+            self.transaction.close().await;
+        }
         // An error means that the one who closes has given up waiting.
         let _ = closing.map(|closed| closed.send(()));
     }
@@ -181,13 +189,13 @@ impl Writer {
 
     async fn commit(&mut self, changes: &mut [Box<dyn Change>]) -> Result<(), Fault> {
         if self.shared.suspect.load(Ordering::Acquire) {
-            return Err(Fault::Row(
-                "an earlier write failed in a way that leaves the disk in doubt: stop farmhand, check the disk, start \
-                 it again"
-                    .to_owned(),
-            ));
+            return Err(Fault::Suspect);
         }
         let result = self.try_commit(changes).await;
+        let full = result.as_ref().is_err_and(Fault::is_full);
+        self.shared
+            .full
+            .send_if_modified(|was| std::mem::replace(was, full) != full);
         match &result {
             Ok(newest) => {
                 self.shared.event_seq.send_if_modified(|seq| {
@@ -198,6 +206,9 @@ impl Writer {
             }
             Err(fault) => {
                 self.transaction.roll_back().await;
+                if matches!(fault, Fault::Superseded { .. }) {
+                    self.shared.superseded.store(true, Ordering::Release);
+                }
                 if fault.reach() == Reach::Database {
                     // A failed sync must not be tried again: the pages that it lost count as clean.
                     self.shared.suspect.store(true, Ordering::Release);

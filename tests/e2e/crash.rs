@@ -46,11 +46,11 @@ fn survives_a_kill_at_each_step(kind: &str, app: &str, body: fn(&str, &str) -> V
 }
 
 #[test]
-fn a_post_survives_a_kill_at_each_step() {
+fn f1_a_post_survives_a_kill_at_each_step() {
     survives_a_kill_at_each_step("publish", "tiktok", post);
 }
 
 #[test]
-fn a_follow_survives_a_kill_at_each_step() {
+fn f1_a_follow_survives_a_kill_at_each_step() {
     survives_a_kill_at_each_step("follow", "instagram", follow);
 }

@@ -44,7 +44,8 @@ pub struct Lane {
 pub struct LaneHead {
     /// Which lane.
     pub lane: Lane,
-    /// Its due tasks in order (`due_at` minus priority's head start, then id), at most as many as asked for.
+    /// Its due tasks in order (`due_at` minus priority's head start, then id), at most as many as asked for. While one of
+    /// the lane's tasks has to be verified, due or not, only such tasks.
     pub due: Vec<PendingTask>,
     /// Whether more are due than were asked for.
     pub more: bool,

@@ -466,6 +466,29 @@ async fn an_open_effect_is_verified_and_after_three_unknown_checks_a_person_is_a
 }
 
 #[actix::test]
+async fn what_may_have_taken_place_is_looked_up_before_the_account_does_anything_else() {
+    let runner = ScriptedRunner::usually(Behaviour::completes(SECOND));
+    let farm = TestFarm::start(&[("p1", &["a", "b"])], quick_settings(), runner).await;
+    let unverified = || Behaviour::unverified(FailureReason::Timeout);
+    let first = TaskId(1);
+    farm.runner.script(first, vec![unverified(), unverified()]);
+
+    assert_eq!(farm.submit(request_for(&["a"])).await, [first]);
+    let later = farm.submit(times(request_for(&["a"]), 100)).await;
+    let other = farm.submit(request_for(&["b"])).await[0];
+    farm.until_state(later[99], TaskState::Completed).await;
+
+    let order: Vec<TaskId> = farm.runner.runs().iter().map(|run| run.spec.task).collect();
+    let of_account: Vec<TaskId> = order.iter().copied().filter(|task| *task != other).collect();
+    assert_eq!(of_account[..3], [first; 3], "{order:?}");
+    assert_eq!(of_account[3..], later[..]);
+    assert!(
+        order.iter().position(|task| *task == other) < Some(5),
+        "the other account waits too: {order:?}"
+    );
+}
+
+#[actix::test]
 async fn an_attempt_that_panics_is_a_failed_task_and_nothing_stays_held() {
     let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(1)).await;
     farm.runner.script(TaskId(1), vec![Behaviour::Panic]);

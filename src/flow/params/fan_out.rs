@@ -28,7 +28,8 @@ pub fn fan_out(rule: &FanOut, config: &Value) -> Result<Vec<Value>, Vec<FieldErr
         );
         return Err(vec![field_error(&field, &message)]);
     }
-    Ok(targets.iter().map(|target| config_for(rule, config, target)).collect())
+    let rest = without_targets(rule, config);
+    Ok(targets.iter().map(|target| config_for(rule, &rest, target)).collect())
 }
 
 /// All targets once, lower-cased, without `@`.
@@ -52,8 +53,20 @@ fn targets(rule: &FanOut, config: &Value) -> Vec<String> {
     found
 }
 
-fn config_for(rule: &FanOut, config: &Value, target: &str) -> Value {
-    let mut config = config.clone();
+/// The config that the tasks share, each parameter in its place: thousands of targets are not copied for each of them.
+fn without_targets(rule: &FanOut, config: &Value) -> Value {
+    let Value::Object(map) = config else {
+        return config.clone();
+    };
+    let rest = map.iter().map(|(name, value)| {
+        let is_target = rule.params.contains(name);
+        (name.clone(), if is_target { Value::Null } else { value.clone() })
+    });
+    Value::Object(rest.collect())
+}
+
+fn config_for(rule: &FanOut, rest: &Value, target: &str) -> Value {
+    let mut config = rest.clone();
     if let Value::Object(map) = &mut config {
         for name in &rule.params {
             let value = if *name == rule.list {

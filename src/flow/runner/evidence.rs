@@ -94,7 +94,11 @@ fn write_file(path: &PathBuf, bytes: &[u8]) -> Result<(), String> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(describe)?;
     }
-    std::fs::write(path, bytes).map_err(describe)
+    std::fs::write(path, bytes).map_err(|error| {
+        // Half a picture on a full disk is of no use to anybody.
+        let _ = std::fs::remove_file(path);
+        describe(error)
+    })
 }
 
 fn kept(result: Result<Result<(), String>, tokio::task::JoinError>, name: String) -> Option<String> {

@@ -113,6 +113,8 @@ impl Fault {
             },
             Self::Media(MediaError::Missing(_)) => (FailureReason::MaterialMissing, Blame::Task, false),
             Self::Media(MediaError::Invalid(_)) => (FailureReason::MaterialInvalid, Blame::Task, false),
+            // The disk is full or the database busy: that passes, and is nothing that the task has done.
+            Self::Store(StoreError::Full | StoreError::Away(_)) => (FailureReason::Interrupted, Blame::Host, true),
             Self::Media(MediaError::Host(_)) | Self::Store(_) | Self::Ended(_) => {
                 (FailureReason::Internal, Blame::Host, true)
             }

@@ -1,10 +1,11 @@
 -- ?1: [[task, state, finished_at, due_at, purpose, counts, remark, reason, message, step, retryable], …]
--- A task that goes on takes its place by its new due time; 600000 is the head start of one step of priority.
+-- A task that goes on takes its place by its new due time; 600000 is the head start of one step of priority, and what
+-- is to be verified comes before everything else (see list_due.sql).
 UPDATE task
 SET state = ending.state,
     finished_at = ending.finished_at,
     due_at = coalesce(ending.due_at, task.due_at),
-    rank = coalesce(ending.due_at - task.priority * 600000, task.rank),
+    rank = coalesce(ending.due_at - task.priority * 600000 - 1000000000000000 * (ending.purpose = 'verify'), task.rank),
     purpose = ending.purpose,
     retry_count = retry_count + ending.counts,
     auto_retries = auto_retries + ending.counts,

@@ -1,6 +1,11 @@
--- ?1: [task, …], ?2: now. 600000 is the head start of one step of priority.
+-- ?1: [task, …], ?2: now. 600000 is the head start of one step of priority; what is to be verified comes before
+-- everything else (see list_due.sql).
 UPDATE task
-SET state = 'available', due_at = NULL, rank = ?2 - priority * 600000,
+SET state = 'available', due_at = NULL,
+    rank = ?2 - priority * 600000
+         - 1000000000000000 * (failure_reason = 'outcome_unknown'
+                               OR EXISTS (SELECT 1 FROM effect
+                                          WHERE effect.task_id = task.id AND effect.state IN ('intended', 'unknown'))),
     purpose = CASE WHEN failure_reason = 'outcome_unknown'
                      OR EXISTS (SELECT 1 FROM effect
                                 WHERE effect.task_id = task.id AND effect.state IN ('intended', 'unknown'))

@@ -2,7 +2,7 @@
 
 use farmhand_actors::{
     domain::{FailureReason, Status},
-    ports::TaskStore,
+    ports::{Lane, TaskStore},
 };
 
 use super::*;
@@ -181,4 +181,35 @@ async fn pages_follow_one_another_without_gap_or_repeat() {
         let (total, beyond) = farm.store.list_tasks(&filter, u32::MAX, 100).await.expect("reads");
         assert_eq!((total, beyond.len()), (1800, 0));
     }
+}
+
+#[tokio::test]
+async fn while_a_task_has_to_be_verified_nothing_else_of_its_lane_is_due() {
+    let mut farm = Farm::new().await;
+    let ids = farm.submit(vec![task_for("a", Some("ann")); 3]).await;
+    let lane = Lane {
+        serial: serial_of("a"),
+        username: Some(username_of("ann")),
+    };
+    let heads = async |store: &Store, seconds| {
+        let heads = store
+            .lane_heads(vec![lane.clone()], 10, at(seconds))
+            .await
+            .expect("reads");
+        let due: Vec<TaskId> = heads[0].due.iter().map(|task| task.id).collect();
+        (due, heads[0].next_due)
+    };
+    let second = farm.claim(ids[1], "a", Some("ann")).await;
+    assert!(farm.finish(&second, again(60, Purpose::Verify, false)).await);
+
+    assert_eq!(heads(&farm.store, 30).await, (vec![], Some(at(60))));
+    assert_eq!(heads(&farm.store, 60).await, (vec![ids[1]], None));
+    // Also after a start.
+    farm.store.close().await;
+    farm.store = open(&farm.path()).await;
+    farm.epoch = farm.store.begin_epoch(at(61)).await.expect("begins");
+    assert_eq!(heads(&farm.store, 61).await, (vec![ids[1]], None));
+    let claimed = farm.claim(ids[1], "a", Some("ann")).await;
+    assert!(farm.finish(&claimed, again(62, Purpose::Execute, false)).await);
+    assert_eq!(heads(&farm.store, 70).await.0, [ids[0], ids[2], ids[1]]);
 }

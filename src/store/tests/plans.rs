@@ -61,7 +61,7 @@ async fn the_front_of_a_lane_comes_from_its_index_in_order() {
     let mut conn = connection(&farm).await;
 
     let due = plan(&mut conn, include_str!("../queries/list_due.sql")).await;
-    let wanted = "SEARCH waiting USING INDEX task_lane (lane_id=?)";
+    let wanted = "SEARCH waiting USING INDEX task_lane (lane_id=? AND rank<?)";
     assert!(due.iter().any(|step| step == wanted), "{due:#?}");
     assert!(due.iter().any(|step| step.starts_with("SEARCH lane USING")), "{due:#?}");
     assert!(

@@ -320,7 +320,9 @@ impl RouterCore {
     /// It is not pending any more (or pending again in the store): its lane is read again.
     fn lost(&mut self, task: TaskId) -> Option<Effect> {
         let running = self.free(task)?;
-        self.want_refill(lane_of(&running.task));
+        let lane = lane_of(&running.task);
+        self.verified(&lane, task);
+        self.want_refill(lane);
         self.plan_wanted = true;
         Some(release(
             running.task.username?,

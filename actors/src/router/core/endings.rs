@@ -11,7 +11,8 @@ use crate::{
     account::LeaseUsage,
     device::{AttemptEnding, StopAttempt, StopCause},
     domain::{
-        AccountUse, AttemptId, Blame, Failure, FailureReason, Generation, Now, Outcome, ScriptName, Serial, TaskId,
+        AccountUse, AttemptId, Blame, Failure, FailureReason, Generation, Now, Outcome, Purpose, ScriptName, Serial,
+        TaskId,
         retry::{AttemptFacts, EndedBy, Verdict, decide},
     },
     ports::{Finish, StoreError, TaskNext},
@@ -278,6 +279,13 @@ impl RouterCore {
             self.unknown_checks.remove(&task);
         } else {
             self.unknown_checks.insert(task, checks);
+        }
+        match finish.next {
+            TaskNext::Again {
+                purpose: Purpose::Verify,
+                ..
+            } if written => self.verify_first(&lane, task),
+            _ => self.verified(&lane, task),
         }
         match finish.next {
             TaskNext::Again { due_at, .. } if written && due_at > now.wall => self.note_due(&lane, due_at),

@@ -33,6 +33,9 @@ pub(super) struct LaneState {
     asked: bool,
     /// A task came while the lane was being read: what is read may not have it.
     touched: bool,
+    /// A task of which nobody knows whether it took place: until its check has told, no other one of the lane may act,
+    /// for the check compares what the app shows with what it showed before.
+    unverified: Option<TaskId>,
 }
 
 impl Default for LaneState {
@@ -45,6 +48,7 @@ impl Default for LaneState {
             limit: WINDOW,
             asked: false,
             touched: false,
+            unverified: None,
         }
     }
 }
@@ -92,8 +96,15 @@ impl RouterCore {
     /// Tasks are not pending any more (stopped, deleted).
     pub fn on_gone(&mut self, tasks: &[TaskId]) {
         let gone: HashSet<TaskId> = tasks.iter().copied().collect();
-        for lane in self.lanes.values_mut() {
-            lane.window.retain(|task| !gone.contains(&task.id));
+        let mut open = Vec::new();
+        for (lane, state) in &mut self.lanes {
+            state.window.retain(|task| !gone.contains(&task.id));
+            if state.unverified.take_if(|task| gone.contains(task)).is_some() {
+                open.push(lane.clone());
+            }
+        }
+        for lane in open {
+            self.want_refill(lane);
         }
         self.remarks.retain(|task, _| !gone.contains(task));
     }
@@ -170,6 +181,23 @@ impl RouterCore {
         self.due.insert((at, lane.clone()));
     }
 
+    /// Whether a task took place has to be looked up before anything else of its lane.
+    pub(super) fn verify_first(&mut self, lane: &Lane, task: TaskId) {
+        let state = self.lanes.entry(lane.clone()).or_default();
+        state.unverified = Some(task);
+        state.window.retain(|waiting| waiting.id == task);
+        state.more = true;
+        state.touched |= state.asked;
+    }
+
+    /// The task is over, or runs anew: the others of its lane may act again.
+    pub(super) fn verified(&mut self, lane: &Lane, task: TaskId) {
+        let state = self.lanes.get_mut(lane);
+        if state.is_some_and(|state| state.unverified.take_if(|open| *open == task).is_some()) {
+            self.want_refill(lane.clone());
+        }
+    }
+
     /// Takes a task out of its window; reads on when the window runs dry.
     pub(super) fn take_from_window(&mut self, lane: &Lane, task: TaskId) -> Option<PendingTask> {
         let state = self.lanes.get_mut(lane)?;
@@ -210,6 +238,7 @@ impl RouterCore {
                 && !state.more
                 && !state.asked
                 && state.next_due.is_none()
+                && state.unverified.is_none()
                 && (state.last_start.is_none() || lane.username.is_some())
         });
         if idle && !self.refills.contains(lane) {
@@ -228,7 +257,7 @@ impl RouterCore {
         let full = state.window.len() >= usize::try_from(state.limit).unwrap_or(usize::MAX);
         // The store orders by priority; here a task can only be appended, when nothing stands behind its place.
         let last = task.priority == 0 && state.window.iter().all(|other| other.priority >= 0);
-        if state.more || full {
+        if state.more || full || state.unverified.is_some() {
             state.more = true;
             return;
         }
@@ -263,10 +292,15 @@ impl RouterCore {
             }
         }
         state.more = more;
+        let verify = due.iter().find(|task| task.purpose == Purpose::Verify);
+        state.unverified = verify.map(|task| task.id).or(state.unverified);
+        if state.unverified.is_some() {
+            due.retain(|task| task.purpose == Purpose::Verify);
+        }
         state.window = due.into();
         if !state.window.is_empty() {
             self.candidates.insert(lane.serial.clone());
-        } else if more {
+        } else if more && state.unverified.is_none() {
             // All that was read is on its way already: nobody else would ask for the rest.
             self.refills.insert(lane.clone());
         }

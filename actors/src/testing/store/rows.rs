@@ -54,6 +54,10 @@ impl Tables {
             .filter(|row| row.is_pending() && lane_of(row).as_ref() == Some(&lane));
         let (mut due, later): (Vec<&TaskRow>, Vec<&TaskRow>) =
             rows.partition(|row| row.due_at.is_none_or(|due| due <= at));
+        let is_open = |row: &&TaskRow| row.task.purpose == Purpose::Verify;
+        if due.iter().chain(&later).any(is_open) {
+            due.retain(is_open);
+        }
         due.sort_by_key(|row| row.place());
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         LaneHead {

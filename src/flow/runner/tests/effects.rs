@@ -205,7 +205,7 @@ async fn nothing_is_done_when_the_intent_cannot_be_written() {
     let phone = Arc::new(app(&["Posted"], &[]));
     assert_eq!(
         failed(&bench.run(&phone).await),
-        (FailureReason::Internal, Blame::Host, true)
+        (FailureReason::Interrupted, Blame::Host, true)
     );
     assert_eq!(phone.count("Tap"), 0);
 }
@@ -217,7 +217,7 @@ async fn a_confirmation_that_cannot_be_written_leaves_the_effect_open() {
     let phone = Arc::new(app(&["Posted"], &[]));
     assert_eq!(
         unverified(&bench.run(&phone).await),
-        (FailureReason::Internal, Blame::Host)
+        (FailureReason::Interrupted, Blame::Host)
     );
     assert_eq!(bench.journal.states(), [EffectState::Intended]);
 }

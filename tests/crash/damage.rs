@@ -1,0 +1,245 @@
+//! Databases that cannot be used are refused and left as they are; one that needs time is waited for, and who calls is
+//! told so.
+
+use std::path::Path;
+
+use serde_json::json;
+use sqlx::{
+    ConnectOptions, Connection, Row, SqlSafeStr, SqliteConnection,
+    migrate::{Migration, MigrationType, Migrator},
+    sqlite::SqliteConnectOptions,
+};
+
+use crate::{
+    harness::{SOON, follow, free_port, settings, wait_for},
+    victim::Victim,
+};
+
+/// What a page of the database has.
+const PAGE: usize = 4096;
+/// A log as it is left behind when nothing could be moved into the database for long.
+const LONG_LOG: u64 = 64 * 1024 * 1024;
+
+/// Its name, what does the damage, and the words of the refusal.
+type Case<'a> = (&'a str, &'a dyn Fn(), [&'a str; 2]);
+
+/// A controller without phones that has stored some tasks and ended.
+fn used(folder: &Path, tasks: usize) -> Victim {
+    let phone = ("away-1".to_owned(), format!("127.0.0.1:{}", free_port()));
+    let adb = format!("127.0.0.1:{}", free_port());
+    let mut victim = Victim::new(folder, &settings(&adb, &[phone], folder));
+    victim.start_ready();
+    for _ in 0..tasks {
+        victim.create(&follow("away-1", "bob"));
+    }
+    assert!(victim.terminate().success());
+    victim
+}
+
+/// Runs a command to its end; answers its exit code and everything that it said.
+fn run(victim: &Victim, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = victim.command(arguments).env("RUST_LOG", "off").output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(future)
+}
+
+async fn connect(file: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(file).connect().await.unwrap()
+}
+
+/// Does something to the database of a controller that does not run.
+fn change(file: &Path, sql: &'static str) {
+    block_on(async {
+        let mut database = connect(file).await;
+        sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
+        database.close().await.unwrap();
+    });
+}
+
+#[test]
+fn f4_a_damaged_or_newer_database_is_refused_by_name_left_as_it_is_and_doctor_says_how_to_mend_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let victim = used(folder.path(), 20);
+    let whole = std::fs::read(victim.database()).unwrap();
+    let damaged = |damage: &dyn Fn(&mut Vec<u8>)| {
+        let mut content = whole.clone();
+        damage(&mut content);
+        std::fs::write(victim.database(), content).unwrap();
+    };
+    let cases: [Case; 6] = [
+        (
+            "cut off",
+            &|| damaged(&|content| content.truncate(whole.len() / 2)),
+            ["is cut off: it has", "put a backup"],
+        ),
+        (
+            "empty",
+            &|| damaged(&Vec::clear),
+            ["is empty, so it was cut off", "put a backup"],
+        ),
+        (
+            "zero pages",
+            &|| damaged(&|content| content[PAGE..PAGE * 3].fill(0)),
+            ["is damaged", "put a backup"],
+        ),
+        // The kind of a page: a bit of plain content that is another one cannot be known.
+        (
+            "a bit",
+            &|| damaged(&|content| content[PAGE] ^= 0x10),
+            ["is damaged", "put a backup"],
+        ),
+        (
+            "no database",
+            &|| damaged(&|content| content[0] ^= 1),
+            ["is not an SQLite database", "set database.url"],
+        ),
+        (
+            "newer",
+            &|| {
+                damaged(&|_| {});
+                change(
+                    &victim.database(),
+                    "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                     VALUES (99, 'the future', 1, x'00', 0)",
+                );
+            },
+            [
+                "was written by a newer farmhand (schema 99",
+                "start the version that wrote it",
+            ],
+        ),
+    ];
+    for (name, damage, words) in cases {
+        damage();
+        let before = std::fs::read(victim.database()).unwrap();
+
+        for command in ["serve", "doctor"] {
+            let (code, said) = run(&victim, &[command]);
+            assert_eq!(code, Some(1), "{name}, {command}: {said}");
+            for word in words.into_iter().chain(["farmhand.db"]) {
+                assert!(said.contains(word), "{name}, {command}: no {word:?} in {said}");
+            }
+        }
+        assert!(
+            std::fs::read(victim.database()).unwrap() == before,
+            "{name}: the file was changed"
+        );
+    }
+}
+
+#[test]
+fn f4_a_database_of_an_older_version_is_brought_up_to_date_with_all_that_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut victim = used(folder.path(), 0);
+    std::fs::remove_file(victim.database()).unwrap();
+    let first = Migration::new(
+        1,
+        "task engine".into(),
+        MigrationType::Simple,
+        include_str!("../../migrations/0001_task_engine.sql").into_sql_str(),
+        false,
+    );
+    block_on(async {
+        let options = SqliteConnectOptions::new().filename(victim.database());
+        let mut database = options.create_if_missing(true).connect().await.unwrap();
+        let migrator = Migrator::with_migrations(vec![first]);
+        migrator.run(&mut database).await.unwrap();
+        let sql = "INSERT INTO controller (started_at) VALUES (1), (2)";
+        sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
+        database.close().await.unwrap();
+    });
+
+    victim.start_ready();
+    victim.create(&follow("away-1", "bob"));
+    assert!(victim.terminate().success());
+
+    block_on(async {
+        let mut database = connect(&victim.database()).await;
+        let row = sqlx::query("SELECT max(epoch) AS epoch FROM controller")
+            .fetch_one(&mut database)
+            .await
+            .unwrap();
+        assert_eq!(row.get::<i64, _>("epoch"), 3);
+    });
+}
+
+#[test]
+fn f5_after_a_log_of_64_mib_was_left_behind_everything_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut victim = used(folder.path(), 5);
+    let left = tempfile::tempdir().unwrap();
+    std::fs::copy(victim.database(), left.path().join("farmhand.db")).unwrap();
+    block_on(async {
+        let mut database = connect(&left.path().join("farmhand.db")).await;
+        // The transactions of months, in a minute's time: rows that come and go.
+        let sql = "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 0;
+                   CREATE TABLE filler (x BLOB)";
+        sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
+        for _ in 0..65 {
+            let sql = "INSERT INTO filler VALUES (zeroblob(1048576)); DELETE FROM filler";
+            sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
+        }
+        sqlx::raw_sql("UPDATE task SET remark = 'from the log'")
+            .execute(&mut database)
+            .await
+            .unwrap();
+        // As a crash leaves it: copied while it is open.
+        for file in ["farmhand.db", "farmhand.db-wal"] {
+            std::fs::copy(left.path().join(file), victim.data.join(file)).unwrap();
+        }
+        database.close().await.unwrap();
+    });
+    let log = std::fs::metadata(victim.data.join("farmhand.db-wal")).unwrap().len();
+    assert!(log >= LONG_LOG, "{log}");
+
+    victim.start_ready();
+
+    let tasks = victim.tasks();
+    assert_eq!(tasks.len(), 5);
+    assert!(victim.terminate().success());
+    let log = std::fs::metadata(victim.data.join("farmhand.db-wal")).map_or(0, |log| log.len());
+    assert_eq!(log, 0, "the log was not moved into the database");
+    crate::verdict::examine_database(&victim.database());
+}
+
+#[test]
+fn f5_while_the_start_takes_its_time_callers_are_told_to_come_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut victim = used(folder.path(), 1);
+    // Somebody else writes to the database for a while, so that the start has to wait.
+    let (begun, wait) = std::sync::mpsc::channel();
+    let (done, end) = std::sync::mpsc::channel::<()>();
+    let file = victim.database();
+    let other = std::thread::spawn(move || {
+        block_on(async {
+            let mut database = connect(&file).await;
+            sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut database).await.unwrap();
+            begun.send(()).unwrap();
+            end.recv_timeout(SOON).ok();
+            sqlx::raw_sql("ROLLBACK").execute(&mut database).await.unwrap();
+        });
+    });
+    wait.recv_timeout(SOON).unwrap();
+
+    victim.start(None);
+    let (status, answer) = wait_for("somebody answers", SOON, || {
+        victim.try_call("POST", "/api/v1/task", Some(&follow("away-1", "bob")))
+    });
+    let live = victim.try_call("GET", "/health/live", None).map(|(status, _)| status);
+    let ready = victim.try_call("GET", "/health/ready", None);
+    done.send(()).unwrap();
+    other.join().unwrap();
+    victim.await_ready();
+
+    assert_eq!((status, &answer["code"]), (503, &json!(50301)), "{answer}");
+    assert_eq!((live, ready), (Some(200), Some((503, json!({ "status": "starting" })))));
+    assert_eq!(victim.tasks().len(), 1, "what was refused is there");
+}

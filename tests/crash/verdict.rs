@@ -1,0 +1,121 @@
+//! What must be true when everything has come to rest: what the phones' ledger says, and what the controller says.
+
+use std::{collections::HashMap, path::Path};
+
+use serde_json::Value;
+use sqlx::{ConnectOptions, Row, sqlite::SqliteConnectOptions};
+
+use crate::storm::Wanted;
+
+/// Most tasks of which nobody may know whether they took place.
+const UNKNOWN_MAX: f64 = 0.02;
+
+/// How a run ended, in numbers.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub tasks: usize,
+    pub completed: usize,
+    pub failed: usize,
+    pub unknown: usize,
+    pub effects: usize,
+}
+
+/// Compares what was asked for, what the controller says and what really happened.
+///
+/// # Panics
+/// When they contradict one another; all contradictions at once.
+pub fn judge(wanted: &[Wanted], tasks: &[Value], ledger: &[Value]) -> Tally {
+    let mut effects: HashMap<&str, Vec<&Value>> = HashMap::new();
+    for entry in ledger {
+        let name = match entry["kind"].as_str() {
+            Some("publish") => entry["detail"]["caption"].as_str(),
+            Some("follow") => entry["detail"]["target"].as_str(),
+            _ => None,
+        };
+        effects.entry(name.unwrap_or_default()).or_default().push(entry);
+    }
+    effects.remove("");
+    let mut tally = Tally {
+        tasks: tasks.len(),
+        effects: effects.len(),
+        ..Tally::default()
+    };
+    let mut faults = Vec::new();
+    for wanted in wanted {
+        if let Some(fault) = contradiction(wanted, tasks, &effects, &mut tally) {
+            faults.push(format!("{fault}: {wanted:?}\n{:#?}", effects.get(wanted.name.as_str())));
+        }
+    }
+    if tasks.len() != wanted.len() {
+        faults.push(format!("{} tasks for {} requests", tasks.len(), wanted.len()));
+    }
+    let share = tally.unknown as f64 / tally.tasks.max(1) as f64;
+    if share > UNKNOWN_MAX {
+        faults.push(format!("{:.1} % are unknown", share * 100.0));
+    }
+    assert!(faults.is_empty(), "{tally:?}\n{}", faults.join("\n"));
+    tally
+}
+
+fn contradiction(
+    wanted: &Wanted,
+    tasks: &[Value],
+    effects: &HashMap<&str, Vec<&Value>>,
+    tally: &mut Tally,
+) -> Option<String> {
+    let [id] = wanted.acknowledged[..] else {
+        return Some("not one id".to_owned());
+    };
+    let Some(task) = tasks.iter().find(|task| task["id"] == id) else {
+        return Some("a task is lost".to_owned());
+    };
+    let done = effects.get(wanted.name.as_str()).map_or(0, Vec::len);
+    let reason = task["failure"]["reason"].as_str();
+    match (task["status"].as_i64(), reason) {
+        (Some(2), _) => tally.completed += 1,
+        (Some(3), Some("outcome_unknown")) => tally.unknown += 1,
+        (Some(3), _) => tally.failed += 1,
+        _ => return Some(format!("a task is not over: {task:#}")),
+    }
+    match (task["status"].as_i64(), done, reason) {
+        (_, 2.., _) => Some(format!("it took place {done} times: {task:#}")),
+        (Some(2), 0, _) => Some(format!("completed, but it did not take place: {task:#}")),
+        (Some(3), 1, Some(reason)) if reason != "outcome_unknown" => {
+            Some(format!("failed, although it took place: {task:#}"))
+        }
+        _ => None,
+    }
+}
+
+/// The database of a controller that has ended: whole, and nothing in it is under way.
+///
+/// # Panics
+/// When it is not.
+pub fn examine_database(file: &Path) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
+        let mut database = options.connect().await.unwrap();
+        for (question, answer) in [
+            ("PRAGMA integrity_check", "ok"),
+            ("SELECT CAST(count(*) AS TEXT) FROM pragma_foreign_key_check", "0"),
+            ("SELECT CAST(count(*) AS TEXT) FROM task WHERE state = 'running'", "0"),
+            (
+                "SELECT CAST(count(*) AS TEXT) FROM attempt WHERE finished_at IS NULL",
+                "0",
+            ),
+            (
+                "SELECT CAST(count(*) AS TEXT) FROM effect JOIN task ON task.id = effect.task_id
+                 WHERE effect.state IN ('intended', 'unknown') AND task.state <> 'failed'",
+                "0",
+            ),
+        ] {
+            let row = sqlx::query(question).fetch_one(&mut database).await.unwrap();
+            let found: String = row.get(0);
+            assert_eq!(found, answer, "{question}");
+        }
+    });
+}
