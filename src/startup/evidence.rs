@@ -218,7 +218,7 @@ mod tests {
             file.set_modified(SystemTime::now() - age).unwrap();
         }
 
-        prune_once(&evidence, &keep(30, 25), &store, false).await;
+        prune_once(&evidence, &keep(30, 25), false, &store).await;
 
         let mut left: Vec<String> = std::fs::read_dir(&evidence)
             .unwrap()
@@ -226,7 +226,7 @@ mod tests {
             .collect();
         left.sort();
         assert_eq!(left, ["1-1-1.jpg", "1-1-1.xml", "2-2-9.xml"]);
-        prune_once(&evidence, &keep(0, 1), &store, false).await;
+        prune_once(&evidence, &keep(0, 1), false, &store).await;
         assert_eq!(
             std::fs::read_dir(&evidence).unwrap().count(),
             2,
