@@ -274,7 +274,7 @@ async fn is_fenced(room: &Room, driver: &dyn DeviceDriver) {
     for (place, end) in ends.iter().enumerate() {
         assert!(matches!(end, Err(DriverError::Fenced { .. })), "act {place}: {end:?}");
     }
-    assert_eq!(driver.hierarchy().await.unwrap(), before);
+    assert_eq!(other.hierarchy().await.unwrap(), before);
     assert!(driver.has_app(&app).await.unwrap());
     let found = other
         .shell(words(&["find", "/sdcard", "-name", "fenced*"]))

@@ -4,10 +4,10 @@ use actix_web::web;
 use farmhand_actors::domain::{AdbEvidence, DeviceEvidence, LastGood, ProbeEvidence, QuarantineInfo};
 use serde_json::{Value, json};
 
-use super::{parse_serial, view};
+use super::{parse_serial, show};
 use crate::http::{
     body::JsonBody,
-    envelope::{Answer, ApiError, instant, success},
+    envelope::{Answer, ApiError, instant},
     fields::Fields,
     state::App,
 };
@@ -17,14 +17,12 @@ const REASON_LIMIT: usize = 200;
 /// `POST /api/v1/device/{serial}/quarantine`
 pub async fn quarantine(app: web::Data<App>, path: web::Path<String>, JsonBody(body): JsonBody) -> Answer {
     let (serial, reason) = (parse_serial(&path)?, parse_reason(&body)?);
-    Ok(success(&view(&app.state.farm.quarantine_device(serial, reason).await?)))
+    show(&app, &app.state.farm.quarantine_device(serial, reason).await?).await
 }
 
 /// `POST /api/v1/device/{serial}/release`
 pub async fn release(app: web::Data<App>, path: web::Path<String>) -> Answer {
-    Ok(success(&view(
-        &app.state.farm.release_device(parse_serial(&path)?).await?,
-    )))
+    show(&app, &app.state.farm.release_device(parse_serial(&path)?).await?).await
 }
 
 /// One line that says to the next person why.
