@@ -257,7 +257,8 @@ fn commit_steps(steps: &[Step], commit: Option<&str>, weight: u32) -> u32 {
         let below = match &step.command {
             Command::RunFlow(run) => {
                 let otherwise = run.otherwise.as_deref().unwrap_or_default();
-                body_commits(&run.body, commit, weight).saturating_add(commit_steps(otherwise, commit, weight))
+                // One of the two branches is taken.
+                body_commits(&run.body, commit, weight).max(commit_steps(otherwise, commit, weight))
             }
             Command::Repeat(repeat) => commit_steps(&repeat.steps, commit, 2),
             Command::Retry(retry) => body_commits(&retry.body, commit, weight),

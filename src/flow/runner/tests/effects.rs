@@ -332,6 +332,20 @@ async fn a_verifying_attempt_only_looks_when_it_was_done() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_commit_steps_in_two_branches_only_one_is_reached() {
+    let branches = "- runFlow:\n    when: { visible: Story, timeout: 0 }\n    commands:\n      \
+                    - tapOn: { text: Story, label: post }\n    else:\n      - tapOn: { text: Post, label: post }\n";
+    let bench = Bench::new(&FLOW.replace("- tapOn: { text: Post, label: post }\n", branches));
+    bench.journal.plant(planted(EffectState::Intended));
+    let phone = Arc::new(app(&["Posted"], &["On profile"]));
+
+    let outcome = bench.run_as(&phone, Purpose::Verify, json!({})).await;
+
+    assert_eq!(completed(&outcome), "found done when it was verified");
+    assert_eq!((phone.count("Tap"), phone.count("Type(before)")), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_verifying_attempt_does_it_when_it_was_not_done() {
     let bench = Bench::new(FLOW);
     bench.journal.plant(planted(EffectState::Unknown));
