@@ -94,9 +94,14 @@ impl Nasty {
         *self.state.spoil.lock().unwrap() = None;
     }
 
-    /// How many bytes the last service had for its answer, if the proxy let it pass whole.
+    /// How many bytes the last service of a phone had for its answer, if the proxy let it pass whole.
     pub fn answered(&self) -> usize {
         self.state.answered.load(Ordering::SeqCst)
+    }
+
+    /// Forgets that.
+    pub fn forget_answered(&self) {
+        self.state.answered.store(0, Ordering::SeqCst);
     }
 
     /// How many services were spoilt so far.
@@ -150,9 +155,11 @@ async fn converse(mut client: TcpStream, upstream: &str, state: &Arc<State>) -> 
                     copied = copied => copied?,
                     () = state.cut.notified(), if request.starts_with("tcp:") => return Ok(()),
                 };
-                state
-                    .answered
-                    .store(usize::try_from(answered).unwrap(), Ordering::SeqCst);
+                if !request.starts_with("host") {
+                    state
+                        .answered
+                        .store(usize::try_from(answered).unwrap(), Ordering::SeqCst);
+                }
                 Ok(())
             }
         };

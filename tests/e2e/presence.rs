@@ -46,15 +46,15 @@ impl Listed {
 #[test]
 fn f16_a_phone_in_any_unusable_state_makes_its_task_wait_with_the_reason_shown() {
     let rows = [
-        ("offline", "offline", "away"),
+        ("offline", "offline", "does not answer"),
         ("unauthorized", "unauthorized", "trust"),
         ("recovery", "offline", "recovery"),
         ("sideload", "offline", "sideload"),
-        ("authorizing", "offline", "authorizing"),
+        ("authorizing", "offline", "asked whether it trusts"),
         (
             "no permissions (user in plugdev group; are your udev rules wrong?); see [http://developer.android.com]",
             "offline",
-            "no permissions",
+            "may not be opened",
         ),
     ];
     let farm = Listed::start(u32::try_from(rows.len()).unwrap());
