@@ -390,12 +390,3 @@ impl Handler<Terminate> for DeviceActor {
         ctx.stop();
     }
 }
-
-#[cfg(test)]
-impl Handler<crate::testing::Sabotage> for DeviceActor {
-    type Result = ();
-
-    fn handle(&mut self, sabotage: crate::testing::Sabotage, ctx: &mut Self::Context) {
-        sabotage.strike(ctx);
-    }
-}

@@ -555,3 +555,11 @@ fn a_release_ends_a_rest_and_forgives_the_failures_before_it() {
     assert_eq!(state(&core), DeviceState::Online);
     assert!(!fail(&mut core, 6), "not on probation");
 }
+
+impl actix::Handler<crate::testing::Sabotage> for super::DeviceActor {
+    type Result = ();
+
+    fn handle(&mut self, sabotage: crate::testing::Sabotage, ctx: &mut Self::Context) {
+        sabotage.strike(ctx);
+    }
+}

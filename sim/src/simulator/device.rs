@@ -1,6 +1,6 @@
 //! A simulated phone as the wire sees it: the world's phone, its files, Android's programs and the agent.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::{
@@ -17,6 +17,9 @@ use crate::{
     handset::Handset,
     world::{Network, Phone, PhoneSpec, World, WorldError, social::canonical_name},
 };
+
+/// From the request for a restart until the connection is gone. A real phone takes longer; the host has its answer by then.
+const GOES_DOWN: Duration = Duration::from_millis(300);
 
 /// One phone, put together.
 pub(super) struct SimulatedPhone {
@@ -117,6 +120,11 @@ impl Device for SimulatedPhone {
     }
 
     async fn reboot(&self) {
-        self.phone.reboot();
+        let phone = self.phone.clone();
+        // Of its own, because the service that asked for it ends with the host's stream.
+        tokio::spawn(async move {
+            tokio::time::sleep(GOES_DOWN).await;
+            phone.reboot();
+        });
     }
 }
