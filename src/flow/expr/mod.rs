@@ -1,38 +1,26 @@
 //! Expressions and scripts: JavaScript without files, and without network unless the flow's policy allows it, with limits
 //! on memory, time and depth.
 
+mod engine;
 mod http;
 pub mod template;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{OnceCell, RefCell},
     rc::Rc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use rquickjs::{CatchResultExt, CaughtError, Context, Ctx, Function, Object, Runtime};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use self::http::HttpAccess;
-use self::template::{Part, parts, unescape};
-
-/// Memory of one attempt's scripts, bytes.
-const MEMORY: usize = 64 * 1024 * 1024;
-/// Stack of scripts, bytes: half of what a thread has. The interpreter runs on the caller's and counts from where the
-/// attempt began, so flows within flows use it up, too.
-const STACK: usize = 1024 * 1024;
-/// Longest that one expression or script may take. Scripts run on the attempt's own thread, so this is also the
-/// longest that they may hold up a stop.
-const TIME: Duration = Duration::from_millis(1_000);
-/// The same where scripts may make requests. Other phones of the thread wait as long, so it is short.
-const TIME_WITH_HTTP: Duration = Duration::from_millis(5_000);
-/// Longest text that an expression may give, bytes.
-const MAX_RESULT: usize = 4 * 1024 * 1024;
-/// Most log lines of one attempt's scripts.
-const MAX_LOG_LINES: usize = 1_000;
+use self::{
+    engine::{Engine, MAX_RESULT},
+    template::{Part, parts, unescape},
+};
 
 /// What went wrong in a script.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,74 +47,49 @@ pub enum ScriptError {
 pub struct Covered(Vec<(String, Option<Value>)>);
 
 /// The JavaScript of one attempt. Globals live as long as it.
+///
+/// Its interpreter begins when something has to be interpreted: making one costs more than everything else in a flow
+/// of few steps, and many flows only read variables.
 pub struct Js {
-    context: Context,
-    limits: Rc<Limits>,
+    cancel: CancellationToken,
+    access: Option<HttpAccess>,
+    engine: OnceCell<Engine>,
+    /// What was set before the interpreter began, in that order.
+    early: RefCell<Vec<(String, Value)>>,
     log: Rc<RefCell<Vec<String>>>,
 }
 
-struct Limits {
-    time: Duration,
-    deadline: Cell<Option<Instant>>,
-    cancel: CancellationToken,
-}
-
 impl Js {
-    /// An engine with the prelude loaded; `cancel` ends whatever script runs.
-    ///
-    /// # Errors
-    /// There is no memory for it.
-    pub fn new(cancel: CancellationToken) -> Result<Self, ScriptError> {
-        Self::with_http(cancel, None)
-    }
-
-    /// As [`Self::new`]; with `access`, scripts have `http`, and more time.
-    ///
-    /// # Errors
-    /// There is no memory for it.
-    pub fn with_http(cancel: CancellationToken, access: Option<HttpAccess>) -> Result<Self, ScriptError> {
-        let runtime = Runtime::new().map_err(engine)?;
-        runtime.set_memory_limit(MEMORY);
-        runtime.set_max_stack_size(STACK);
-        let limits = Rc::new(Limits {
-            time: if access.is_some() { TIME_WITH_HTTP } else { TIME },
-            deadline: Cell::new(None),
+    /// `cancel` ends whatever script runs. With `access`, scripts have `http`, and more time.
+    #[must_use]
+    pub fn new(cancel: CancellationToken, access: Option<HttpAccess>) -> Self {
+        Self {
             cancel,
-        });
-        let watched = limits.clone();
-        runtime.set_interrupt_handler(Some(Box::new(move || watched.exceeded())));
-        let context = Context::full(&runtime).map_err(engine)?;
-        let js = Self {
-            context,
-            limits,
+            access,
+            engine: OnceCell::new(),
+            early: RefCell::default(),
             log: Rc::default(),
-        };
-        js.install(access)?;
-        Ok(js)
+        }
     }
 
-    fn install(&self, access: Option<HttpAccess>) -> Result<(), ScriptError> {
-        let log = self.log.clone();
-        let limits = self.limits.clone();
-        self.guarded(|ctx| {
-            let api = Object::new(ctx.clone())?;
-            let note = Function::new(ctx.clone(), move |line: String| {
-                let mut log = log.borrow_mut();
-                if log.len() < MAX_LOG_LINES {
-                    log.push(line);
-                }
-            })?;
-            api.set("log", note)?;
-            if let Some(access) = access {
-                let request = move |wanted: String| {
-                    let deadline = limits.deadline.get().unwrap_or_else(Instant::now);
-                    http::call(&access, &wanted, deadline, &limits.cancel)
-                };
-                api.set("http", Function::new(ctx.clone(), request)?)?;
-            }
-            ctx.globals().set("__farmhand", api)?;
-            ctx.eval::<(), _>(include_str!("prelude.js"))
-        })
+    /// Begins the interpreter, if it has not begun.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn begin(&self) -> Result<(), ScriptError> {
+        self.engine().map(|_| ())
+    }
+
+    fn engine(&self) -> Result<&Engine, ScriptError> {
+        if let Some(engine) = self.engine.get() {
+            return Ok(engine);
+        }
+        let engine = Engine::new(self.cancel.clone(), self.access.clone(), self.log.clone())?;
+        for (name, value) in self.early.borrow().iter() {
+            engine.set(name, value)?;
+        }
+        self.early.take();
+        Ok(self.engine.get_or_init(|| engine))
     }
 
     /// Replaces every `${…}` in a text.
@@ -152,10 +115,24 @@ impl Js {
     /// # Errors
     /// It threw or broke a limit.
     pub fn text(&self, code: &str) -> Result<String, ScriptError> {
-        if code.trim().is_empty() {
+        let name = code.trim();
+        if name.is_empty() {
             return Ok(String::new());
         }
-        self.evaluate("__show", code)
+        match self.early_text(name) {
+            Some(text) => Ok(text),
+            None => self.engine()?.evaluate("__show", code),
+        }
+    }
+
+    /// The text of a variable that was set before the interpreter began.
+    fn early_text(&self, name: &str) -> Option<String> {
+        if !is_name(name) {
+            return None;
+        }
+        let early = self.early.borrow();
+        let (_, value) = early.iter().rev().find(|(known, _)| known == name)?;
+        value.as_str().map(str::to_owned)
     }
 
     /// The value that an expression gives, as JSON; what JSON does not know is null.
@@ -163,20 +140,16 @@ impl Js {
     /// # Errors
     /// It threw or broke a limit.
     pub fn value(&self, code: &str) -> Result<Value, ScriptError> {
-        let json = self.evaluate("__json", code)?;
+        let json = self.engine()?.evaluate("__json", code)?;
         Ok(serde_json::from_str(&json).unwrap_or(Value::Null))
     }
 
-    fn evaluate(&self, shown_by: &str, code: &str) -> Result<String, ScriptError> {
-        let code = Value::from(code).to_string();
-        let script = format!("{shown_by}((function () {{ 'use strict'; return eval({code}); }})())");
-        let text = self
-            .guarded(|ctx| ctx.eval::<Option<String>, _>(script))?
-            .unwrap_or_default();
-        if text.len() > MAX_RESULT {
-            return Err(ScriptError::TooLarge(text.len()));
-        }
-        Ok(text)
+    /// What scripts have left under this name in `output`, if it can be told.
+    pub fn output(&self, name: &str) -> Option<Value> {
+        // No script has run as long as there is no interpreter.
+        self.engine.get()?;
+        let quoted = Value::from(name).to_string();
+        self.value(&format!("output[{quoted}]")).ok()
     }
 
     /// Runs a script for what it does.
@@ -184,7 +157,8 @@ impl Js {
     /// # Errors
     /// It threw or broke a limit.
     pub fn run(&self, code: &str) -> Result<(), ScriptError> {
-        self.evaluate("__json", &format!("{code}\n;undefined")).map(|_| ())
+        let script = format!("{code}\n;undefined");
+        self.engine()?.evaluate("__json", &script).map(|_| ())
     }
 
     /// Sets a global from JSON.
@@ -192,11 +166,13 @@ impl Js {
     /// # Errors
     /// The memory is full.
     pub fn set(&self, name: &str, value: &Value) -> Result<(), ScriptError> {
-        let json = value.to_string();
-        self.guarded(|ctx| {
-            let value: rquickjs::Value<'_> = ctx.json_parse(json)?;
-            ctx.globals().set(name, value)
-        })
+        match self.engine.get() {
+            Some(engine) => engine.set(name, value),
+            None => {
+                self.early.borrow_mut().push((name.to_owned(), value.clone()));
+                Ok(())
+            }
+        }
     }
 
     /// Sets variables, and remembers what they cover.
@@ -220,7 +196,7 @@ impl Js {
         for (name, value) in covered.0.into_iter().rev() {
             match value {
                 Some(value) => self.set(&name, &value)?,
-                None => self.guarded(|ctx| ctx.globals().remove(name.as_str()))?,
+                None => self.engine()?.remove(&name)?,
             }
         }
         Ok(())
@@ -247,41 +223,12 @@ impl Js {
     pub fn take_log(&self) -> Vec<String> {
         std::mem::take(&mut self.log.borrow_mut())
     }
-
-    fn guarded<T>(&self, action: impl FnOnce(Ctx<'_>) -> rquickjs::Result<T>) -> Result<T, ScriptError> {
-        self.limits.deadline.set(Instant::now().checked_add(self.limits.time));
-        let result = self.context.with(|ctx| {
-            action(ctx.clone()).catch(&ctx).map_err(|error| match error {
-                CaughtError::Exception(exception) => exception
-                    .message()
-                    .unwrap_or_else(|| "an error without a message".to_owned()),
-                CaughtError::Value(value) => format!("threw {value:?}"),
-                CaughtError::Error(error) => error.to_string(),
-            })
-        });
-        let result = result.map_err(|message| match self.limits.broken() {
-            Some(error) => error,
-            None => ScriptError::Threw(message),
-        });
-        self.limits.deadline.set(None);
-        result
-    }
 }
 
-impl Limits {
-    fn exceeded(&self) -> bool {
-        self.broken().is_some()
-    }
-
-    fn broken(&self) -> Option<ScriptError> {
-        if self.cancel.is_cancelled() {
-            return Some(ScriptError::Stopped);
-        }
-        let late = self.deadline.get().is_some_and(|deadline| Instant::now() > deadline);
-        late.then_some(ScriptError::TooLong(self.time))
-    }
-}
-
-fn engine(error: rquickjs::Error) -> ScriptError {
-    ScriptError::Engine(error.to_string())
+/// Whether this is the name of a variable to the interpreter, too, and not an expression or a word of the language.
+fn is_name(text: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "_$".contains(c);
+    text.chars().all(is_word)
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+        && !matches!(text, "this" | "true" | "false" | "null" | "undefined" | "NaN" | "Infinity")
 }

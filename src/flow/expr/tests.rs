@@ -1,7 +1,7 @@
-use super::*;
+use super::{engine::TIME, *};
 
 fn js() -> Js {
-    Js::new(CancellationToken::new()).unwrap()
+    Js::new(CancellationToken::new(), None)
 }
 
 #[test]
@@ -29,6 +29,29 @@ fn expressions_give_the_texts_that_upstream_gives() {
     ] {
         assert_eq!(js.interpolate(text).as_deref(), Ok(wanted), "{text}");
     }
+}
+
+#[test]
+fn variables_that_were_set_before_the_first_script_are_read_as_by_a_script() {
+    for name in ["A", "true", "a-b", "1", "Math", "output"] {
+        let js = js();
+        js.set(name, &Value::from("first")).unwrap();
+        js.set(name, &Value::from("text")).unwrap();
+        js.set("list", &serde_json::json!([1])).unwrap();
+        let text = format!("${{ {name} }} ${{list}} ${{A}}");
+        let early = js.interpolate(&text);
+        js.begin().unwrap();
+        assert_eq!(early, js.interpolate(&text), "{name}");
+    }
+}
+
+#[test]
+fn output_is_empty_as_long_as_no_script_has_run() {
+    let js = js();
+    assert_eq!(js.output("remark"), None);
+    js.run("output.remark = 'done'").unwrap();
+    assert_eq!(js.output("remark"), Some(Value::from("done")));
+    assert_eq!(js.output("caption"), Some(Value::Null));
 }
 
 #[test]
@@ -82,7 +105,7 @@ fn an_endless_script_is_stopped_and_the_engine_lives_on() {
 #[test]
 fn a_stop_ends_a_running_script() {
     let cancel = CancellationToken::new();
-    let js = Js::new(cancel.clone()).unwrap();
+    let js = Js::new(cancel.clone(), None);
     cancel.cancel();
     assert_eq!(js.run("while (true) {}"), Err(ScriptError::Stopped));
 }
@@ -141,7 +164,7 @@ fn scripts_with_leave_make_requests_and_see_what_went_wrong() {
     let access = HttpAccess {
         hosts: std::sync::Arc::from([host.clone()]),
     };
-    let js = Js::with_http(CancellationToken::new(), Some(access)).unwrap();
+    let js = Js::new(CancellationToken::new(), Some(access));
 
     let name = js.text(&format!("json(http.get('http://{host}/').body).name"));
     let caught =
@@ -164,7 +187,7 @@ fn a_stop_ends_a_script_that_waits_for_an_answer() {
         hosts: std::sync::Arc::from([host.clone()]),
     };
     let cancel = CancellationToken::new();
-    let js = Js::with_http(cancel.clone(), Some(access)).unwrap();
+    let js = Js::new(cancel.clone(), Some(access));
     let stopper = std::thread::spawn(move || {
         let _request = silent.accept().unwrap();
         cancel.cancel();

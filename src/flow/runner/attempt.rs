@@ -64,7 +64,7 @@ impl Run {
         let access = policy.allows(Permission::Http).then(|| HttpAccess {
             hosts: parts.settings.http_hosts.clone().into(),
         });
-        let js = Js::with_http(cancel, access)?;
+        let js = Js::new(cancel, access);
         let params = script.expand(&spec.config, spec.seed);
         let steps = script.known_steps();
         let mut run = Self {
@@ -349,7 +349,7 @@ impl Run {
     }
 
     fn done(&self) -> Outcome {
-        let remark = self.js.value("output.remark").ok();
+        let remark = self.js.output("remark");
         let remark = remark.as_ref().and_then(Value::as_str).unwrap_or_default();
         completed(remark)
     }

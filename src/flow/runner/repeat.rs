@@ -13,7 +13,7 @@ impl Run {
         if self.media.files.is_empty() {
             return None;
         }
-        let caption = self.js.value("output.caption").ok();
+        let caption = self.js.output("caption");
         let caption = caption
             .filter(Value::is_string)
             .or(self.params.get("captions").cloned());

@@ -173,6 +173,8 @@ impl Run {
         self.check_known_screen().await?;
         // Not by way of `execute`: its frame is large, and flows within flows lie on one stack.
         if step.has_steps() {
+            // Scripts count their stack from where their interpreter began: that is not deep within.
+            self.js.begin()?;
             self.depth = self.depth.saturating_add(1);
             let result = self.control(&step.command).await;
             self.depth = self.depth.saturating_sub(1);
