@@ -5,14 +5,16 @@ use std::{
     sync::Arc,
 };
 
-use farmhand_actors::domain::{AttemptId, Claim, Claimed, Purpose, ScriptName, Status, TaskId};
-use serde_json::json;
+use farmhand_actors::domain::{
+    AttemptId, Claim, Claimed, Purpose, ScriptName, Serial, Source, Status, TaskId, Username,
+};
+use serde::{Deserialize, Serialize};
 
 use super::{
     change::Ask,
     fault::Fault,
     transaction::Transaction,
-    value::{get, get_purpose, get_script, get_source, get_unsigned, json as to_json, millis, parse_json},
+    value::{get_json, json as to_json, json_pairs, millis, parse_json},
 };
 
 /// A claim that was committed, its parameters still as text: they are parsed outside of the writer.
@@ -46,34 +48,50 @@ pub(super) async fn claim(
     asks: &mut [Ask<Vec<Claim>, Vec<Option<ClaimedRow>>>],
 ) -> Result<(), Fault> {
     let free = claimable(tx, asks.iter().flat_map(|ask| &ask.input));
-    let mut running = start_tasks(tx, &free).await?;
-    let mut attempts = Vec::new();
+    let mut startable = find_startable(tx, &free).await?;
+    let (mut starts, mut attempts) = (Vec::new(), Vec::new());
     for ask in asks {
-        let rows = ask.input.iter().map(|claim| {
+        let mut rows = Vec::with_capacity(ask.input.len());
+        for claim in &ask.input {
             // By the token too: of two claims for one task only one was let through.
-            let row = running.remove(&(claim.task, Arc::clone(&claim.lease.token)))?;
-            attempts.push(attempt_row(&row, claim));
-            let data = json!({
-                "status": Status::Running.number(), "attempt": row.number, "purpose": row.purpose,
-                "serial": claim.serial, "username": claim.username,
-            });
-            tx.tell_task("task.started", claim.task, data);
-            Some(row)
-        });
-        ask.output = Some(rows.collect());
+            let row = startable.remove(&(claim.task, Arc::clone(&claim.lease.token)));
+            if let Some(row) = &row {
+                starts.push((claim.task, millis(claim.at)));
+                attempts.push(attempt_row(row, claim));
+                tx.tell_task("task.started", claim.task, &started(row, claim))?;
+            }
+            rows.push(row);
+        }
+        ask.output = Some(rows);
     }
     if attempts.is_empty() {
         return Ok(());
     }
-    sqlx::query(include_str!("queries/insert_attempts.sql"))
+    let sql = concat!(
+        include_str!("queries/start_tasks.sql"),
+        ";",
+        include_str!("queries/insert_attempts.sql")
+    );
+    sqlx::query(sql)
+        .bind(json_pairs(starts)?)
         .bind(to_json(&attempts)?)
         .execute(&mut tx.conn)
         .await?;
     Ok(())
 }
 
+fn started<'a>(row: &ClaimedRow, claim: &'a Claim) -> Started<'a> {
+    Started {
+        status: Status::Running.number(),
+        attempt: row.number,
+        purpose: row.purpose,
+        serial: &claim.serial,
+        username: &claim.username,
+    }
+}
+
 /// In the order of `insert_attempts.sql`.
-fn attempt_row(row: &ClaimedRow, claim: &Claim) -> impl serde::Serialize + use<> {
+fn attempt_row(row: &ClaimedRow, claim: &Claim) -> impl Serialize + use<> {
     (
         row.attempt,
         row.task,
@@ -103,43 +121,58 @@ fn claimable<'a>(tx: &Transaction, claims: impl Iterator<Item = &'a Claim>) -> V
         .collect()
 }
 
-/// Makes those running that are pending, and numbers their attempts.
-async fn start_tasks(
+/// A task of `find_startable.sql`.
+#[derive(Deserialize)]
+struct Startable {
+    task: TaskId,
+    attempts: u32,
+    purpose: Purpose,
+    script: ScriptName,
+    source: Source,
+    config: String,
+}
+
+/// Those that are pending, with the numbers of their attempts.
+async fn find_startable(
     tx: &mut Transaction,
     claims: &[&Claim],
 ) -> Result<HashMap<(TaskId, Arc<str>), ClaimedRow>, Fault> {
-    let mut running = HashMap::with_capacity(claims.len());
-    if claims.is_empty() {
-        return Ok(running);
-    }
     let asked = claims
         .iter()
-        .map(|claim| (claim.task, millis(claim.at), &claim.serial, &claim.username))
+        .map(|claim| (claim.task, &claim.serial, &claim.username))
         .collect::<Vec<_>>();
     let tokens = claims
         .iter()
         .map(|claim| (claim.task, &claim.lease.token))
         .collect::<HashMap<_, _>>();
-    let rows = sqlx::query(include_str!("queries/start_tasks.sql"))
+    let row = sqlx::query(include_str!("queries/find_startable.sql"))
         .bind(to_json(&asked)?)
-        .fetch_all(&mut tx.conn)
+        .fetch_one(&mut tx.conn)
         .await?;
-    for row in &rows {
-        let script = get_script(row, "script_name")?;
+    let mut startable = HashMap::with_capacity(claims.len());
+    for row in get_json::<Vec<Startable>>(&row, "startable")? {
         let (from, to) = ((Status::Pending, None), (Status::Running, None));
-        tx.counts.moved(&script, get_source(row, "source")?, from, to);
-        let task = TaskId(get(row, "id")?);
+        tx.counts.moved(&row.script, row.source, from, to);
         let claimed = ClaimedRow {
-            task,
+            task: row.task,
             attempt: AttemptId(tx.next_attempt()),
-            number: get_unsigned(row, "attempts")?,
-            purpose: get_purpose(row, "purpose")?,
-            script,
-            config: get(row, "config")?,
+            number: row.attempts.saturating_add(1),
+            purpose: row.purpose,
+            script: row.script,
+            config: row.config,
         };
-        if let Some(token) = tokens.get(&task) {
-            running.insert((task, Arc::clone(token)), claimed);
+        if let Some(token) = tokens.get(&row.task) {
+            startable.insert((row.task, Arc::clone(token)), claimed);
         }
     }
-    Ok(running)
+    Ok(startable)
+}
+
+#[derive(Serialize)]
+struct Started<'a> {
+    status: i64,
+    attempt: u32,
+    purpose: Purpose,
+    serial: &'a Serial,
+    username: &'a Option<Username>,
 }

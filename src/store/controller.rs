@@ -1,7 +1,10 @@
 //! Starts of the controller, and what a start does with the attempts that an earlier one left open.
 
 use farmhand_actors::{
-    domain::{AttemptId, Epoch, Failure, FailureReason, Purpose, RescueVerdict, Rescued, TaskId, Timestamp},
+    domain::{
+        AttemptId, Epoch, Failure, FailureReason, Purpose, RescueVerdict, Rescued, ScriptName, Source, TaskId,
+        Timestamp,
+    },
     ports::TaskNext,
 };
 use sqlx::sqlite::SqliteRow;
@@ -12,7 +15,7 @@ use super::{
     fault::Fault,
     finish::{TaskEnd, end_tasks, stopped_failure},
     transaction::Transaction,
-    value::{get, get_unsigned, json, millis},
+    value::{get, get_script, get_source, get_unsigned, json, millis},
 };
 
 /// A verification may be cut off this many times as often as a flow before it is given up: it only reads, but while it
@@ -34,6 +37,8 @@ pub(super) async fn begin_epoch(tx: &mut Transaction, at: &Timestamp) -> Result<
 struct CutOff {
     attempt: AttemptId,
     task: TaskId,
+    script: ScriptName,
+    source: Source,
     interruptions: u32,
     stop_requested: bool,
     effect_open: bool,
@@ -61,6 +66,9 @@ pub(super) async fn rescue(
         .iter()
         .map(|(attempt, verdict)| TaskEnd {
             task: attempt.task,
+            script: attempt.script.clone(),
+            source: attempt.source,
+            effect_open: attempt.effect_open,
             next: next(*verdict, at),
             at: millis(at),
         })
@@ -84,6 +92,8 @@ fn cut_off_of(row: &SqliteRow) -> Result<CutOff, Fault> {
     Ok(CutOff {
         attempt: AttemptId(get(row, "attempt")?),
         task: TaskId(get(row, "task")?),
+        script: get_script(row, "script_name")?,
+        source: get_source(row, "source")?,
         interruptions: get_unsigned::<u32>(row, "interruptions")?.saturating_add(1),
         stop_requested: get(row, "stop_requested")?,
         effect_open: get(row, "effect_open")?,

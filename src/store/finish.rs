@@ -1,14 +1,13 @@
 //! Ends of attempts: the attempt, its task, its effects and the account's use in one transaction.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use farmhand_actors::{
     domain::{AttemptId, Failure, FailureReason, Purpose, ScriptName, Source, Status, TaskId, TaskState},
     ports::{Finish, TaskNext},
 };
-use serde::Serialize;
-use serde_json::{Value, json};
-use sqlx::sqlite::SqliteRow;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{
     account::insert_uses,
@@ -16,18 +15,20 @@ use super::{
     effect::{confirm_open_effects, doubt_open_effects},
     fault::Fault,
     transaction::Transaction,
-    value::{get, get_script, get_source, json as to_json, millis},
+    value::{get_json, json as to_json, json_pairs, millis},
 };
 
 /// Ends the attempts of many callers; those whose lease is not the attempt's any more change nothing.
 pub(super) async fn finish(tx: &mut Transaction, asks: &mut [Ask<Vec<Finish>, Vec<bool>>]) -> Result<(), Fault> {
-    let mut ended = end_attempts(tx, asks.iter().flat_map(|ask| &ask.input)).await?;
-    let mut accepted = Vec::new();
+    let mut endable = find_endable(tx, asks.iter().flat_map(|ask| &ask.input)).await?;
+    let (mut accepted, mut ends) = (Vec::new(), Vec::new());
     for Ask { input, output, .. } in asks {
         let taken = input.iter().map(|finish| {
             // Taken out, so that a second end of the same attempt in one group is refused like a later one.
-            let taken = ended.remove(&(finish.attempt, finish.lease.token.to_string()));
-            if taken {
+            let found = endable.remove(&(finish.attempt, finish.lease.token.to_string()));
+            let taken = found.is_some();
+            if let Some(found) = found {
+                ends.push(TaskEnd::of(finish, found));
                 accepted.push(finish);
             }
             taken
@@ -37,75 +38,80 @@ pub(super) async fn finish(tx: &mut Transaction, asks: &mut [Ask<Vec<Finish>, Ve
     if accepted.is_empty() {
         return Ok(());
     }
-    let stopped = find_stopped(tx, &accepted).await?;
-    let ends = accepted
-        .iter()
-        .map(|finish| TaskEnd::of(finish, stopped.contains(&finish.task)))
-        .collect::<Vec<_>>();
+    end_attempts(tx, &accepted).await?;
     end_tasks(tx, &ends).await?;
     settle_effects(tx, &ends).await?;
     let uses = accepted.iter().filter_map(|finish| finish.used.as_ref());
     insert_uses(tx, &uses.collect::<Vec<_>>()).await
 }
 
-/// Ends those that live under the lease given; answers them with their tokens.
-async fn end_attempts(
-    tx: &mut Transaction,
-    finishes: impl Iterator<Item = &Finish>,
-) -> Result<HashSet<(AttemptId, String)>, Fault> {
-    let rows = finishes
-        .filter(|finish| tx.is_current(&finish.lease))
-        .map(|finish| {
-            let Finish {
-                task,
-                attempt,
-                lease,
-                outcome,
-                at,
-                ..
-            } = finish;
-            (*attempt, *task, lease.epoch, &*lease.token, *outcome, millis(*at))
-        })
-        .collect::<Vec<_>>();
-    let rows = sqlx::query(include_str!("queries/end_attempts.sql"))
-        .bind(to_json(&rows)?)
-        .fetch_all(&mut tx.conn)
-        .await?;
-    rows.iter()
-        .map(|row| Ok((AttemptId(get(row, "id")?), get(row, "token")?)))
-        .collect()
+/// An attempt of `find_endable.sql`, and its task.
+#[derive(Deserialize)]
+struct Endable {
+    attempt: AttemptId,
+    token: String,
+    script: ScriptName,
+    source: Source,
+    /// 1: somebody has asked to stop the task. What would go on ends then; an open effect is looked up when it is
+    /// retried.
+    stop_requested: u8,
+    /// 1: the task has an effect of which nobody knows whether it took place.
+    effect_open: u8,
 }
 
-/// Those that would go on although somebody has asked to stop them. An open effect is looked up when they are retried.
-async fn find_stopped(tx: &mut Transaction, finishes: &[&Finish]) -> Result<HashSet<TaskId>, Fault> {
-    let going_on = finishes
-        .iter()
-        .filter(|finish| matches!(finish.next, TaskNext::Again { .. }))
-        .map(|finish| finish.task)
+/// Those that live under the lease given, by attempt and token.
+async fn find_endable(
+    tx: &mut Transaction,
+    finishes: impl Iterator<Item = &Finish>,
+) -> Result<HashMap<(AttemptId, String), Endable>, Fault> {
+    let asked = finishes
+        .filter(|finish| tx.is_current(&finish.lease))
+        .map(|finish| {
+            let lease = &finish.lease;
+            (finish.attempt, finish.task, lease.epoch, &*lease.token)
+        })
         .collect::<Vec<_>>();
-    if going_on.is_empty() {
-        return Ok(HashSet::new());
+    let row = sqlx::query(include_str!("queries/find_endable.sql"))
+        .bind(to_json(&asked)?)
+        .fetch_one(&mut tx.conn)
+        .await?;
+    let endable = get_json::<Vec<Endable>>(&row, "endable")?;
+    let by_lease = endable.into_iter().map(|row| ((row.attempt, row.token.clone()), row));
+    Ok(by_lease.collect())
+}
+
+async fn end_attempts(tx: &mut Transaction, finishes: &[&Finish]) -> Result<(), Fault> {
+    let mut by_outcome: HashMap<&'static str, Vec<(AttemptId, i64)>> = HashMap::new();
+    for finish in finishes {
+        let ends = by_outcome.entry(finish.outcome).or_default();
+        ends.push((finish.attempt, millis(finish.at)));
     }
-    let rows = sqlx::query(
-        "SELECT id FROM task WHERE id IN (SELECT value FROM json_each(?1)) AND stop_requested_at IS NOT NULL",
-    )
-    .bind(to_json(&going_on)?)
-    .fetch_all(&mut tx.conn)
-    .await?;
-    rows.iter().map(|row| get(row, "id").map(TaskId)).collect()
+    for (outcome, ends) in by_outcome {
+        sqlx::query(include_str!("queries/end_attempts.sql"))
+            .bind(json_pairs(ends)?)
+            .bind(outcome)
+            .execute(&mut tx.conn)
+            .await?;
+    }
+    Ok(())
 }
 
 /// What becomes of one running task.
 pub(super) struct TaskEnd {
     pub task: TaskId,
+    pub script: ScriptName,
+    pub source: Source,
+    /// Whether it may have an effect of which nobody knows whether it took place.
+    pub effect_open: bool,
     pub next: TaskNext,
     /// Milliseconds since 1970.
     pub at: i64,
 }
 
 impl TaskEnd {
-    fn of(finish: &Finish, stopped: bool) -> Self {
-        let next = if stopped {
+    fn of(finish: &Finish, found: Endable) -> Self {
+        let goes_on = matches!(finish.next, TaskNext::Again { .. });
+        let next = if goes_on && found.stop_requested != 0 {
             TaskNext::Failed {
                 failure: stopped_failure(),
             }
@@ -114,6 +120,9 @@ impl TaskEnd {
         };
         Self {
             task: finish.task,
+            script: found.script,
+            source: found.source,
+            effect_open: found.effect_open != 0,
             next,
             at: millis(finish.at),
         }
@@ -165,30 +174,38 @@ impl TaskEnd {
         )
     }
 
-    fn event(&self) -> (&'static str, Value) {
+    fn tell(&self, tx: &mut Transaction) -> Result<(), Fault> {
         match &self.next {
-            TaskNext::Completed { remark } => (
-                "task.completed",
-                json!({"status": Status::Completed.number(), "remark": remark}),
-            ),
-            TaskNext::Failed { failure } => (
-                "task.failed",
-                json!({
+            TaskNext::Completed { remark } => {
+                let status = Status::Completed.number();
+                tx.tell_task("task.completed", self.task, &Completed { status, remark })
+            }
+            TaskNext::Failed { failure } => {
+                let data = json!({
                     "status": Status::Failed.number(), "reason": failure.reason, "message": failure.message,
                     "retryable": failure.retryable,
-                }),
-            ),
+                });
+                tx.tell_task("task.failed", self.task, &data)
+            }
             TaskNext::Again {
                 due_at,
                 purpose,
                 remark,
                 ..
-            } => (
-                "task.retrying",
-                json!({"status": Status::Pending.number(), "due_at": due_at, "purpose": purpose, "remark": remark}),
-            ),
+            } => {
+                let data = json!({
+                    "status": Status::Pending.number(), "due_at": due_at, "purpose": purpose, "remark": remark,
+                });
+                tx.tell_task("task.retrying", self.task, &data)
+            }
         }
     }
+}
+
+#[derive(Serialize)]
+struct Completed<'a> {
+    status: i64,
+    remark: &'a str,
 }
 
 /// The failure of a task that was stopped.
@@ -203,60 +220,49 @@ pub(super) fn stopped_failure() -> Failure {
 
 /// Writes what becomes of running tasks, counts them and tells of them.
 pub(super) async fn end_tasks(tx: &mut Transaction, ends: &[TaskEnd]) -> Result<(), Fault> {
-    let mut written = complete_tasks(tx, ends).await?;
+    complete_tasks(tx, ends).await?;
     let others = ends
         .iter()
         .filter(|end| !matches!(end.next, TaskNext::Completed { .. }))
         .map(TaskEnd::row)
         .collect::<Vec<_>>();
     if !others.is_empty() {
-        let rows = sqlx::query(include_str!("queries/end_tasks.sql"))
+        sqlx::query(include_str!("queries/end_tasks.sql"))
             .bind(to_json(&others)?)
-            .fetch_all(&mut tx.conn)
+            .execute(&mut tx.conn)
             .await?;
-        written.extend(rows);
-    }
-    let mut kinds: HashMap<TaskId, (ScriptName, Source)> = HashMap::with_capacity(written.len());
-    for row in &written {
-        kinds.insert(
-            TaskId(get(row, "id")?),
-            (get_script(row, "script_name")?, get_source(row, "source")?),
-        );
     }
     for end in ends {
-        if let Some((script, source)) = kinds.get(&end.task) {
-            let to = (end.state().status(), end.failure().map(|failure| failure.reason));
-            tx.counts.moved(script, *source, (Status::Running, None), to);
-            let (kind, data) = end.event();
-            tx.tell_task(kind, end.task, data);
-        }
+        let to = (end.state().status(), end.failure().map(|failure| failure.reason));
+        tx.counts.moved(&end.script, end.source, (Status::Running, None), to);
+        end.tell(tx)?;
     }
     Ok(())
 }
 
-async fn complete_tasks(tx: &mut Transaction, ends: &[TaskEnd]) -> Result<Vec<SqliteRow>, Fault> {
-    let rows = ends
+async fn complete_tasks(tx: &mut Transaction, ends: &[TaskEnd]) -> Result<(), Fault> {
+    let completed = ends
         .iter()
         .filter_map(|end| match &end.next {
-            TaskNext::Completed { remark } => Some((end.task, end.at, remark)),
+            TaskNext::Completed { remark } => Some((end.task, (end.at, remark))),
             TaskNext::Failed { .. } | TaskNext::Again { .. } => None,
         })
         .collect::<Vec<_>>();
-    if rows.is_empty() {
-        return Ok(Vec::new());
+    if completed.is_empty() {
+        return Ok(());
     }
-    let rows = sqlx::query(include_str!("queries/complete_tasks.sql"))
-        .bind(to_json(&rows)?)
-        .fetch_all(&mut tx.conn)
+    sqlx::query(include_str!("queries/complete_tasks.sql"))
+        .bind(json_pairs(completed)?)
+        .execute(&mut tx.conn)
         .await?;
-    Ok(rows)
+    Ok(())
 }
 
 /// A completed task's effect took place; whether one of `outcome_unknown` did, nobody knows.
 async fn settle_effects(tx: &mut Transaction, ends: &[TaskEnd]) -> Result<(), Fault> {
     let mut completed = Vec::new();
     let mut unknown = Vec::new();
-    for end in ends {
+    for end in ends.iter().filter(|end| end.effect_open) {
         match &end.next {
             TaskNext::Completed { .. } => completed.push((end.task, end.at)),
             TaskNext::Failed { failure } if failure.reason == FailureReason::OutcomeUnknown => unknown.push(end.task),

@@ -93,7 +93,7 @@ pub(super) async fn resolve(tx: &mut Transaction, resolution: &Resolution) -> Re
         tx.counts
             .moved(&found.script, found.source, from, (Status::Completed, None));
         let data = json!({"status": Status::Completed.number(), "remark": remark, "resolved": true});
-        tx.tell_task("task.completed", *task, data);
+        tx.tell_task("task.completed", *task, &data)?;
     } else {
         let reason = FailureReason::Interrupted;
         let remark = said("a person says that it did not take place", note);
@@ -113,7 +113,7 @@ pub(super) async fn resolve(tx: &mut Transaction, resolution: &Resolution) -> Re
             "status": Status::Failed.number(), "reason": reason, "message": remark, "retryable": true,
             "resolved": true,
         });
-        tx.tell_task("task.failed", *task, data);
+        tx.tell_task("task.failed", *task, &data)?;
     }
     Ok(ResolveResult::Resolved)
 }
@@ -172,7 +172,7 @@ async fn retry_tasks(
     for (task, script, source, reason) in failed {
         let from = (Status::Failed, Some(*reason));
         tx.counts.moved(script, *source, from, (Status::Pending, None));
-        tx.tell_task("task.retried", *task, json!({"status": Status::Pending.number()}));
+        tx.tell_task("task.retried", *task, &json!({"status": Status::Pending.number()}))?;
     }
     let rows = sqlx::query(include_str!("queries/pending_tasks.sql"))
         .bind(to_json(&ids)?)

@@ -29,7 +29,11 @@ pub(super) async fn intend_stop(tx: &mut Transaction, &(task, at): &(TaskId, Tim
                 .bind(millis(at))
                 .execute(&mut tx.conn)
                 .await?;
-            tx.tell_task("task.stop_requested", task, json!({"status": Status::Running.number()}));
+            tx.tell_task(
+                "task.stop_requested",
+                task,
+                &json!({"status": Status::Running.number()}),
+            )?;
             Ok(StopIntent::Running)
         }
         TaskState::Scheduled | TaskState::Available | TaskState::Retryable => {
@@ -69,7 +73,7 @@ async fn stop_pending(
     let data = json!({
         "status": Status::Failed.number(), "reason": FailureReason::Stopped, "message": message, "retryable": true,
     });
-    tx.tell_task("task.failed", task, data);
+    tx.tell_task("task.failed", task, &data)?;
     Ok(())
 }
 
@@ -95,7 +99,7 @@ pub(super) async fn release(
             stop_pending(tx, task, &script, source, at).await?;
         } else {
             let data = json!({"status": Status::Pending.number(), "remark": remark});
-            tx.tell_task("task.released", task, data);
+            tx.tell_task("task.released", task, &data)?;
         }
     }
     sqlx::query("DELETE FROM attempt WHERE finished_at IS NULL AND task_id IN (SELECT value FROM json_each(?1))")

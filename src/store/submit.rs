@@ -1,10 +1,10 @@
 //! Creating tasks: all of a request or none, and never twice for the same `Idempotency-Key`.
 
 use farmhand_actors::{
-    domain::{IdempotencyKey, NewTask, Status, Submitted, TaskId, TaskState, Timestamp},
+    domain::{IdempotencyKey, NewTask, ScriptName, Serial, Status, Submitted, TaskId, TaskState, Timestamp, Username},
     ports::{Lane, PRIORITY_HEAD_START, SubmitResult},
 };
-use serde_json::json;
+use serde::Serialize;
 
 use super::{
     change::Ask,
@@ -101,17 +101,29 @@ async fn insert_tasks_bulk(tx: &mut Transaction, tasks: &[Numbered<'_>]) -> Resu
             reason: None,
         };
         tx.counts.add(kind, 1);
-        let data = json!({
-            "status": Status::Pending.number(), "batch_id": &*task.batch_id, "script_name": task.script,
-            "serial": task.serial, "username": task.username,
-        });
-        tx.tell_task("task.created", *id, data);
+        let data = Created {
+            status: Status::Pending.number(),
+            batch_id: &task.batch_id,
+            script_name: &task.script,
+            serial: &task.serial,
+            username: &task.username,
+        };
+        tx.tell_task("task.created", *id, &data)?;
     }
     Ok(())
 }
 
+#[derive(Serialize)]
+struct Created<'a> {
+    status: i64,
+    batch_id: &'a str,
+    script_name: &'a ScriptName,
+    serial: &'a Option<Serial>,
+    username: &'a Option<Username>,
+}
+
 /// In the order of `insert_tasks.sql`.
-fn task_row(numbered: &Numbered<'_>) -> impl serde::Serialize {
+fn task_row(numbered: &Numbered<'_>) -> impl Serialize {
     let Numbered { id, task, created_at } = numbered;
     let due = task.due_at.filter(|due| due > created_at);
     let state = if due.is_some() {

@@ -88,7 +88,7 @@ pub(super) async fn delete_tasks(tx: &mut Transaction, tasks: &Vec<TaskId>) -> R
     let mut answer = Vec::with_capacity(deleted.len());
     for task in tasks {
         if deleted.remove(task) {
-            tx.tell_task("task.deleted", *task, json!({}));
+            tx.tell_task("task.deleted", *task, &json!({}))?;
             answer.push(*task);
         }
     }

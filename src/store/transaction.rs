@@ -6,13 +6,13 @@ use farmhand_actors::{
     domain::{Epoch, EventTopic, Lease, NewEvent, TaskId, Timestamp},
     ports::Lane,
 };
-use serde_json::Value;
+use serde::Serialize;
 use sqlx::{Connection, SqliteConnection};
 
 use super::{
-    counts::Counts,
+    counts::{CountRow, Counts},
     fault::Fault,
-    value::{get, json, millis},
+    value::{get, json, json_pairs, millis},
 };
 
 /// The one connection that writes, and what a transaction on it has gathered so far.
@@ -29,12 +29,17 @@ pub(super) struct Transaction {
     /// The largest numbers that were ever given to rows.
     last_task: i64,
     last_attempt: i64,
-    events: Vec<PendingEvent>,
+    events: Vec<EventRun>,
     last_event: i64,
 }
 
-/// An event on its way into the outbox.
-type PendingEvent = (&'static str, Cow<'static, str>, String, Value);
+/// Events on their way into the outbox, one after another, that differ in subject and data only.
+struct EventRun {
+    topic: EventTopic,
+    kind: Cow<'static, str>,
+    /// Subjects and what is told of them, JSON.
+    events: Vec<(String, String)>,
+}
 
 /// `AUTOINCREMENT` keeps the largest number of each table in `sqlite_sequence`, also after a delete.
 const BEGIN: &str = "BEGIN IMMEDIATE;
@@ -71,11 +76,17 @@ impl Transaction {
         Ok(())
     }
 
-    /// Writes what was gathered and commits; answers the number of the newest event. All of it is one round trip to
+    /// Writes what was gathered and commits; answers the number of the newest event. Its last part is one round trip to
     /// SQLite's thread: a task that waits for its start waits for each of them.
     pub(super) async fn commit(&mut self) -> Result<i64, Fault> {
+        let mut runs = std::mem::take(&mut self.events);
+        let last = runs.pop();
+        for run in &runs {
+            let sql = include_str!("queries/add_events.sql");
+            self.write(sql, &[], Some(run)).await?;
+        }
         let counts = self.counts.take_rows();
-        let sql = match (counts.is_empty(), self.events.is_empty()) {
+        let sql = match (counts.is_empty(), last.is_none()) {
             (true, true) => "COMMIT",
             (true, false) => concat!(include_str!("queries/add_events.sql"), ";COMMIT"),
             (false, true) => concat!(include_str!("queries/add_counts.sql"), ";COMMIT"),
@@ -86,17 +97,24 @@ impl Transaction {
                 ";COMMIT"
             ),
         };
+        self.write(sql, &counts, last.as_ref()).await?;
+        Ok(self.last_event)
+    }
+
+    async fn write(&mut self, sql: &'static str, counts: &[CountRow], run: Option<&EventRun>) -> Result<(), Fault> {
+        let pairs = run.map(|run| run.events.iter().map(|(subject, data)| (subject, data)));
         let written = sqlx::query(sql)
-            .bind(json(&counts)?)
-            .bind(json(&self.events)?)
+            .bind(json(counts)?)
+            .bind(pairs.map(json_pairs).transpose()?)
+            .bind(run.map(|run| run.topic.as_str()))
+            .bind(run.map(|run| &*run.kind))
             .bind(millis(Timestamp::now()))
             .execute(&mut self.conn)
             .await?;
-        if !self.events.is_empty() {
+        if run.is_some() {
             self.last_event = written.last_insert_rowid();
-            self.events.clear();
         }
-        Ok(self.last_event)
+        Ok(())
     }
 
     /// Undoes everything since [`Self::begin`].
@@ -140,15 +158,30 @@ impl Transaction {
     }
 
     /// Tells of a task in this transaction.
-    pub(super) fn tell_task(&mut self, kind: &'static str, task: TaskId, data: Value) {
-        self.events
-            .push((EventTopic::Task.as_str(), Cow::Borrowed(kind), task.to_string(), data));
+    pub(super) fn tell_task(&mut self, kind: &'static str, task: TaskId, data: &impl Serialize) -> Result<(), Fault> {
+        self.push_event(EventTopic::Task, Cow::Borrowed(kind), task.to_string(), json(data)?);
+        Ok(())
     }
 
     /// Tells of anything in this transaction.
     pub(super) fn tell(&mut self, event: NewEvent) {
-        self.events
-            .push((event.topic.as_str(), Cow::Owned(event.kind), event.subject, event.data));
+        let data = event.data.to_string();
+        self.push_event(event.topic, Cow::Owned(event.kind), event.subject, data);
+    }
+
+    fn push_event(&mut self, topic: EventTopic, kind: Cow<'static, str>, subject: String, data: String) {
+        match self
+            .events
+            .last_mut()
+            .filter(|run| run.topic == topic && run.kind == kind)
+        {
+            Some(run) => run.events.push((subject, data)),
+            None => self.events.push(EventRun {
+                topic,
+                kind,
+                events: vec![(subject, data)],
+            }),
+        }
     }
 
     /// Moves the log into the database and closes the connection.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use farmhand_actors::domain::{
     FailureReason, InvalidId, Purpose, ScriptName, Serial, Source, TaskState, Timestamp, Username,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Serialize, Serializer, de::DeserializeOwned};
 use sqlx::{ColumnIndex, Decode, Row, Sqlite, Type, sqlite::SqliteRow};
 
 use super::fault::Fault;
@@ -13,6 +13,15 @@ use super::fault::Fault;
 /// Rows for `json_each`: one statement for any number of them, and one round trip to SQLite's thread.
 pub(super) fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, Fault> {
     serde_json::to_string(rows).map_err(|error| Fault::Row(format!("cannot be written as JSON: {error}")))
+}
+
+/// Pairs for `json_each`, whose `key` and `value` they become without being looked for in each row. A key may be there
+/// more than once.
+pub(super) fn json_pairs<K: Serialize, V: Serialize>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<String, Fault> {
+    let mut text = Vec::new();
+    let written = serde_json::Serializer::new(&mut text).collect_map(pairs);
+    written.map_err(|error| Fault::Row(format!("cannot be written as JSON: {error}")))?;
+    String::from_utf8(text).map_err(|error| Fault::Row(format!("cannot be written as JSON: {error}")))
 }
 
 /// Reads JSON text that this program wrote.

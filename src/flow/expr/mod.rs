@@ -230,5 +230,8 @@ fn is_name(text: &str) -> bool {
     let is_word = |c: char| c.is_ascii_alphanumeric() || "_$".contains(c);
     text.chars().all(is_word)
         && !text.starts_with(|c: char| c.is_ascii_digit())
-        && !matches!(text, "this" | "true" | "false" | "null" | "undefined" | "NaN" | "Infinity")
+        && !matches!(
+            text,
+            "this" | "true" | "false" | "null" | "undefined" | "NaN" | "Infinity"
+        )
 }

@@ -1,4 +1,4 @@
--- ?1: [[task, state, finished_at, due_at, purpose, counts, remark, reason, message, step, retryable], …]
+-- Of running tasks. ?1: [[task, state, finished_at, due_at, purpose, counts, remark, reason, message, step, retryable], …]
 -- A task that goes on takes its place by its new due time; 600000 is the head start of one step of priority, and what
 -- is to be verified comes before everything else (see list_due.sql).
 UPDATE task
@@ -20,5 +20,4 @@ FROM (SELECT value ->> 0 AS id, value ->> 1 AS state, value ->> 2 AS finished_at
              value ->> 4 AS purpose, value ->> 5 AS counts, value ->> 6 AS remark, value ->> 7 AS reason,
              value ->> 8 AS message, value ->> 9 AS step, value ->> 10 AS retryable
       FROM (SELECT value FROM json_each(?1) LIMIT -1) WHERE value IS NOT NULL) AS ending
-WHERE task.id = ending.id AND task.state = 'running'
-RETURNING id, script_name, source
+WHERE task.id = ending.id

@@ -1,0 +1,10 @@
+-- ?1: [[attempt, task, epoch, token], …]. One row: [[attempt, token, script, source, stop asked for, effect open], …] of
+-- those that live under the lease given.
+SELECT json_group_array(json_array(
+    attempt.id, attempt.token, task.script_name, task.source, task.stop_requested_at IS NOT NULL,
+    EXISTS (SELECT 1 FROM effect WHERE effect.task_id = task.id AND effect.state IN ('intended', 'unknown')))) AS endable
+FROM json_each(?1) AS ending
+     CROSS JOIN attempt ON attempt.id = ending.value ->> 0
+     CROSS JOIN task ON task.id = attempt.task_id
+WHERE attempt.task_id = ending.value ->> 1 AND attempt.epoch = ending.value ->> 2
+  AND attempt.token = ending.value ->> 3 AND attempt.finished_at IS NULL AND task.state = 'running'
