@@ -152,7 +152,7 @@ async fn find_startable(
     let mut startable = HashMap::with_capacity(claims.len());
     for row in get_json::<Vec<Startable>>(&row, "startable")? {
         let (from, to) = ((Status::Pending, None), (Status::Running, None));
-        tx.counts.moved(&row.script, row.source, from, to);
+        tx.counts.moved(row.task, (&row.script, row.source), from, to);
         let claimed = ClaimedRow {
             task: row.task,
             attempt: AttemptId(tx.next_attempt()),

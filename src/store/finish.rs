@@ -234,7 +234,8 @@ pub(super) async fn end_tasks(tx: &mut Transaction, ends: &[TaskEnd]) -> Result<
     }
     for end in ends {
         let to = (end.state().status(), end.failure().map(|failure| failure.reason));
-        tx.counts.moved(&end.script, end.source, (Status::Running, None), to);
+        tx.counts
+            .moved(end.task, (&end.script, end.source), (Status::Running, None), to);
         end.tell(tx)?;
     }
     Ok(())

@@ -3,9 +3,10 @@
 use std::{collections::HashSet, sync::Arc};
 
 use farmhand_actors::{
-    domain::{PendingTask, TaskId, Timestamp},
+    domain::{PendingTask, ScriptName, TaskId, Timestamp},
     ports::{Lane, LaneHead},
 };
+use serde::Deserialize;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     transaction::Transaction,
     value::{
         duration, get, get_purpose, get_script, get_serial, get_time_opt, get_unsigned, get_username_opt, json, millis,
-        timestamp,
+        parse_json, purpose_of, timestamp,
     },
 };
 
@@ -67,42 +68,64 @@ pub(super) async fn list_heads(
         .iter()
         .map(|lane| (&lane.serial, &lane.username))
         .collect::<Vec<_>>();
-    let names = json(&names)?;
-    let mut heads = lanes
-        .into_iter()
-        .map(|lane| LaneHead {
-            lane,
-            due: Vec::new(),
-            more: false,
-            next_due: None,
-        })
-        .collect::<Vec<_>>();
-    let due = sqlx::query(include_str!("queries/list_due.sql"))
-        .bind(&names)
+    let rows = sqlx::query(include_str!("queries/list_due.sql"))
+        .bind(json(&names)?)
         .bind(millis(at))
         .bind(i64::from(limit_each).saturating_add(1))
-        .fetch_all(&mut *conn)
-        .await?;
-    for row in &due {
-        if let Some(head) = heads.get_mut(get_unsigned::<usize>(row, "lane")?) {
-            head.due.push(pending_of(row)?);
-        }
-    }
-    let next = sqlx::query(include_str!("queries/list_next_due.sql"))
-        .bind(&names)
-        .bind(millis(at))
         .fetch_all(conn)
         .await?;
-    for (row, head) in next.iter().zip(&mut heads) {
-        head.next_due = get::<Option<i64>>(row, "next_due")?.map(timestamp).transpose()?;
-        let limit = usize::try_from(limit_each).unwrap_or(usize::MAX);
-        head.more = head.due.len() > limit;
-        head.due.truncate(limit);
-    }
-    Ok(heads)
+    let limit = usize::try_from(limit_each).unwrap_or(usize::MAX);
+    lanes
+        .into_iter()
+        .zip(&rows)
+        .map(|(lane, row)| {
+            let waiting: Vec<Waiting> = parse_json(get(row, "due")?)?;
+            let more = waiting.len() > limit;
+            let due = waiting.into_iter().take(limit).map(|task| task.of(&lane));
+            Ok(LaneHead {
+                due: due.collect::<Result<_, Fault>>()?,
+                more,
+                next_due: get::<Option<i64>>(row, "next_due")?.map(timestamp).transpose()?,
+                lane,
+            })
+        })
+        .collect()
 }
 
-/// A pending task of a row with the columns of `list_due.sql`.
+/// A task of a lane as `list_due.sql` writes it, in the order of its columns.
+#[derive(Deserialize)]
+struct Waiting(
+    TaskId,
+    String,
+    ScriptName,
+    Option<i64>,
+    Option<i64>,
+    i8,
+    String,
+    u32,
+    u32,
+);
+
+impl Waiting {
+    fn of(self, lane: &Lane) -> Result<PendingTask, Fault> {
+        let Self(id, batch_id, script, due_at, gap_ms, priority, purpose, attempts, auto_retries) = self;
+        Ok(PendingTask {
+            id,
+            batch_id: batch_id.into(),
+            script,
+            serial: lane.serial.clone(),
+            username: lane.username.clone(),
+            due_at: due_at.map(timestamp).transpose()?,
+            gap: gap_ms.map(duration).transpose()?,
+            priority,
+            purpose: purpose_of(&purpose)?,
+            attempts,
+            auto_retries,
+        })
+    }
+}
+
+/// A pending task of a row with the columns of `pending_tasks.sql`.
 pub(super) fn pending_of(row: &SqliteRow) -> Result<PendingTask, Fault> {
     Ok(PendingTask {
         id: TaskId(get(row, "id")?),

@@ -1,12 +1,19 @@
-//! Lists of tasks, newest first, with any filter.
+//! Lists of tasks, newest first, with any filter: never by a walk over a table, nor over the rows before a page.
+//!
+//! What is filtered by device or account is counted and found in indexes that hold all that can be asked for
+//! ([`entries`]); what is not is counted in advance, and a page is found by passing over whole blocks ([`blocks`]).
+
+pub(super) mod blocks;
+pub(super) mod entries;
 
 use farmhand_actors::domain::{FailureReason, ScriptName, Serial, Source, Status, Task, Username};
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{
+    counts::ALL_BLOCKS,
     fault::Fault,
     task::task_of,
-    value::{get_script, get_unsigned},
+    value::{get_script, json},
 };
 
 /// Which tasks to list; `None` means any.
@@ -29,9 +36,34 @@ pub struct TaskFilter {
 }
 
 impl TaskFilter {
+    /// The status that a task must have: what has a failure's reason has failed.
+    fn status(&self) -> Option<Status> {
+        self.failure_reason.map_or(self.status, |_| Some(Status::Failed))
+    }
+
+    /// Whether it asks for something that no task can be.
+    fn is_contradictory(&self) -> bool {
+        self.failure_reason.is_some() && self.status.is_some_and(|status| status != Status::Failed)
+    }
+
     /// Whether only columns are filtered by which tasks are counted.
     fn is_counted(&self) -> bool {
         self.serial.is_none() && self.username.is_none() && self.batch_id.is_none()
+    }
+}
+
+/// A part of a list, in the order of the list.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Page {
+    pub offset: u64,
+    pub size: u64,
+}
+
+impl Page {
+    /// Pushes what cuts the page out of all tasks that a query names.
+    fn push(self, query: &mut QueryBuilder<Sqlite>) {
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(number(self.size));
+        query.push(" OFFSET ").push_bind(number(self.offset));
     }
 }
 
@@ -42,102 +74,71 @@ pub(super) async fn list_tasks(
     page: u32,
     page_size: u32,
 ) -> Result<(u64, Vec<Task>), Fault> {
-    let total = count(conn, filter).await?;
-    let offset = u64::from(page.saturating_sub(1)).saturating_mul(u64::from(page_size));
-    if offset >= total {
-        return Ok((total, Vec::new()));
+    if filter.is_contradictory() {
+        return Ok((0, Vec::new()));
     }
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM task WHERE id IN (SELECT id FROM task");
-    push_conditions(&mut query, filter);
-    query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(page_size));
-    query
-        .push(" OFFSET ")
-        .push_bind(i64::try_from(offset).unwrap_or(i64::MAX))
-        .push(") ORDER BY id DESC");
-    let rows = query.build().fetch_all(conn).await?;
+    let page = Page {
+        offset: u64::from(page.saturating_sub(1)).saturating_mul(u64::from(page_size)),
+        size: u64::from(page_size),
+    };
+    // All of it sees the database as it was at one instant.
+    let mut snapshot = conn.begin().await?;
+    let (total, ids) = if filter.is_counted() && filter.status() != Some(Status::Running) {
+        blocks::find(&mut snapshot, filter, page).await?
+    } else {
+        entries::find(&mut snapshot, filter, page).await?
+    };
+    let rows = sqlx::query("SELECT * FROM task WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY id DESC")
+        .bind(json(&ids)?)
+        .fetch_all(&mut *snapshot)
+        .await?;
+    snapshot.rollback().await?;
     Ok((total, rows.iter().map(task_of).collect::<Result<_, _>>()?))
 }
 
 /// Scripts of flows that were sent by themselves (`flow:…`) and that a task names.
 pub(super) async fn list_sent_scripts(conn: &mut SqliteConnection) -> Result<Vec<ScriptName>, Fault> {
-    // `;` is the letter after `:`: a range of the index instead of a look at every task.
-    let rows =
-        sqlx::query("SELECT DISTINCT script_name FROM task WHERE script_name >= 'flow:' AND script_name < 'flow;'")
-            .fetch_all(conn)
-            .await?;
+    // `;` is the letter after `:`.
+    let rows = sqlx::query(
+        "SELECT DISTINCT script_name FROM task_count
+         WHERE block = ?1 AND script_name >= 'flow:' AND script_name < 'flow;' AND n > 0",
+    )
+    .bind(ALL_BLOCKS)
+    .fetch_all(conn)
+    .await?;
     rows.iter().map(|row| get_script(row, "script_name")).collect()
 }
 
-async fn count(conn: &mut SqliteConnection, filter: &TaskFilter) -> Result<u64, Fault> {
-    let mut query;
-    if filter.is_counted() {
-        query = QueryBuilder::<Sqlite>::new("SELECT coalesce(sum(n), 0) AS total FROM task_count WHERE true");
-        for (condition, bound) in conditions(filter) {
-            push_condition(&mut query, " AND ", condition, bound);
-        }
-    } else {
-        query = QueryBuilder::<Sqlite>::new("SELECT count(*) AS total FROM task");
-        push_conditions(&mut query, filter);
-    }
-    let row = query.build().fetch_one(conn).await?;
-    get_unsigned(&row, "total")
+/// Pushes the condition that a task has a status, by the states that make it up: `status` itself is computed from the
+/// whole row, so that no index would have all that is asked for.
+fn push_status(query: &mut QueryBuilder<Sqlite>, status: Option<Status>) {
+    query.push(match status {
+        None => "",
+        Some(Status::Pending) => " AND state IN ('scheduled', 'available', 'retryable')",
+        Some(Status::Running) => " AND state = 'running'",
+        Some(Status::Completed) => " AND state = 'completed'",
+        Some(Status::Failed) => " AND state = 'failed'",
+    });
 }
 
-/// Pushes the conditions on `task`. The first leads to an index; the `+` before the others keeps SQLite from preferring
-/// theirs, which is worse: the order is from the most to the least selective.
-fn push_conditions(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {
-    let mut word = " WHERE ";
-    if filter.status == Some(Status::Running) {
-        query.push(" WHERE id IN (SELECT task_id FROM attempt WHERE finished_at IS NULL)");
-        word = " AND +";
+/// Pushes the conditions on columns that every index for lists has.
+fn push_kind(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {
+    if let Some(reason) = filter.failure_reason {
+        query.push(" AND failure_reason = ").push_bind(reason.as_str());
     }
-    for (condition, bound) in conditions(filter) {
-        if word == " WHERE " && condition == STATUS {
-            // So that SQLite sees that the index has all that is asked for.
-            query.push(" WHERE status <> 1");
-            word = " AND ";
-        }
-        push_condition(query, word, condition, bound);
-        word = " AND +";
+    if let Some(script) = &filter.script_name {
+        query.push(" AND script_name = ").push_bind(script.as_str().to_owned());
+    }
+    if let Some(source) = filter.source {
+        // As a word: a bound one does not tell SQLite that a partial index has all that is asked for.
+        query.push(match source {
+            Source::Api => " AND source = 'api'",
+            Source::Ui => " AND source = 'ui'",
+        });
     }
 }
 
-fn push_condition(query: &mut QueryBuilder<Sqlite>, word: &str, condition: &str, bound: Bound<'_>) {
-    query.push(word).push(condition);
-    match bound {
-        Bound::Text(text) => query.push_bind(text.to_owned()),
-        Bound::Number(number) => query.push_bind(number),
-    };
-}
-
-const STATUS: &str = "status = ";
-
-/// The conditions of the filter, the most selective first.
-fn conditions(filter: &TaskFilter) -> impl Iterator<Item = (&'static str, Bound<'_>)> {
-    let text = Bound::Text;
-    [
-        ("batch_id = ", filter.batch_id.as_deref().map(text)),
-        (
-            "username = ",
-            filter.username.as_ref().map(|username| text(username.as_str())),
-        ),
-        ("serial = ", filter.serial.as_ref().map(|serial| text(serial.as_str()))),
-        (
-            "failure_reason = ",
-            filter.failure_reason.map(|reason| text(reason.as_str())),
-        ),
-        (STATUS, filter.status.map(|status| Bound::Number(status.number()))),
-        (
-            "script_name = ",
-            filter.script_name.as_ref().map(|script| text(script.as_str())),
-        ),
-        ("source = ", filter.source.map(|source| text(source.as_str()))),
-    ]
-    .into_iter()
-    .filter_map(|(condition, bound)| Some((condition, bound?)))
-}
-
-enum Bound<'a> {
-    Text(&'a str),
-    Number(i64),
+/// A number for SQLite.
+fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }

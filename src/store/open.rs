@@ -62,6 +62,7 @@ fn migrations() -> Vec<Migration> {
         ),
         (7, "schedule", include_str!("../../migrations/0007_schedule.sql")),
         (8, "webhook", include_str!("../../migrations/0008_webhook.sql")),
+        (9, "scale", include_str!("../../migrations/0009_scale.sql")),
     ]
     .into_iter()
     .map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false))

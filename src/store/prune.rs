@@ -8,6 +8,7 @@ use farmhand_actors::{
 };
 
 use super::{
+    counts::forget_empty,
     fault::Fault,
     task::delete_tasks,
     transaction::Transaction,
@@ -70,6 +71,9 @@ pub(super) async fn prune_slice(
         None => true,
     };
     next.done = scanned_all && i64::try_from(rows).is_ok_and(|rows| rows < SLICE_ROWS);
+    if next.done {
+        forget_empty(tx).await?;
+    }
     Ok(next)
 }
 

@@ -91,7 +91,7 @@ pub(super) async fn resolve(tx: &mut Transaction, resolution: &Resolution) -> Re
         resolve_effects(tx, *task, EffectState::ResolvedDone, *at).await?;
         complete(tx, *task, &remark, *at).await?;
         tx.counts
-            .moved(&found.script, found.source, from, (Status::Completed, None));
+            .moved(*task, (&found.script, found.source), from, (Status::Completed, None));
         let data = json!({"status": Status::Completed.number(), "remark": remark, "resolved": true});
         tx.tell_task("task.completed", *task, &data)?;
     } else {
@@ -107,8 +107,12 @@ pub(super) async fn resolve(tx: &mut Transaction, resolution: &Resolution) -> Re
         .execute(&mut tx.conn)
         .await?;
         resolve_effects(tx, *task, EffectState::ResolvedNotDone, *at).await?;
-        tx.counts
-            .moved(&found.script, found.source, from, (Status::Failed, Some(reason)));
+        tx.counts.moved(
+            *task,
+            (&found.script, found.source),
+            from,
+            (Status::Failed, Some(reason)),
+        );
         let data = json!({
             "status": Status::Failed.number(), "reason": reason, "message": remark, "retryable": true,
             "resolved": true,
@@ -171,7 +175,7 @@ async fn retry_tasks(
         .await?;
     for (task, script, source, reason) in failed {
         let from = (Status::Failed, Some(*reason));
-        tx.counts.moved(script, *source, from, (Status::Pending, None));
+        tx.counts.moved(*task, (script, *source), from, (Status::Pending, None));
         tx.tell_task("task.retried", *task, &json!({"status": Status::Pending.number()}))?;
     }
     let rows = sqlx::query(include_str!("queries/pending_tasks.sql"))

@@ -69,7 +69,7 @@ async fn stop_pending(
     .execute(&mut tx.conn)
     .await?;
     let to = (Status::Failed, Some(FailureReason::Stopped));
-    tx.counts.moved(script, source, (Status::Pending, None), to);
+    tx.counts.moved(task, (script, source), (Status::Pending, None), to);
     let data = json!({
         "status": Status::Failed.number(), "reason": FailureReason::Stopped, "message": message, "retryable": true,
     });
@@ -92,8 +92,12 @@ pub(super) async fn release(
     for row in &rows {
         let task = TaskId(get(row, "id")?);
         let (script, source) = (get_script(row, "script_name")?, get_source(row, "source")?);
-        tx.counts
-            .moved(&script, source, (Status::Running, None), (Status::Pending, None));
+        tx.counts.moved(
+            task,
+            (&script, source),
+            (Status::Running, None),
+            (Status::Pending, None),
+        );
         released.push(task);
         if let Some(at) = get_time_opt(row, "stop_requested_at")? {
             stop_pending(tx, task, &script, source, at).await?;

@@ -100,7 +100,7 @@ async fn insert_tasks_bulk(tx: &mut Transaction, tasks: &[Numbered<'_>]) -> Resu
             status: Status::Pending,
             reason: None,
         };
-        tx.counts.add(kind, 1);
+        tx.counts.add(*id, kind, 1);
         let data = Created {
             status: Status::Pending.number(),
             batch_id: &task.batch_id,

@@ -7,7 +7,7 @@ use serde_json::json;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    counts::Kind,
+    counts::{ALL_BLOCKS, Kind},
     fault::Fault,
     transaction::Transaction,
     value::{
@@ -44,7 +44,8 @@ pub(super) async fn list_states(
 
 /// Exact numbers by status.
 pub(super) async fn count_tasks(conn: &mut SqliteConnection) -> Result<TaskStats, Fault> {
-    let rows = sqlx::query("SELECT status, sum(n) AS n FROM task_count GROUP BY status")
+    let rows = sqlx::query("SELECT status, sum(n) AS n FROM task_count WHERE block = ?1 GROUP BY status")
+        .bind(ALL_BLOCKS)
         .fetch_all(conn)
         .await?;
     let mut stats = TaskStats::default();
@@ -82,8 +83,9 @@ pub(super) async fn delete_tasks(tx: &mut Transaction, tasks: &Vec<TaskId>) -> R
             status: state.status(),
             reason: get_reason_opt(row, "failure_reason")?,
         };
-        tx.counts.add(kind, -1);
-        deleted.insert(TaskId(get(row, "id")?));
+        let task = TaskId(get(row, "id")?);
+        tx.counts.add(task, kind, -1);
+        deleted.insert(task);
     }
     let mut answer = Vec::with_capacity(deleted.len());
     for task in tasks {

@@ -131,7 +131,11 @@ pub(super) fn get_state(row: &SqliteRow, column: &'static str) -> Result<TaskSta
 
 /// A purpose of a row.
 pub(super) fn get_purpose(row: &SqliteRow, column: &'static str) -> Result<Purpose, Fault> {
-    let text: &str = get(row, column)?;
+    purpose_of(get(row, column)?)
+}
+
+/// A purpose by its word.
+pub(super) fn purpose_of(text: &str) -> Result<Purpose, Fault> {
     word(
         text,
         [Purpose::Execute, Purpose::Verify]

@@ -10,6 +10,7 @@ mod flow;
 mod idle_phone;
 mod queue;
 mod screen;
+mod store;
 mod usage;
 
 use clap::{Subcommand, ValueEnum};
@@ -31,6 +32,12 @@ pub enum BenchCommand {
         mode: QueueMode,
         /// How many tasks
         #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+        n: u32,
+    },
+    /// A database full of tasks: lists with every filter, statistics, creating, stopping, the next start
+    Store {
+        /// How many tasks
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
         n: u32,
     },
     /// The whole controller over HTTP, on simulated phones, one shell command for each task
@@ -101,6 +108,7 @@ pub fn run(command: &BenchCommand) -> Result<(), CliError> {
     telemetry::start(&log).map_err(CliError::Usage)?;
     match *command {
         BenchCommand::Queue { mode, n } => queue::run(mode, n),
+        BenchCommand::Store { n } => store::run(n),
         BenchCommand::Farm { phones, n } => farm::run(phones, n),
         BenchCommand::Blast { phones, n } => blast::run(phones, n),
         BenchCommand::Screen { n } => screen::run(n),

@@ -308,7 +308,7 @@ fn cpu_ms_job(before: f64, n: u32) -> Result<f64, CliError> {
 }
 
 /// Of sorted times, the one that so many percent do not exceed, milliseconds.
-fn percentile(sorted: &[Duration], percent: usize) -> f64 {
+pub(super) fn percentile(sorted: &[Duration], percent: usize) -> f64 {
     let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     let time = sorted.get(place).or(sorted.last()).copied().unwrap_or_default();
     rounded(time.as_secs_f64() * 1e3, 3)

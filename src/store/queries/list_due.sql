@@ -1,19 +1,22 @@
--- ?1: [[serial, username], …], ?2: now, ?3: how many of each lane.
+-- ?1: [[serial, username], …], ?2: now, ?3: how many of each lane. One row for each lane, its tasks as one text: a farm
+-- asks for thousands of tasks at once, and each row costs more on its way out of SQLite than to be found.
 -- While it is not known whether a task of a lane took place, no other task of it may act: a check compares what the app
 -- shows with what it showed before. Such a task has a rank far below all others, whether it is due or not.
-SELECT asked.key AS lane, task.id, batch_id, script_name, task.serial, task.username, due_at, gap_ms, priority, purpose,
-       attempts, auto_retries
+SELECT (SELECT json_group_array(json_array(id, batch_id, script_name, due_at, gap_ms, priority, purpose, attempts,
+                                           auto_retries))
+        FROM (SELECT id, batch_id, script_name, due_at, gap_ms, priority, purpose, attempts, auto_retries
+              FROM task INDEXED BY task_lane
+              WHERE state IN ('scheduled', 'available', 'retryable') AND lane_id = lane.id
+                AND (due_at IS NULL OR due_at <= ?2)
+                AND rank < CASE WHEN EXISTS (SELECT 1 FROM task AS open
+                                             WHERE open.lane_id = lane.id AND open.rank < -500000000000000
+                                               AND open.state IN ('scheduled', 'available', 'retryable'))
+                                THEN -500000000000000 ELSE 9223372036854775807 END
+              ORDER BY rank, id LIMIT ?3)) AS due,
+       (SELECT min(due_at) FROM task
+        WHERE state IN ('scheduled', 'available', 'retryable') AND due_at IS NOT NULL AND lane_id = lane.id
+          AND due_at > ?2) AS next_due
 FROM json_each(?1) AS asked
-     CROSS JOIN lane ON lane.serial = asked.value ->> 0
+     LEFT JOIN lane ON lane.serial = asked.value ->> 0
          AND coalesce(lane.username, '') = coalesce(asked.value ->> 1, '')
-     CROSS JOIN task
-WHERE task.id IN (
-    SELECT waiting.id FROM task AS waiting
-    WHERE waiting.state IN ('scheduled', 'available', 'retryable') AND waiting.lane_id = lane.id
-      AND (waiting.due_at IS NULL OR waiting.due_at <= ?2)
-      AND waiting.rank < CASE WHEN EXISTS (SELECT 1 FROM task AS open
-                                           WHERE open.lane_id = lane.id AND open.rank < -500000000000000
-                                             AND open.state IN ('scheduled', 'available', 'retryable'))
-                              THEN -500000000000000 ELSE 9223372036854775807 END
-    ORDER BY waiting.rank, waiting.id LIMIT ?3)
-ORDER BY asked.key, task.rank, task.id
+ORDER BY asked.key

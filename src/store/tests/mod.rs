@@ -4,6 +4,7 @@ mod attempts;
 mod conformance;
 mod effects;
 mod farm;
+mod list_model;
 mod lists;
 mod model;
 mod open;

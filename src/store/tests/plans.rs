@@ -2,7 +2,16 @@
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 
+use farmhand_actors::domain::{FailureReason, Status};
+
 use super::*;
+use crate::store::{
+    TaskFilter,
+    list::{
+        Page, blocks,
+        entries::{self, Walk},
+    },
+};
 
 async fn plan(conn: &mut SqliteConnection, sql: &str) -> Vec<String> {
     let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
@@ -63,53 +72,136 @@ async fn the_front_of_a_lane_comes_from_its_index_in_order() {
     let mut conn = connection(&farm).await;
 
     let due = plan(&mut conn, include_str!("../queries/list_due.sql")).await;
-    let wanted = "SEARCH waiting USING INDEX task_lane (lane_id=? AND rank<?)";
-    assert!(due.iter().any(|step| step == wanted), "{due:#?}");
-    assert!(due.iter().any(|step| step.starts_with("SEARCH lane USING")), "{due:#?}");
-    assert!(
-        due.iter()
-            .any(|step| step == "SEARCH task USING INTEGER PRIMARY KEY (rowid=?)"),
-        "{due:#?}"
-    );
 
-    let next = plan(&mut conn, include_str!("../queries/list_next_due.sql")).await;
-    let wanted = "SEARCH task USING INDEX task_due (lane_id=? AND due_at>?)";
-    assert!(next.iter().any(|step| step == wanted), "{next:#?}");
+    for wanted in [
+        "SEARCH task USING INDEX task_lane (lane_id=? AND rank<?)",
+        "SEARCH open USING COVERING INDEX task_lane (lane_id=? AND rank<?)",
+        "SEARCH task USING INDEX task_due (lane_id=? AND due_at>?)",
+    ] {
+        assert!(due.iter().any(|step| step == wanted), "{wanted}: {due:#?}");
+    }
+    assert!(due.iter().any(|step| step.starts_with("SEARCH lane USING")), "{due:#?}");
+    // The lanes are brought into the order asked for; their tasks are in order.
+    let sorts = due.iter().filter(|step| step.contains("TEMP B-TREE")).count();
+    assert_eq!(sorts, 1, "{due:#?}");
 
     let lanes = plan(&mut conn, include_str!("../queries/list_lanes.sql")).await;
     let wanted = "SEARCH task EXISTS USING INDEX task_lane (lane_id=?)";
-    assert!(lanes.iter().any(|step| step == wanted), "{lanes:#?}");
+    let covering = "SEARCH task EXISTS USING COVERING INDEX task_lane (lane_id=?)";
+    assert!(
+        lanes.iter().any(|step| step == wanted || step == covering),
+        "{lanes:#?}"
+    );
+}
+
+const PAGE: Page = Page { offset: 3, size: 20 };
+
+/// Every filter that can be asked for, by which columns it names and by status.
+fn filters() -> Vec<TaskFilter> {
+    let statuses = [None].into_iter().chain(Status::ALL.map(Some));
+    let mut filters = Vec::new();
+    for status in statuses {
+        for columns in 0..64_u8 {
+            let named = |bit: u8| columns & (1 << bit) != 0;
+            filters.push(TaskFilter {
+                status,
+                serial: named(0).then(|| serial_of("a")),
+                username: named(1).then(|| username_of("anna")),
+                script_name: named(2).then(|| script_of("post")),
+                source: named(3).then_some(Source::Ui),
+                batch_id: named(4).then(|| "batch".to_owned()),
+                failure_reason: named(5).then_some(FailureReason::Timeout),
+            });
+        }
+    }
+    filters
 }
 
 #[tokio::test]
-async fn every_list_walks_an_index_from_its_newest_end() {
+async fn every_list_of_a_device_an_account_or_a_request_walks_one_index_of_theirs() {
     let farm = Farm::new().await;
     let mut conn = connection(&farm).await;
-    for (conditions, wanted) in [
-        ("batch_id = ?", "task_by_batch (batch_id=?)"),
-        ("username = ? AND +serial = ?", "task_by_username (username=?)"),
-        ("serial = ? AND +status = ?", "task_by_serial (serial=?)"),
-        (
-            "failure_reason = ? AND +status = ?",
-            "task_by_failure (failure_reason=?)",
-        ),
-        (
-            "status <> 1 AND status = ? AND +source = ?",
-            "task_by_status (status=?)",
-        ),
-        ("script_name = ? AND +source = ?", "task_by_script (script_name=?)"),
-        ("source = ?", "task_by_source (source=?)"),
-    ] {
-        let sql = format!("SELECT id FROM task WHERE {conditions} ORDER BY id DESC LIMIT ? OFFSET ?");
-        let steps = plan(&mut conn, &sql).await;
-        assert_eq!(steps.len(), 1, "{conditions}: {steps:#?}");
-        assert!(steps[0].ends_with(wanted), "{conditions}: {steps:#?}");
+    for filter in filters() {
+        let walks = if filter.status == Some(Status::Running) {
+            vec![Walk::Live]
+        } else if filter.batch_id.is_some() {
+            vec![Walk::Batch]
+        } else {
+            vec![Walk::Lane(1), Walk::Lane(2)]
+        };
+        // The tasks of a lane that wait are in the order in which they are due.
+        let sorts = matches!(filter.status, Some(Status::Running | Status::Pending));
+        // What of a request's tasks is asked for stands in their rows, and so does what of those that run.
+        let covering = matches!(walks.first(), Some(Walk::Lane(_)));
+        let total = entries::total_query(&walks, &filter).expect("is built");
+        let page = entries::page_query(&walks, &filter, PAGE).expect("is built");
+        for query in [total, page] {
+            let steps = plan(&mut conn, query.sql().as_str()).await;
+            let searches = steps.iter().filter(|step| step.contains("SEARCH task"));
+            assert!(searches.count() > 0, "{filter:?}: {steps:#?}");
+            for step in steps {
+                assert!(
+                    !reads_all(&step) && !step.starts_with("SCAN task"),
+                    "{filter:?}: {step}"
+                );
+                assert!(sorts || !step.contains("TEMP B-TREE"), "{filter:?}: {step}");
+                assert!(
+                    !covering || !step.contains("SEARCH task") || step.contains("COVERING INDEX task_"),
+                    "{filter:?}: {step}"
+                );
+            }
+        }
     }
-    let running = "SELECT id FROM task WHERE id IN (SELECT task_id FROM attempt WHERE finished_at IS NULL)
-                   ORDER BY id DESC LIMIT ? OFFSET ?";
-    let steps = plan(&mut conn, running).await;
-    assert!(steps.iter().any(|step| step.contains("attempt_live_")), "{steps:#?}");
-    assert!(!steps.iter().any(|step| reads_all(step)), "{steps:#?}");
+}
+
+#[tokio::test]
+async fn every_other_list_reads_sums_in_order_and_then_walks_a_single_block() {
+    let farm = Farm::new().await;
+    let mut conn = connection(&farm).await;
+    for filter in filters() {
+        let counted = filter.serial.is_none() && filter.username.is_none() && filter.batch_id.is_none();
+        if !counted || filter.status == Some(Status::Running) {
+            continue;
+        }
+        let sums = plan(&mut conn, blocks::sums_query(&filter).sql().as_str()).await;
+        assert_eq!(sums, ["SEARCH task_count USING PRIMARY KEY (block>?)"], "{filter:?}");
+        let block = plan(&mut conn, blocks::block_query(&filter, 7, PAGE).sql().as_str()).await;
+        assert_eq!(block.len(), 1, "{filter:?}: {block:#?}");
+        let range = block[0].starts_with("SEARCH task USING")
+            && (block[0].ends_with("rowid>? AND rowid<?)") || block[0].ends_with("id>? AND id<?)"));
+        assert!(range, "{filter:?}: {block:#?}");
+        let failed = filter.status == Some(Status::Failed) || filter.failure_reason.is_some();
+        assert!(!failed || block[0].contains("COVERING INDEX task_failed"), "{block:#?}");
+    }
+    let waiting = plan(
+        &mut conn,
+        blocks::waiting_query(&TaskFilter::default(), PAGE).sql().as_str(),
+    )
+    .await;
+    assert_eq!(waiting[0], "SCAN task USING COVERING INDEX task_lane", "{waiting:#?}");
+}
+
+#[tokio::test]
+async fn totals_failed_tasks_and_scripts_come_from_the_counts_and_an_index() {
+    let farm = Farm::new().await;
+    let mut conn = connection(&farm).await;
+    for (sql, wanted) in [
+        (
+            "SELECT status, sum(n) AS n FROM task_count WHERE block = ?1 GROUP BY status",
+            "SEARCH task_count USING PRIMARY KEY (block=?)",
+        ),
+        (
+            include_str!("../queries/find_failed.sql"),
+            "SCAN task USING INDEX task_failed",
+        ),
+        (
+            "SELECT id FROM lane WHERE username = ?1",
+            "SEARCH lane USING COVERING INDEX lane_by_username (username=?)",
+        ),
+    ] {
+        let steps = plan(&mut conn, sql).await;
+        assert_eq!(steps[0], wanted, "{sql}: {steps:#?}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,434 @@
+//! `farmhand bench store`: what a full database costs those who ask it, and its next start.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use farmhand_actors::{
+    domain::{
+        Claim, Claimed, Epoch, Failure, FailureReason, Lease, NewTask, ScriptName, Serial, Source, Status, TaskId,
+        Timestamp, Username,
+    },
+    ports::{Finish, SubmitResult, TaskNext, TaskStore},
+};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{print_line, queue::percentile, rounded};
+use crate::{
+    cli::{
+        CliError,
+        serve::{failed, in_system},
+    },
+    store::{Store, StoreSettings, TaskFilter, raw_commits_per_second},
+};
+
+/// Devices, each with two accounts.
+const DEVICES: usize = 100;
+/// Tasks of one request.
+const REQUEST: usize = 1000;
+/// Of a hundred tasks so many have ended; every 17th of these has failed.
+const ENDED_PERCENT: usize = 85;
+/// How often each question is asked.
+const ROUNDS: usize = 100;
+const PAGE_SIZE: u32 = 20;
+/// The page that has to be as quick as the first.
+const DEEP_PAGE: u32 = 10_000;
+/// What the dispatcher asks for of each lane when it starts.
+const HEADS: u32 = 64;
+const YARDSTICK: Duration = Duration::from_secs(1);
+
+/// The line that is printed.
+#[derive(Serialize)]
+struct Figures {
+    mode: &'static str,
+    n: usize,
+    /// Tasks created, claimed and ended in a second while the database was filled.
+    fill_s: f64,
+    /// Length of the file when it was closed.
+    mib: u64,
+    /// From opening the file to the fronts of all lanes.
+    ready_ms: f64,
+    raw_commits_s: f64,
+    operations: Vec<Operation>,
+}
+
+/// How long one question or change took.
+#[derive(Serialize)]
+struct Operation {
+    what: String,
+    p50_ms: f64,
+    p99_ms: f64,
+    max_ms: f64,
+}
+
+/// Fills a database and prints how it answers.
+pub fn run(n: u32) -> Result<(), CliError> {
+    let folder = tempfile::tempdir().map_err(failed)?;
+    eprintln!("database: {}", folder.path().display());
+    in_system(async {
+        let raw = raw_commits_per_second(folder.path(), YARDSTICK).await.map_err(failed)?;
+        let n = usize::try_from(n).unwrap_or(usize::MAX);
+        print_line(&measure(folder.path(), n, ROUNDS, rounded(raw, 0)).await?)
+    })
+}
+
+async fn measure(folder: &Path, n: usize, rounds: usize, raw_commits_s: f64) -> Result<Figures, CliError> {
+    let path = folder.join("farmhand.db");
+    let bench = Bench::open(&path).await?;
+    let started = Instant::now();
+    bench.fill(n).await?;
+    let fill_s = rounded(n as f64 / started.elapsed().as_secs_f64().max(1e-9), 0);
+    eprintln!("stored {n} tasks, {fill_s} a second");
+    // What is too old goes first: it would go on beside what is measured.
+    bench.store.prune(Timestamp::now()).await.map_err(failed)?;
+    let mut operations = bench.ask_lists(rounds).await?;
+    operations.extend(bench.ask_others(n, rounds).await?);
+    bench.store.close().await;
+    let mib = std::fs::metadata(&path).map_err(failed)?.len() >> 20;
+    let started = Instant::now();
+    let again = Bench::open(&path).await?;
+    again
+        .store
+        .rescue(again.epoch, 3, Timestamp::now())
+        .await
+        .map_err(failed)?;
+    let lanes = again.store.lanes().await.map_err(failed)?;
+    again
+        .store
+        .lane_heads(lanes, HEADS, Timestamp::now())
+        .await
+        .map_err(failed)?;
+    let ready_ms = millis(started.elapsed());
+    again.store.close().await;
+    Ok(Figures {
+        mode: "store",
+        n,
+        fill_s,
+        mib,
+        ready_ms,
+        raw_commits_s,
+        operations,
+    })
+}
+
+/// A store, and what its tasks are about.
+struct Bench {
+    store: Arc<Store>,
+    epoch: Epoch,
+    serials: Vec<Serial>,
+    usernames: Vec<Username>,
+    scripts: Vec<ScriptName>,
+}
+
+impl Bench {
+    async fn open(path: &Path) -> Result<Self, CliError> {
+        let settings = StoreSettings {
+            url: format!("sqlite://{}", path.display()),
+            ..StoreSettings::default()
+        };
+        let store = Store::open(settings).await.map_err(failed)?;
+        let serials = (0..REQUEST).map(|device| Serial::parse(&format!("phone-{device}")));
+        let usernames = (0..2 * DEVICES).map(|account| Username::parse(&format!("account-{account}")));
+        let scripts = ["post", "follow", "browse"].map(ScriptName::parse);
+        Ok(Self {
+            epoch: store.begin_epoch(Timestamp::now()).await.map_err(failed)?,
+            store,
+            serials: serials.collect::<Result<_, _>>().map_err(failed)?,
+            usernames: usernames.collect::<Result<_, _>>().map_err(failed)?,
+            scripts: scripts.into_iter().collect::<Result<_, _>>().map_err(failed)?,
+        })
+    }
+
+    /// The oldest have ended, the newest wait.
+    async fn fill(&self, n: usize) -> Result<(), CliError> {
+        let mut told = Instant::now();
+        for first in (0..n).step_by(REQUEST) {
+            let places = first..n.min(first.saturating_add(REQUEST));
+            let tasks = places.clone().map(|place| self.task(place, &batch(first / REQUEST)));
+            let ids = self.submit(tasks.collect::<Result<_, _>>()?).await?;
+            if first < n / 100 * ENDED_PERCENT {
+                self.end(&ids).await?;
+            }
+            if told.elapsed() > Duration::from_secs(5) {
+                told = Instant::now();
+                eprintln!("{} of {n} tasks are stored", places.end);
+            }
+        }
+        Ok(())
+    }
+
+    fn task(&self, place: usize, batch_id: &str) -> Result<NewTask, CliError> {
+        let device = place % DEVICES;
+        let account = device * 2 + place / DEVICES % 2;
+        let script = [0, 0, 0, 0, 0, 0, 1, 1, 1, 2]
+            .get(place * 7 / 3 % 10)
+            .and_then(|script: &usize| self.scripts.get(*script));
+        Ok(NewTask {
+            batch_id: batch_id.into(),
+            script: script.ok_or_else(missing)?.clone(),
+            config: Arc::new(json!({"caption": "a few words and a #tag", "material_ids": [1, 2, 3], "like": true})),
+            serial: self.serials.get(device).cloned(),
+            username: self.usernames.get(account).cloned(),
+            enable_multi_account: true,
+            source: if place / 3 % 20 == 0 { Source::Ui } else { Source::Api },
+            start_time: None,
+            scheduled_at: None,
+            due_at: None,
+            gap: None,
+            priority: 0,
+            schedule: None,
+        })
+    }
+
+    async fn submit(&self, tasks: Vec<NewTask>) -> Result<Vec<TaskId>, CliError> {
+        let result = self.store.submit(tasks, None, Vec::new(), Timestamp::now()).await;
+        match result.map_err(failed)? {
+            SubmitResult::Created(submitted) => Ok(submitted.task_ids),
+            _ => Err(CliError::Failed(
+                "the store took the tasks of the bench for old ones".to_owned(),
+            )),
+        }
+    }
+
+    /// Runs tasks, each on a device of its own, so that all can be claimed at once.
+    async fn end(&self, ids: &[TaskId]) -> Result<(), CliError> {
+        let claims = ids.iter().zip(&self.serials).map(|(task, serial)| Claim {
+            task: *task,
+            serial: serial.clone(),
+            username: None,
+            lease: self.lease(),
+            at: Timestamp::now(),
+        });
+        let claimed = self.store.claim(claims.collect()).await.map_err(failed)?;
+        let ends = claimed.iter().flatten().map(|claimed| self.end_of(claimed));
+        self.store.finish(ends.collect()).await.map_err(failed)?;
+        Ok(())
+    }
+
+    fn lease(&self) -> Lease {
+        Lease {
+            epoch: self.epoch,
+            token: "bench".into(),
+        }
+    }
+
+    fn end_of(&self, claimed: &Claimed) -> Finish {
+        let reasons = [
+            FailureReason::Timeout,
+            FailureReason::DeviceOffline,
+            FailureReason::FlowError,
+            FailureReason::AppMissing,
+        ];
+        let place = usize::try_from(claimed.task.0).unwrap_or(0);
+        let reason = reasons.get(place / 17 % reasons.len()).filter(|_| place % 17 == 0);
+        let next = match reason {
+            Some(reason) => TaskNext::Failed {
+                failure: Failure {
+                    reason: *reason,
+                    message: "it did not go well".to_owned(),
+                    step: Some(3),
+                    retryable: true,
+                },
+            },
+            None => TaskNext::Completed {
+                remark: "done".to_owned(),
+            },
+        };
+        Finish {
+            task: claimed.task,
+            attempt: claimed.attempt,
+            lease: self.lease(),
+            next,
+            outcome: reason.map_or("completed", |reason| reason.as_str()),
+            used: None,
+            at: Timestamp::now(),
+        }
+    }
+
+    /// Every filter and every pair of filters: the first page, the 10,000th and the last, in turn.
+    async fn ask_lists(&self, rounds: usize) -> Result<Vec<Operation>, CliError> {
+        let mut operations = Vec::new();
+        let mut all = Vec::new();
+        for (what, filter) in self.filters() {
+            let (total, _) = self.store.list_tasks(&filter, 1, 1).await.map_err(failed)?;
+            let last = u32::try_from(total.div_ceil(u64::from(PAGE_SIZE)))
+                .unwrap_or(u32::MAX)
+                .max(1);
+            let mut times = Vec::new();
+            for page in [1, DEEP_PAGE, last].into_iter().cycle().take(rounds.saturating_mul(3)) {
+                let started = Instant::now();
+                self.store.list_tasks(&filter, page, PAGE_SIZE).await.map_err(failed)?;
+                times.push(started.elapsed());
+            }
+            all.extend_from_slice(&times);
+            operations.push(operation(format!("list {what} ({total})"), times));
+        }
+        operations.insert(0, operation("list, all filters".to_owned(), all));
+        Ok(operations)
+    }
+
+    /// Each filter alone, each two together, and none.
+    fn filters(&self) -> Vec<(String, TaskFilter)> {
+        let any = TaskFilter::default;
+        let status = |status| TaskFilter {
+            status: Some(status),
+            ..any()
+        };
+        let values = [
+            ("completed", status(Status::Completed)),
+            ("failed", status(Status::Failed)),
+            ("pending", status(Status::Pending)),
+            (
+                "serial",
+                TaskFilter {
+                    serial: self.serials.get(7).cloned(),
+                    ..any()
+                },
+            ),
+            (
+                "username",
+                TaskFilter {
+                    username: self.usernames.get(15).cloned(),
+                    ..any()
+                },
+            ),
+            (
+                "script",
+                TaskFilter {
+                    script_name: self.scripts.get(1).cloned(),
+                    ..any()
+                },
+            ),
+            (
+                "source",
+                TaskFilter {
+                    source: Some(Source::Api),
+                    ..any()
+                },
+            ),
+            (
+                "batch",
+                TaskFilter {
+                    batch_id: Some(batch(1)),
+                    ..any()
+                },
+            ),
+            (
+                "reason",
+                TaskFilter {
+                    failure_reason: Some(FailureReason::Timeout),
+                    ..any()
+                },
+            ),
+        ];
+        let mut filters = vec![("all".to_owned(), any())];
+        for (place, (what, one)) in values.iter().enumerate() {
+            filters.push(((*what).to_owned(), one.clone()));
+            for (other_what, other) in values.iter().skip(place + 1) {
+                if one.status.is_none() || other.status.is_none() {
+                    filters.push((format!("{what}+{other_what}"), both(one, other)));
+                }
+            }
+        }
+        filters
+    }
+
+    /// Statistics, the fronts of all lanes, creating a task and stopping it.
+    async fn ask_others(&self, n: usize, rounds: usize) -> Result<Vec<Operation>, CliError> {
+        let (mut stats, mut heads, mut creates, mut stops) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for round in 0..rounds {
+            let started = Instant::now();
+            self.store.stats().await.map_err(failed)?;
+            stats.push(started.elapsed());
+            let started = Instant::now();
+            let lanes = self.store.lanes().await.map_err(failed)?;
+            let fronts = self.store.lane_heads(lanes, HEADS, Timestamp::now()).await;
+            fronts.map_err(failed)?;
+            heads.push(started.elapsed());
+            let task = self.task(n.saturating_add(round), &batch(n))?;
+            let started = Instant::now();
+            let ids = self.submit(vec![task]).await?;
+            creates.push(started.elapsed());
+            for id in ids {
+                let started = Instant::now();
+                self.store.intend_stop(id, Timestamp::now()).await.map_err(failed)?;
+                stops.push(started.elapsed());
+            }
+        }
+        Ok(vec![
+            operation("stats".to_owned(), stats),
+            operation(format!("fronts of all lanes, {HEADS} tasks each"), heads),
+            operation("create one".to_owned(), creates),
+            operation("stop".to_owned(), stops),
+        ])
+    }
+}
+
+/// The id of the batch of one request, as long as a real one.
+fn batch(request: usize) -> String {
+    format!("01JBENCH{request:018}")
+}
+
+fn both(one: &TaskFilter, other: &TaskFilter) -> TaskFilter {
+    TaskFilter {
+        status: one.status.or(other.status),
+        serial: one.serial.clone().or_else(|| other.serial.clone()),
+        username: one.username.clone().or_else(|| other.username.clone()),
+        script_name: one.script_name.clone().or_else(|| other.script_name.clone()),
+        source: one.source.or(other.source),
+        batch_id: one.batch_id.clone().or_else(|| other.batch_id.clone()),
+        failure_reason: one.failure_reason.or(other.failure_reason),
+    }
+}
+
+fn operation(what: String, mut times: Vec<Duration>) -> Operation {
+    times.sort_unstable();
+    Operation {
+        what,
+        p50_ms: percentile(&times, 50),
+        p99_ms: percentile(&times, 99),
+        max_ms: percentile(&times, 100),
+    }
+}
+
+fn millis(time: Duration) -> f64 {
+    rounded(time.as_secs_f64() * 1e3, 1)
+}
+
+fn missing() -> CliError {
+    CliError::Failed("the bench lacks a script; this is a fault of farmhand".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_rt::test]
+    async fn the_database_holds_what_is_asked_for_and_every_question_is_timed() {
+        let folder = tempfile::tempdir().unwrap();
+
+        let figures = measure(folder.path(), 3000, 1, 1.0).await.unwrap();
+
+        assert!(figures.ready_ms > 0.0 && figures.fill_s > 0.0);
+        let what: Vec<&str> = figures
+            .operations
+            .iter()
+            .map(|operation| operation.what.as_str())
+            .collect();
+        for wanted in [
+            "list all (3000)",
+            "list failed (176)",
+            "list serial (30)",
+            "stats",
+            "create one",
+            "stop",
+        ] {
+            assert!(what.contains(&wanted), "{wanted}: {what:?}");
+        }
+        // Each pair of eight filters that can go together, each alone and none; the sum of them and the other four.
+        assert_eq!(what.len(), 1 + 9 + 33 + 1 + 4);
+    }
+}
