@@ -173,7 +173,11 @@ impl Bench {
             serial: self.serials.get(device).cloned(),
             username: self.usernames.get(account).cloned(),
             enable_multi_account: true,
-            source: if (place / 3).is_multiple_of(20) { Source::Ui } else { Source::Api },
+            source: if (place / 3).is_multiple_of(20) {
+                Source::Ui
+            } else {
+                Source::Api
+            },
             start_time: None,
             scheduled_at: None,
             due_at: None,
