@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use farmhand_actors::{
     domain::{PendingTask, ScriptName, TaskId, Timestamp},
-    ports::{Lane, LaneHead},
+    ports::{Lane, LaneAsk, LaneHead},
 };
 use serde::Deserialize;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
@@ -60,25 +60,25 @@ pub(super) async fn list_lanes(conn: &mut SqliteConnection) -> Result<Vec<Lane>,
 /// The fronts of lanes, in the order asked for.
 pub(super) async fn list_heads(
     conn: &mut SqliteConnection,
-    lanes: Vec<Lane>,
+    asks: Vec<LaneAsk>,
     limit_each: u32,
     at: Timestamp,
 ) -> Result<Vec<LaneHead>, Fault> {
-    let names = lanes
+    let names = asks
         .iter()
-        .map(|lane| (&lane.serial, &lane.username))
+        .map(|LaneAsk { lane, passed_over }| (&lane.serial, &lane.username, passed_over))
         .collect::<Vec<_>>();
     let rows = sqlx::query(include_str!("queries/list_due.sql"))
         .bind(json(&names)?)
         .bind(millis(at))
         .bind(i64::from(limit_each).saturating_add(1))
+        .bind(asks.iter().any(|ask| !ask.passed_over.is_empty()))
         .fetch_all(conn)
         .await?;
     let limit = usize::try_from(limit_each).unwrap_or(usize::MAX);
-    lanes
-        .into_iter()
+    asks.into_iter()
         .zip(&rows)
-        .map(|(lane, row)| {
+        .map(|(LaneAsk { lane, .. }, row)| {
             let waiting: Vec<Waiting> = parse_json(get(row, "due")?)?;
             let more = waiting.len() > limit;
             let due = waiting.into_iter().take(limit).map(|task| task.of(&lane));
@@ -125,8 +125,17 @@ impl Waiting {
     }
 }
 
+/// Those of the tasks that are pending and have a device.
+pub(super) async fn list_pending(conn: &mut SqliteConnection, tasks: &[TaskId]) -> Result<Vec<PendingTask>, Fault> {
+    let rows = sqlx::query(include_str!("queries/pending_tasks.sql"))
+        .bind(json(&tasks)?)
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(pending_of).collect()
+}
+
 /// A pending task of a row with the columns of `pending_tasks.sql`.
-pub(super) fn pending_of(row: &SqliteRow) -> Result<PendingTask, Fault> {
+fn pending_of(row: &SqliteRow) -> Result<PendingTask, Fault> {
     Ok(PendingTask {
         id: TaskId(get(row, "id")?),
         batch_id: Arc::from(get::<&str>(row, "batch_id")?),

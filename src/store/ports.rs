@@ -5,11 +5,11 @@ use farmhand_actors::{
     domain::{
         AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, Claim, Claimed, DeviceInfo, DevicePatch,
         DeviceRecord, Drain, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, Held, IdempotencyKey, Material,
-        MaterialId, NewEvent, NewTask, Progress, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats,
+        MaterialId, NewEvent, NewTask, PendingTask, Progress, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats,
         Timestamp, Username, schedule::Schedule,
     },
     ports::{
-        AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Lane, LaneHead, MaterialStore, NewMaterial,
+        AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Lane, LaneAsk, LaneHead, MaterialStore, NewMaterial,
         NewRun, NewSchedule, Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult, RunStored,
         ScheduleChange, ScheduleStore, ScheduleWritten, StopIntent, StoreError, SubmitResult, TaskStore,
     },
@@ -50,8 +50,17 @@ impl TaskStore for Store {
         Ok(lane::list_lanes(&mut *self.reader().await?).await?)
     }
 
-    async fn lane_heads(&self, lanes: Vec<Lane>, limit_each: u32, at: Timestamp) -> Result<Vec<LaneHead>, StoreError> {
-        Ok(lane::list_heads(&mut *self.reader().await?, lanes, limit_each, at).await?)
+    async fn lane_heads(
+        &self,
+        asks: Vec<LaneAsk>,
+        limit_each: u32,
+        at: Timestamp,
+    ) -> Result<Vec<LaneHead>, StoreError> {
+        Ok(lane::list_heads(&mut *self.reader().await?, asks, limit_each, at).await?)
+    }
+
+    async fn pending(&self, tasks: Vec<TaskId>) -> Result<Vec<PendingTask>, StoreError> {
+        Ok(lane::list_pending(&mut *self.reader().await?, &tasks).await?)
     }
 
     async fn claim(&self, claims: Vec<Claim>) -> Result<Vec<Option<Claimed>>, StoreError> {

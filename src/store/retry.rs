@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{
     effect::resolve_effects,
     fault::Fault,
-    lane::pending_of,
+    lane::list_pending,
     transaction::Transaction,
     value::{get, get_reason_opt, get_script, get_source, get_state, json as to_json, millis},
 };
@@ -178,9 +178,6 @@ async fn retry_tasks(
         tx.counts.moved(*task, (script, *source), from, (Status::Pending, None));
         tx.tell_task("task.retried", *task, &json!({"status": Status::Pending.number()}))?;
     }
-    let rows = sqlx::query(include_str!("queries/pending_tasks.sql"))
-        .bind(to_json(&ids)?)
-        .fetch_all(&mut tx.conn)
-        .await?;
-    rows.iter().map(pending_of).collect()
+    let ids = ids.into_iter().copied().collect::<Vec<_>>();
+    list_pending(&mut tx.conn, &ids).await
 }

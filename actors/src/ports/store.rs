@@ -39,6 +39,24 @@ pub struct Lane {
     pub username: Option<Username>,
 }
 
+/// What is wanted of a lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneAsk {
+    /// Which lane.
+    pub lane: Lane,
+    /// Scripts whose tasks are passed over, since the account may not run them now. Checks of effects never are.
+    pub passed_over: Vec<ScriptName>,
+}
+
+impl From<Lane> for LaneAsk {
+    fn from(lane: Lane) -> Self {
+        Self {
+            lane,
+            passed_over: Vec::new(),
+        }
+    }
+}
+
 /// The front of a lane.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LaneHead {
@@ -213,7 +231,15 @@ pub trait TaskStore: Send + Sync {
     async fn lanes(&self) -> Result<Vec<Lane>, StoreError>;
 
     /// The fronts of these lanes; a lane without pending tasks answers an empty front.
-    async fn lane_heads(&self, lanes: Vec<Lane>, limit_each: u32, at: Timestamp) -> Result<Vec<LaneHead>, StoreError>;
+    async fn lane_heads(
+        &self,
+        asks: Vec<LaneAsk>,
+        limit_each: u32,
+        at: Timestamp,
+    ) -> Result<Vec<LaneHead>, StoreError>;
+
+    /// Those of the tasks that are pending and have a device.
+    async fn pending(&self, tasks: Vec<TaskId>) -> Result<Vec<PendingTask>, StoreError>;
 
     /// Makes pending tasks running, with a new attempt each; `None` where a task was not pending any more.
     async fn claim(&self, claims: Vec<Claim>) -> Result<Vec<Option<Claimed>>, StoreError>;

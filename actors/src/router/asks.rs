@@ -72,6 +72,10 @@ struct TasksGone(Vec<TaskId>);
 #[rtype(result = "()")]
 struct TasksPending(Vec<PendingTask>);
 
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Explain(PendingTask, Reply<Option<String>>);
+
 /// What the longer asks need besides the router itself.
 struct Errand {
     store: SharedStore,
@@ -192,14 +196,15 @@ impl Errand {
         }
     }
 
-    async fn waiting_for(&self, task: TaskId) -> Result<Option<String>, RouterError> {
-        let states = self.store.states(vec![task]).await?;
-        Ok(match states.first().map(|(_, state)| *state) {
-            Some(TaskState::Scheduled) => Some("its time has not come yet".to_owned()),
-            Some(TaskState::Retryable) => Some("pauses before its next attempt".to_owned()),
-            Some(TaskState::Available) => Some("many tasks of the same account come first".to_owned()),
-            Some(TaskState::Running | TaskState::Completed | TaskState::Failed) | None => None,
-        })
+    /// Of a task that is not at hand.
+    async fn waiting_for(self, task: TaskId, reply: Reply<Option<String>>) {
+        match self.store.pending(vec![task]).await {
+            Ok(mut pending) => match pending.pop() {
+                Some(pending) => drop(tell(&self.router, Explain(pending, reply))),
+                None => answer(reply, Ok(None)),
+            },
+            Err(error) => answer(reply, Err(RouterError::Store(error))),
+        }
     }
 }
 
@@ -337,8 +342,15 @@ impl Handler<WaitingFor> for RouterActor {
             answer(reply, Ok(Some(reason)));
             return;
         }
-        let errand = self.errand(ctx);
-        actix_rt::spawn(async move { answer(reply, errand.waiting_for(task).await) });
+        actix_rt::spawn(self.errand(ctx).waiting_for(task, reply));
+    }
+}
+
+impl Handler<Explain> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, Explain(task, reply): Explain, _: &mut Self::Context) {
+        answer(reply, Ok(Some(self.core.explain(&task, self.parts.clock.now()))));
     }
 }
 

@@ -72,8 +72,9 @@ impl RouterActor {
                     tell(&addr, FinishesAnswered { batch, written })
                 }
                 Effect::Refill(asked, limit) => {
-                    let heads = store.lane_heads(asked.clone(), limit, at).await;
-                    tell(&addr, HeadsAnswered { asked, heads })
+                    let lanes = asked.iter().map(|ask| ask.lane.clone()).collect();
+                    let heads = store.lane_heads(asked, limit, at).await;
+                    tell(&addr, HeadsAnswered { asked: lanes, heads })
                 }
                 Effect::Remark(remarks) => {
                     if let Err(error) = store.remark(remarks).await {

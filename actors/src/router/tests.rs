@@ -7,14 +7,14 @@ use tokio::time::Instant;
 
 use crate::{
     domain::{
-        AccountStatus, Blame, DeviceState, FailureReason, IdempotencyKey, Outcome, Purpose, TaskId, TaskState,
-        Timestamp,
+        AccountStatus, Blame, DeviceState, FailureReason, IdempotencyKey, Outcome, Purpose, ScriptLimit, TaskId,
+        TaskState, Timestamp,
     },
     ports::{RetryFilter, StoreError},
     router::RouterError,
     testing::{
         Behaviour, MemoryStore, ScriptedRunner, TestFarm,
-        farm::{MORNING, quick_settings, request, request_for, serial, times, username},
+        farm::{MORNING, quick_settings, request, request_for, script, serial, times, username},
     },
 };
 
@@ -396,6 +396,36 @@ async fn a_clock_set_back_does_not_hold_up_tasks_that_are_to_run_at_once() {
     }
 
     assert!(began.elapsed() < 20 * SECOND);
+}
+
+#[actix::test]
+async fn any_number_of_tasks_at_the_limit_of_their_script_hold_up_no_other_script_of_their_account() {
+    let mut settings = quick_settings();
+    settings.limits.enabled = true;
+    let one_an_hour = ScriptLimit {
+        per_hour: Some(1),
+        ..ScriptLimit::default()
+    };
+    settings.limits.scripts = [(script("post"), one_an_hour)].into();
+    let farm = TestFarm::start(&[("p1", &["a"])], settings, works(1)).await;
+
+    let posts = farm.submit(times(request_for(&["a"]), 1500)).await;
+    let mut follow = request_for(&["a"]);
+    follow.script = script("follow");
+    let follow = farm.submit(follow).await;
+    let began = Instant::now();
+    farm.until_state(follow[0], TaskState::Completed).await;
+
+    assert!(began.elapsed() < 30 * SECOND, "{:?}", began.elapsed());
+    assert_eq!(farm.state(posts[0]), TaskState::Completed);
+    let last = posts[1499];
+    let waiting = farm.farm.router.waiting_for(last).await.unwrap().unwrap();
+    assert!(waiting.contains("limit per hour"), "{waiting}");
+    for id in &posts[1..3] {
+        tokio::time::sleep(3500 * SECOND).await;
+        assert_eq!(farm.state(*id), TaskState::Available, "not before the hour is over");
+        farm.until_state(*id, TaskState::Completed).await;
+    }
 }
 
 #[actix::test]

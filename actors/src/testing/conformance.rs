@@ -138,7 +138,7 @@ impl Subject {
     }
 
     async fn head(&self, lane: &Lane, limit: u32, at: Timestamp) -> Result<LaneHead, StoreError> {
-        let mut heads = self.store.lane_heads(vec![lane.clone()], limit, at).await?;
+        let mut heads = self.store.lane_heads(vec![lane.clone().into()], limit, at).await?;
         assert_eq!(heads.len(), 1, "one lane was asked for");
         Ok(heads.remove(0))
     }

@@ -98,7 +98,7 @@ async fn measure(folder: &Path, n: usize, rounds: usize, raw_commits_s: f64) -> 
     let lanes = again.store.lanes().await.map_err(failed)?;
     again
         .store
-        .lane_heads(lanes, HEADS, Timestamp::now())
+        .lane_heads(lanes.into_iter().map(Into::into).collect(), HEADS, Timestamp::now())
         .await
         .map_err(failed)?;
     let ready_ms = millis(started.elapsed());
@@ -349,7 +349,8 @@ impl Bench {
             stats.push(started.elapsed());
             let started = Instant::now();
             let lanes = self.store.lanes().await.map_err(failed)?;
-            let fronts = self.store.lane_heads(lanes, HEADS, Timestamp::now()).await;
+            let asks = lanes.into_iter().map(Into::into).collect();
+            let fronts = self.store.lane_heads(asks, HEADS, Timestamp::now()).await;
             fronts.map_err(failed)?;
             heads.push(started.elapsed());
             let task = self.task(n.saturating_add(round), &batch(n))?;

@@ -1,5 +1,6 @@
--- ?1: [[serial, username], …], ?2: now, ?3: how many of each lane. One row for each lane, its tasks as one text: a farm
--- asks for thousands of tasks at once, and each row costs more on its way out of SQLite than to be found.
+-- ?1: [[serial, username, [script that is passed over, …]], …], ?2: now, ?3: how many of each lane, ?4: whether anything is
+-- passed over at all, so that usually no list is looked into for each task. One row for each lane, its tasks as one text:
+-- a farm asks for thousands of tasks at once, and each row costs more on its way out of SQLite than to be found.
 -- While it is not known whether a task of a lane took place, no other task of it may act: a check compares what the app
 -- shows with what it showed before. Such a task has a rank far below all others, whether it is due or not.
 SELECT (SELECT json_group_array(json_array(id, batch_id, script_name, due_at, gap_ms, priority, purpose, attempts,
@@ -12,6 +13,8 @@ SELECT (SELECT json_group_array(json_array(id, batch_id, script_name, due_at, ga
                                              WHERE open.lane_id = lane.id AND open.rank < -500000000000000
                                                AND open.state IN ('scheduled', 'available', 'retryable'))
                                 THEN -500000000000000 ELSE 9223372036854775807 END
+                AND (NOT ?4 OR rank < -500000000000000
+                     OR script_name NOT IN (SELECT value FROM json_each(asked.value, '$[2]')))
               ORDER BY rank, id LIMIT ?3)) AS due,
        (SELECT min(due_at) FROM task
         WHERE state IN ('scheduled', 'available', 'retryable') AND due_at IS NOT NULL AND lane_id = lane.id

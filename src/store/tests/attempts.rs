@@ -142,6 +142,7 @@ async fn going_on_keeps_what_counts() {
     );
     assert_eq!((task.remark.as_str(), task.request.due_at), ("again", Some(at(100))));
     let lanes = farm.store.lanes().await.expect("reads");
+    let lanes: Vec<LaneAsk> = lanes.into_iter().map(Into::into).collect();
     let head = &farm.store.lane_heads(lanes.clone(), 5, at(99)).await.expect("reads")[0];
     assert_eq!((head.due.len(), head.next_due), (0, Some(at(100))));
     let head = &farm.store.lane_heads(lanes, 5, at(100)).await.expect("reads")[0];

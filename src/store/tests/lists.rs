@@ -193,7 +193,7 @@ async fn while_a_task_has_to_be_verified_nothing_else_of_its_lane_is_due() {
     };
     let heads = async |store: &Store, seconds| {
         let heads = store
-            .lane_heads(vec![lane.clone()], 10, at(seconds))
+            .lane_heads(vec![lane.clone().into()], 10, at(seconds))
             .await
             .expect("reads");
         let due: Vec<TaskId> = heads[0].due.iter().map(|task| task.id).collect();

@@ -46,7 +46,7 @@ async fn drain(farm: &Farm, in_flight: usize) -> usize {
         let mut claims = Vec::new();
         for (index, tasks) in waiting.iter_mut().enumerate() {
             if tasks.is_empty() {
-                let lane: Vec<Lane> = vec![lanes[index].clone()];
+                let lane = vec![lanes[index].clone().into()];
                 let mut heads = farm.store.lane_heads(lane, 256, at(1000)).await.expect("reads");
                 *tasks = heads.remove(0).due;
                 tasks.reverse();
@@ -232,6 +232,7 @@ async fn figures_of_a_large_table() {
     let lanes = farm.store.lanes().await.expect("reads");
     println!("lanes {:?}", started.elapsed());
     let started = Instant::now();
+    let lanes = lanes.into_iter().map(Into::into).collect();
     farm.store.lane_heads(lanes, 32, at(1000)).await.expect("reads");
     println!("heads of all {:?}", started.elapsed());
     let started = Instant::now();

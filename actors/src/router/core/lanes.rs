@@ -1,21 +1,21 @@
 //! Bounded windows on the stored tasks: a lane holds the front of its queue and reads on when it runs dry.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeSet, HashSet, VecDeque},
     sync::Arc,
 };
 
 use super::{Effect, RouterCore};
 use crate::{
-    domain::{NewTask, Now, PendingTask, Purpose, TaskId, Timestamp, rotation::TurnInstant},
-    ports::{Lane, LaneHead, StoreError},
+    domain::{NewTask, Now, PendingTask, Purpose, ScriptName, TaskId, Timestamp, rotation::TurnInstant},
+    ports::{Lane, LaneAsk, LaneHead, StoreError},
 };
 
 /// Tasks held of one lane: enough to bridge a read of the store under full load.
 const WINDOW: u32 = 64;
 
-/// A window grows up to this when all tasks in it are held back (gaps of one large batch), so that they do not block
-/// those behind them.
+/// A window grows up to this when all tasks in it keep the gap of their batch, so that they do not block those behind
+/// them.
 const WINDOW_MAX: u32 = 1024;
 
 /// Lanes read in one call of the store.
@@ -36,6 +36,8 @@ pub(super) struct LaneState {
     /// A task of which nobody knows whether it took place: until its check has told, no other one of the lane may act,
     /// for the check compares what the app shows with what it showed before.
     unverified: Option<TaskId>,
+    /// Scripts that the account may not run now: the window is the front of the others.
+    pub(super) passed_over: BTreeSet<ScriptName>,
 }
 
 impl Default for LaneState {
@@ -49,6 +51,7 @@ impl Default for LaneState {
             asked: false,
             touched: false,
             unverified: None,
+            passed_over: BTreeSet::new(),
         }
     }
 }
@@ -156,7 +159,8 @@ impl RouterCore {
             state.asked = true;
             state.touched = false;
             limit = limit.max(state.limit);
-            lanes.push(lane);
+            let passed_over = state.passed_over.iter().cloned().collect();
+            lanes.push(LaneAsk { lane, passed_over });
         }
         self.refilling = true;
         effects.push(Effect::Refill(lanes, limit));
@@ -219,15 +223,27 @@ impl RouterCore {
         state.window.push_front(task);
     }
 
-    /// All tasks at hand are held back: look further.
-    pub(super) fn widen(&mut self, lane: &Lane) {
-        if let Some(state) = self.lanes.get_mut(lane)
-            && state.more
-            && !state.asked
-            && state.limit < WINDOW_MAX
-        {
+    /// All tasks at hand are held back, some because the account may not run their script: look past these scripts, or
+    /// else further.
+    pub(super) fn look_further(&mut self, lane: &Lane, held: BTreeSet<ScriptName>) {
+        let Some(state) = self.lanes.get_mut(lane).filter(|state| state.more && !state.asked) else {
+            return;
+        };
+        if !held.is_empty() {
+            state.passed_over.extend(held);
+        } else if state.limit < WINDOW_MAX {
             state.limit = (state.limit * 2).min(WINDOW_MAX);
-            self.refills.insert(lane.clone());
+        } else {
+            return;
+        }
+        self.refills.insert(lane.clone());
+    }
+
+    /// The account may run again what was passed over.
+    pub(super) fn look_again(&mut self, lane: &Lane) {
+        if let Some(state) = self.lanes.get_mut(lane) {
+            state.passed_over.clear();
+            self.want_refill(lane.clone());
         }
     }
 
@@ -239,6 +255,7 @@ impl RouterCore {
                 && !state.asked
                 && state.next_due.is_none()
                 && state.unverified.is_none()
+                && state.passed_over.is_empty()
                 && (state.last_start.is_none() || lane.username.is_some())
         });
         if idle && !self.refills.contains(lane) {
@@ -254,6 +271,9 @@ impl RouterCore {
         }
         let state = self.lanes.entry(lane.clone()).or_default();
         state.touched = true;
+        if state.passed_over.contains(&task.script) {
+            return;
+        }
         let full = state.window.len() >= usize::try_from(state.limit).unwrap_or(usize::MAX);
         // The store orders by priority; here a task can only be appended, when nothing stands behind its place.
         let last = task.priority == 0 && state.window.iter().all(|other| other.priority >= 0);

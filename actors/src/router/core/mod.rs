@@ -35,7 +35,7 @@ use crate::{
         limits::NotNow,
         rotation::{TurnInstant, turn_instant},
     },
-    ports::{Finish, Lane},
+    ports::{Finish, Lane, LaneAsk},
     router::AttemptEnd,
     settings::FarmSettings,
 };
@@ -60,7 +60,7 @@ pub enum Effect {
     /// Write the ends of attempts; answered by [`RouterCore::on_finished`].
     Finish(Vec<Finish>),
     /// Read the fronts of lanes, so many tasks each; answered by [`RouterCore::on_heads`].
-    Refill(Vec<Lane>, u32),
+    Refill(Vec<LaneAsk>, u32),
     /// Store why tasks wait.
     Remark(Vec<(TaskId, String)>),
     /// The attempt of the task is over, and its end is durable.

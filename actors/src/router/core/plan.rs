@@ -1,11 +1,11 @@
 //! Which task starts now, on which device: first come first served per device, accounts in turn, within limits.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{AccountSlot, DeviceSlot, Effect, RouterCore, lanes::LaneState};
 use crate::{
     domain::{
-        Now, PendingTask, Serial, TaskId, Timestamp, Username,
+        Now, PendingTask, Purpose, ScriptName, Serial, TaskId, Timestamp, Username,
         limits::NotNow,
         rotation::{TurnKey, turn_key},
     },
@@ -30,8 +30,10 @@ pub(super) enum Hold {
     AppUnknown(Username, String),
     /// Another task has the account.
     AccountBusy(Username, TaskId),
-    /// The account says so.
+    /// The account says so, whatever the script.
     Account(Username, NotNow),
+    /// The account may not run this script now.
+    Script(Username, NotNow),
     /// The gap to the batch's previous task.
     Gap(Duration),
 }
@@ -100,8 +102,11 @@ impl RouterCore {
             self.candidates.remove(&serial);
         }
         self.plan_again = look.wake;
-        for lane in look.crowded {
-            self.widen(&lane);
+        for (lane, held) in look.crowded {
+            self.look_further(&lane, held);
+        }
+        for lane in look.reopened {
+            self.look_again(&lane);
         }
         if look.held && self.remark_at.is_none() {
             self.remark_at = Some(now.mono + super::waiting::REMARK_DELAY);
@@ -113,7 +118,8 @@ impl RouterCore {
         let mut best: Option<Choice> = None;
         let mut waiting = false;
         for (lane, state) in self.lanes_of(serial) {
-            waiting |= !state.window.is_empty();
+            waiting |= !state.window.is_empty() || !state.passed_over.is_empty();
+            self.watch_passed_over(lane, state, now, look);
             let Some(task) = self.first_free(lane, state, now, look) else {
                 continue;
             };
@@ -138,18 +144,33 @@ impl RouterCore {
         now: Now,
         look: &mut Outlook,
     ) -> Option<&'a PendingTask> {
-        let mut only_gaps = true;
+        let mut only_own = true;
+        let mut scripts = BTreeSet::new();
         for task in &state.window {
             let Some(hold) = self.hold(task, now) else {
                 return Some(task);
             };
-            only_gaps &= matches!(hold, Hold::Gap(_));
+            only_own &= matches!(hold, Hold::Gap(_) | Hold::Script(..));
+            if matches!(hold, Hold::Script(..)) {
+                scripts.insert(task.script.clone());
+            }
             look.note(&hold, now);
         }
-        if only_gaps && state.more {
-            look.crowded.push(lane.clone());
+        if only_own && state.more {
+            look.crowded.push((lane.clone(), scripts));
         }
         None
+    }
+
+    /// What was passed over is read again as soon as its account may run it.
+    fn watch_passed_over(&self, lane: &Lane, state: &LaneState, now: Now, look: &mut Outlook) {
+        let slot = lane.username.as_ref().and_then(|name| self.accounts.get(name));
+        for script in &state.passed_over {
+            match slot.and_then(|slot| refusal(slot, script, Purpose::Execute, now)) {
+                Some(hold) => look.note(&hold, now),
+                None => return look.reopened.push(lane.clone()),
+            }
+        }
     }
 
     /// The lanes of a device.
@@ -205,10 +226,21 @@ fn account_hold(slot: &AccountSlot, task: &PendingTask, now: Now) -> Option<Hold
     if let Some(other) = slot.running {
         return Some(Hold::AccountBusy(name(), other));
     }
-    let refused = slot.refusals.get(&(task.script.clone(), task.purpose));
-    let still = |not_now: &&NotNow| not_now.until.is_none_or(|until| until > now.wall);
-    let not_now = view.blocked.as_ref().filter(still).or(refused.filter(still))?;
-    Some(Hold::Account(name(), not_now.clone()))
+    if let Some(not_now) = view.blocked.as_ref().filter(|not_now| holds_still(not_now, now)) {
+        return Some(Hold::Account(name(), not_now.clone()));
+    }
+    refusal(slot, &task.script, task.purpose, now)
+}
+
+/// What the account said when it was asked for this script.
+fn refusal(slot: &AccountSlot, script: &ScriptName, purpose: Purpose, now: Now) -> Option<Hold> {
+    let refused = slot.refusals.get(&(script.clone(), purpose));
+    let not_now = refused.filter(|not_now| holds_still(not_now, now))?;
+    Some(Hold::Script(slot.view.username.clone(), not_now.clone()))
+}
+
+fn holds_still(not_now: &NotNow, now: Now) -> bool {
+    not_now.until.is_none_or(|until| until > now.wall)
 }
 
 /// What a plan has seen besides its choices.
@@ -216,14 +248,19 @@ fn account_hold(slot: &AccountSlot, task: &PendingTask, now: Now) -> Option<Hold
 struct Outlook {
     wake: Option<Duration>,
     held: bool,
-    crowded: Vec<Lane>,
+    /// Lanes whose tasks at hand are all held by reasons of their own, and the scripts that are.
+    crowded: Vec<(Lane, BTreeSet<ScriptName>)>,
+    /// Lanes of which something that was passed over can start again.
+    reopened: Vec<Lane>,
 }
 
 impl Outlook {
     fn note(&mut self, hold: &Hold, now: Now) {
         let until = match hold {
             Hold::Gap(until) => *until,
-            Hold::NotDue(at) | Hold::Account(_, NotNow { until: Some(at), .. }) => {
+            Hold::NotDue(at)
+            | Hold::Account(_, NotNow { until: Some(at), .. })
+            | Hold::Script(_, NotNow { until: Some(at), .. }) => {
                 let wait = Duration::try_from(at.duration_since(now.wall)).unwrap_or(Duration::ZERO);
                 now.mono + wait.min(LONGEST_HOLD)
             }
@@ -232,7 +269,8 @@ impl Outlook {
             | Hold::AccountElsewhere(_)
             | Hold::AppUnknown(..)
             | Hold::AccountBusy(..)
-            | Hold::Account(..) => return,
+            | Hold::Account(..)
+            | Hold::Script(..) => return,
         };
         self.wake = Some(self.wake.map_or(until, |known| known.min(until)));
     }

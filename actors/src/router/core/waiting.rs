@@ -18,7 +18,7 @@ const REMARKED_PER_LANE: usize = 16;
 const REMARKS_KEPT: usize = 100_000;
 
 impl RouterCore {
-    /// Why the task waits; `None` when it is not at hand (not pending, or far behind).
+    /// Why the task waits; `None` when it is not at hand (not pending, not due, far behind or passed over).
     #[must_use]
     pub fn waiting_for(&self, task: TaskId, now: Now) -> Option<String> {
         let found = self.lanes.values().find_map(|lane| {
@@ -31,6 +31,13 @@ impl RouterCore {
         let task = lane.window.get(place)?;
         let reason = self.reason(task, now);
         Some(reason.unwrap_or_else(|| self.turn(&task.serial, place)))
+    }
+
+    /// Why a pending task waits that is not at hand.
+    #[must_use]
+    pub fn explain(&self, task: &PendingTask, now: Now) -> String {
+        let reason = self.reason(task, now);
+        reason.unwrap_or_else(|| "many tasks of the same account come first".to_owned())
     }
 
     pub(super) fn flush_remarks(&mut self, now: Now, effects: &mut Vec<Effect>) {
@@ -124,7 +131,7 @@ fn text_of(hold: Hold, now: Now) -> Option<String> {
             format!("the app {app:?} of account {name} is not known: give the account a package")
         }
         Hold::AccountBusy(name, task) => format!("account {name} is busy with task {task}"),
-        Hold::Account(name, not_now) => format!("account {name} {}", not_now.reason),
+        Hold::Account(name, not_now) | Hold::Script(name, not_now) => format!("account {name} {}", not_now.reason),
         Hold::Gap(until) => {
             let seconds = until.saturating_sub(now.mono).as_secs();
             // Rounded, so that the same wait is not written again and again.

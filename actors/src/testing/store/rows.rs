@@ -8,7 +8,7 @@ use crate::{
         AttemptId, Claim, Claimed, EffectState, Epoch, Failure, FailureReason, NewTask, ONE_OF_SEVERAL, PendingTask,
         Purpose, RescueVerdict, Rescued, Task, TaskId, TaskState, Timestamp,
     },
-    ports::{Finish, Lane, LaneHead, Resolution, RetryFilter, StoreError, TaskNext},
+    ports::{Finish, Lane, LaneAsk, LaneHead, Resolution, RetryFilter, StoreError, TaskNext},
 };
 
 impl Tables {
@@ -47,7 +47,8 @@ impl Tables {
         id
     }
 
-    pub(super) fn head(&self, lane: Lane, limit: u32, at: Timestamp) -> LaneHead {
+    pub(super) fn head(&self, ask: LaneAsk, limit: u32, at: Timestamp) -> LaneHead {
+        let LaneAsk { lane, passed_over } = ask;
         let rows = self
             .tasks
             .values()
@@ -58,6 +59,7 @@ impl Tables {
         if due.iter().chain(&later).any(is_open) {
             due.retain(is_open);
         }
+        due.retain(|row| is_open(row) || !passed_over.contains(&row.task.request.script));
         due.sort_by_key(|row| row.place());
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         LaneHead {

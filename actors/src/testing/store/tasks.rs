@@ -3,16 +3,16 @@
 use async_trait::async_trait;
 
 use super::{
-    MemoryStore, Tables,
+    MemoryStore, TaskRow, Tables,
     rows::{lane_of, no_device, stopped},
 };
 use crate::{
     domain::{
-        AttemptId, Claim, Claimed, Drain, Epoch, IdempotencyKey, NewTask, Rescued, Serial, Status, Submitted, TaskId,
+        AttemptId, Claim, Claimed, Drain, Epoch, IdempotencyKey, NewTask, PendingTask, Rescued, Serial, Status, Submitted, TaskId,
         TaskState, TaskStats, Timestamp,
     },
     ports::{
-        Finish, IDEMPOTENCY_WINDOW, Lane, LaneHead, Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult,
+        Finish, IDEMPOTENCY_WINDOW, Lane, LaneAsk, LaneHead, Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult,
         StopIntent, StoreError, SubmitResult, TaskStore,
     },
 };
@@ -75,13 +75,22 @@ impl TaskStore for MemoryStore {
         Ok(lanes.into_iter().collect())
     }
 
-    async fn lane_heads(&self, lanes: Vec<Lane>, limit_each: u32, at: Timestamp) -> Result<Vec<LaneHead>, StoreError> {
+    async fn lane_heads(
+        &self,
+        asks: Vec<LaneAsk>,
+        limit_each: u32,
+        at: Timestamp,
+    ) -> Result<Vec<LaneHead>, StoreError> {
         self.enter().await?;
         let tables = self.lock();
-        Ok(lanes
-            .into_iter()
-            .map(|lane| tables.head(lane, limit_each, at))
-            .collect())
+        Ok(asks.into_iter().map(|ask| tables.head(ask, limit_each, at)).collect())
+    }
+
+    async fn pending(&self, tasks: Vec<TaskId>) -> Result<Vec<PendingTask>, StoreError> {
+        self.enter().await?;
+        let tables = self.lock();
+        let rows = tasks.iter().filter_map(|task| tables.tasks.get(task));
+        Ok(rows.filter(|row| row.is_pending()).filter_map(TaskRow::pending).collect())
     }
 
     async fn claim(&self, claims: Vec<Claim>) -> Result<Vec<Option<Claimed>>, StoreError> {
