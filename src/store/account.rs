@@ -1,14 +1,14 @@
-//! Accounts, and the uses that count towards their limits.
+//! Accounts.
 
 use farmhand_actors::domain::{
-    AccountPatch, AccountRecord, AccountStatus, AccountUse, EventTopic, NewEvent, Package, TaskId, Timestamp, Username,
+    AccountPatch, AccountRecord, AccountStatus, EventTopic, NewEvent, Package, Timestamp, Username,
 };
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     fault::Fault,
     transaction::Transaction,
-    value::{get, get_json, get_script, get_serial_opt, get_time, get_time_opt, get_username, json, millis},
+    value::{get, get_json, get_serial_opt, get_time, get_time_opt, get_username, json, millis},
 };
 
 /// A change of an account's status.
@@ -136,61 +136,6 @@ pub(super) async fn delete_account(tx: &mut Transaction, username: &Username) ->
         tell(tx, username, "account.deleted");
     }
     Ok(deleted)
-}
-
-/// Confirmed uses since a time, oldest first.
-pub(super) async fn list_uses(conn: &mut SqliteConnection, since: Timestamp) -> Result<Vec<AccountUse>, Fault> {
-    let rows = sqlx::query("SELECT username, script_name, at FROM account_use WHERE at >= ?1 ORDER BY at, id")
-        .bind(millis(since))
-        .fetch_all(conn)
-        .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(AccountUse {
-                username: get_username(row, "username")?,
-                script: get_script(row, "script_name")?,
-                at: get_time(row, "at")?,
-            })
-        })
-        .collect()
-}
-
-/// Writes uses that count towards the accounts' limits.
-pub(super) async fn insert_uses(tx: &mut Transaction, uses: &[&AccountUse]) -> Result<(), Fault> {
-    if uses.is_empty() {
-        return Ok(());
-    }
-    let rows = uses
-        .iter()
-        .map(|used| (&used.username, &used.script, millis(used.at)))
-        .collect::<Vec<_>>();
-    sqlx::query(
-        "INSERT INTO account_use (username, script_name, at)
-         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)",
-    )
-    .bind(json(&rows)?)
-    .execute(&mut tx.conn)
-    .await?;
-    Ok(())
-}
-
-/// Counts the effects of tasks that were completed without their attempt's own end: at the time of the act.
-pub(super) async fn use_for_effects(tx: &mut Transaction, tasks: &[TaskId]) -> Result<(), Fault> {
-    if tasks.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "INSERT INTO account_use (username, script_name, at)
-         SELECT attempt.username, task.script_name, max(effect.intended_at)
-         FROM task JOIN effect ON effect.task_id = task.id JOIN attempt ON attempt.id = effect.attempt_id
-         WHERE task.id IN (SELECT value FROM json_each(?1)) AND attempt.username IS NOT NULL
-           AND effect.state IN ('confirmed', 'resolved_done')
-         GROUP BY task.id",
-    )
-    .bind(json(tasks)?)
-    .execute(&mut tx.conn)
-    .await?;
-    Ok(())
 }
 
 /// What a person changed; who listens asks for the account itself.

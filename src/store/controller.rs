@@ -10,7 +10,7 @@ use farmhand_actors::{
 use sqlx::sqlite::SqliteRow;
 
 use super::{
-    account::use_for_effects,
+    account_use::count_effects,
     effect::doubt_open_effects,
     fault::Fault,
     finish::{TaskEnd, end_tasks, stopped_failure},
@@ -74,12 +74,8 @@ pub(super) async fn rescue(
         })
         .collect::<Vec<_>>();
     end_tasks(tx, &ends).await?;
-    let completed = verdicts
-        .iter()
-        .filter(|(_, verdict)| *verdict == RescueVerdict::Completed)
-        .map(|(attempt, _)| attempt.task)
-        .collect::<Vec<_>>();
-    use_for_effects(tx, &completed).await?;
+    let counted = cut_off.iter().map(|attempt| (attempt.task, attempt.attempt));
+    count_effects(tx, &counted.collect::<Vec<_>>()).await?;
     let rescued = verdicts.into_iter().map(|(attempt, verdict)| Rescued {
         task: attempt.task,
         attempt: attempt.attempt,
@@ -139,7 +135,7 @@ fn next(verdict: RescueVerdict, at: Timestamp) -> TaskNext {
             remark: "confirmed before the controller ended".to_owned(),
         },
         RescueVerdict::Failed(FailureReason::Stopped) => TaskNext::Failed {
-            failure: stopped_failure(),
+            failure: stopped_failure(Purpose::Execute),
         },
         RescueVerdict::Failed(reason) => TaskNext::Failed {
             failure: Failure {

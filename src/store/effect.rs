@@ -7,6 +7,7 @@ use farmhand_actors::domain::{
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
+    account_use::count_effects,
     fault::Fault,
     transaction::Transaction,
     value::{get, get_json, get_unsigned, json, millis, parse_json},
@@ -73,6 +74,7 @@ pub(super) async fn settle(tx: &mut Transaction, finding: &EffectFinding) -> Res
         .execute(&mut tx.conn)
         .await?;
     if written.rows_affected() > 0 {
+        count_effects(tx, &[(*task, *attempt)]).await?;
         return Ok(());
     }
     match state_of(&mut tx.conn, key).await? {

@@ -1,37 +1,42 @@
 //! Ends of attempts: the attempt, its task, its effects and the account's use in one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use farmhand_actors::{
-    domain::{AttemptId, Failure, FailureReason, Purpose, ScriptName, Source, Status, TaskId, TaskState},
-    ports::{Finish, TaskNext},
+    domain::{AccountUse, AttemptId, Failure, FailureReason, Purpose, ScriptName, Source, Status, TaskId, TaskState},
+    ports::{Finish, Finished, TaskNext},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    account::insert_uses,
+    account_use::{count_effects, insert_uses},
     change::Ask,
     effect::{confirm_open_effects, doubt_open_effects},
     fault::Fault,
     transaction::Transaction,
-    value::{get_json, json as to_json, json_pairs, millis},
+    value::{get_json, json as to_json, json_pairs, millis, timestamp},
 };
 
 /// Ends the attempts of many callers; those whose lease is not the attempt's any more change nothing.
-pub(super) async fn finish(tx: &mut Transaction, asks: &mut [Ask<Vec<Finish>, Vec<bool>>]) -> Result<(), Fault> {
+pub(super) async fn finish(tx: &mut Transaction, asks: &mut [Ask<Vec<Finish>, Vec<Finished>>]) -> Result<(), Fault> {
     let mut endable = find_endable(tx, asks.iter().flat_map(|ask| &ask.input)).await?;
     let (mut accepted, mut ends) = (Vec::new(), Vec::new());
     for Ask { input, output, .. } in asks {
         let taken = input.iter().map(|finish| {
             // Taken out, so that a second end of the same attempt in one group is refused like a later one.
             let found = endable.remove(&(finish.attempt, finish.lease.token.to_string()));
-            let taken = found.is_some();
-            if let Some(found) = found {
-                ends.push(TaskEnd::of(finish, found));
-                accepted.push(finish);
-            }
-            taken
+            let Some(found) = found else {
+                return Finished::default();
+            };
+            let finished = Finished {
+                written: true,
+                done: found.done != 0 && found.effect_open == 0,
+                acts: found.acts.iter().filter_map(|act| timestamp(*act).ok()).collect(),
+            };
+            ends.push(TaskEnd::of(finish, found));
+            accepted.push(finish);
+            finished
         });
         *output = Some(taken.collect());
     }
@@ -41,8 +46,38 @@ pub(super) async fn finish(tx: &mut Transaction, asks: &mut [Ask<Vec<Finish>, Ve
     end_attempts(tx, &accepted).await?;
     end_tasks(tx, &ends).await?;
     settle_effects(tx, &ends).await?;
-    let uses = accepted.iter().filter_map(|finish| finish.used.as_ref());
+    count_late_effects(tx, asks, &ends).await?;
+    let uses = asks.iter().flat_map(|ask| accepted_uses(ask));
     insert_uses(tx, &uses.collect::<Vec<_>>()).await
+}
+
+fn accepted_uses(ask: &Ask<Vec<Finish>, Vec<Finished>>) -> impl Iterator<Item = &AccountUse> {
+    let finished = ask.output.iter().flatten();
+    let written = ask.input.iter().zip(finished).filter(|(_, finished)| finished.written);
+    written.filter_map(|(finish, _)| finish.used.as_ref())
+}
+
+/// What the end itself has confirmed counts with it.
+async fn count_late_effects(
+    tx: &mut Transaction,
+    asks: &mut [Ask<Vec<Finish>, Vec<Finished>>],
+    ends: &[TaskEnd],
+) -> Result<(), Fault> {
+    let open: HashSet<TaskId> = ends.iter().filter(|end| end.effect_open).map(|end| end.task).collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let late = asks.iter().flat_map(|ask| &ask.input);
+    let late = late.filter(|finish| open.contains(&finish.task));
+    let late = late.map(|finish| (finish.task, finish.attempt)).collect::<Vec<_>>();
+    let acts = count_effects(tx, &late).await?;
+    for Ask { input, output, .. } in asks {
+        for (finish, finished) in input.iter().zip(output.iter_mut().flatten()) {
+            let own = acts.iter().filter(|(task, _)| finished.written && *task == finish.task);
+            finished.acts.extend(own.map(|(_, at)| *at));
+        }
+    }
+    Ok(())
 }
 
 /// An attempt of `find_endable.sql`, and its task.
@@ -57,6 +92,10 @@ struct Endable {
     stop_requested: u8,
     /// 1: the task has an effect of which nobody knows whether it took place.
     effect_open: u8,
+    /// 1: the one effect that the task is for has taken place.
+    done: u8,
+    /// When the attempt did what counts, milliseconds since 1970.
+    acts: Vec<i64>,
 }
 
 /// Those that live under the lease given, by attempt and token.
@@ -110,13 +149,19 @@ pub(super) struct TaskEnd {
 
 impl TaskEnd {
     fn of(finish: &Finish, found: Endable) -> Self {
-        let goes_on = matches!(finish.next, TaskNext::Again { .. });
-        let next = if goes_on && found.stop_requested != 0 {
-            TaskNext::Failed {
-                failure: stopped_failure(),
-            }
-        } else {
-            finish.next.clone()
+        let done = found.done != 0 && found.effect_open == 0;
+        let next = match &finish.next {
+            // Whatever has ended the attempt afterwards: what the task is for has taken place.
+            TaskNext::Failed { failure } if done => TaskNext::Completed {
+                remark: format!("done; what came after it failed: {}", failure.message),
+            },
+            TaskNext::Again { remark, .. } if done => TaskNext::Completed {
+                remark: format!("done; what came after it was cut short: {remark}"),
+            },
+            TaskNext::Again { purpose, .. } if found.stop_requested != 0 => TaskNext::Failed {
+                failure: stopped_failure(*purpose),
+            },
+            next => next.clone(),
         };
         Self {
             task: finish.task,
@@ -209,10 +254,14 @@ struct Completed<'a> {
 }
 
 /// The failure of a task that was stopped.
-pub(super) fn stopped_failure() -> Failure {
+pub(super) fn stopped_failure(purpose: Purpose) -> Failure {
+    let message = match purpose {
+        Purpose::Execute => "stopped on request",
+        Purpose::Verify => "stopped on request; whether its effect took place is not known: a retry looks first",
+    };
     Failure {
         reason: FailureReason::Stopped,
-        message: "stopped on request".to_owned(),
+        message: message.to_owned(),
         step: None,
         retryable: true,
     }

@@ -5,6 +5,7 @@
 //! more than a few lines in `queries/`.
 
 mod account;
+mod account_use;
 mod api_key;
 mod aside;
 mod attempt;

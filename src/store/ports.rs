@@ -9,14 +9,14 @@ use farmhand_actors::{
         Timestamp, Username, schedule::Schedule,
     },
     ports::{
-        AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Lane, LaneAsk, LaneHead, MaterialStore, NewMaterial,
+        AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Finished, Lane, LaneAsk, LaneHead, MaterialStore, NewMaterial,
         NewRun, NewSchedule, Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult, RunStored,
         ScheduleChange, ScheduleStore, ScheduleWritten, StopIntent, StoreError, SubmitResult, TaskStore,
     },
 };
 
 use super::{
-    Store, account, controller, device, drain, effect, lane, material, request, retry, schedule, stop,
+    Store, account, account_use, controller, device, drain, effect, lane, material, request, retry, schedule, stop,
     submit::Submission, task, writer::Op,
 };
 
@@ -69,7 +69,7 @@ impl TaskStore for Store {
         Ok(claimed.collect::<Result<_, _>>()?)
     }
 
-    async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<bool>, StoreError> {
+    async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Finished>, StoreError> {
         self.ask(|reply| Op::Finish(request(finishes, reply))).await
     }
 
@@ -190,7 +190,7 @@ impl AccountStore for Store {
     }
 
     async fn account_uses(&self, since: Timestamp) -> Result<Vec<AccountUse>, StoreError> {
-        Ok(account::list_uses(&mut *self.reader().await?, since).await?)
+        Ok(account_use::list_uses(&mut *self.reader().await?, since).await?)
     }
 }
 

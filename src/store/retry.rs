@@ -1,17 +1,21 @@
 //! What people do with failed tasks: retry them, or say what became of an effect that nobody could see.
 
 use farmhand_actors::{
-    domain::{EffectState, FailureReason, PendingTask, ScriptName, Source, Status, TaskId, TaskState, Timestamp},
+    domain::{
+        EffectState, FailureReason, PendingTask, ScriptName, Source, Status, TaskId, TaskState, Timestamp,
+        Username,
+    },
     ports::{Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult},
 };
 use serde_json::json;
 
 use super::{
+    account_use::{BY_A_PERSON, count_effects},
     effect::resolve_effects,
     fault::Fault,
     lane::list_pending,
     transaction::Transaction,
-    value::{get, get_reason_opt, get_script, get_source, get_state, json as to_json, millis},
+    value::{get, get_reason_opt, get_script, get_source, get_state, get_username_opt, json as to_json, millis},
 };
 
 /// A task that somebody wants to change.
@@ -20,6 +24,7 @@ struct Found {
     reason: Option<FailureReason>,
     script: ScriptName,
     source: Source,
+    username: Option<Username>,
 }
 
 /// Failed → pending, for one task.
@@ -119,7 +124,7 @@ pub(super) async fn resolve(tx: &mut Transaction, resolution: &Resolution) -> Re
         });
         tx.tell_task("task.failed", *task, &data)?;
     }
-    Ok(ResolveResult::Resolved)
+    Ok(ResolveResult::Resolved(found.username))
 }
 
 /// The task is completed, and its effect counts towards the limits of the account that made it.
@@ -134,7 +139,8 @@ async fn complete(tx: &mut Transaction, task: TaskId, remark: &str, at: Timestam
     .bind(remark)
     .execute(&mut tx.conn)
     .await?;
-    super::account::use_for_effects(tx, &[task]).await
+    count_effects(tx, &[(task, BY_A_PERSON)]).await?;
+    Ok(())
 }
 
 fn said(what: &str, note: &str) -> String {
@@ -146,7 +152,7 @@ fn said(what: &str, note: &str) -> String {
 }
 
 async fn find(tx: &mut Transaction, task: TaskId) -> Result<Option<Found>, Fault> {
-    let row = sqlx::query("SELECT state, failure_reason, script_name, source FROM task WHERE id = ?1")
+    let row = sqlx::query("SELECT state, failure_reason, script_name, source, username FROM task WHERE id = ?1")
         .bind(task.0)
         .fetch_optional(&mut tx.conn)
         .await?;
@@ -156,6 +162,7 @@ async fn find(tx: &mut Transaction, task: TaskId) -> Result<Option<Found>, Fault
             reason: get_reason_opt(row, "failure_reason")?,
             script: get_script(row, "script_name")?,
             source: get_source(row, "source")?,
+            username: get_username_opt(row, "username")?,
         })
     });
     found.transpose()

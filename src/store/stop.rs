@@ -1,20 +1,21 @@
 //! The intent to stop, and giving back what was claimed.
 
 use farmhand_actors::{
-    domain::{AttemptId, FailureReason, ScriptName, Source, Status, TaskId, TaskState, Timestamp},
+    domain::{AttemptId, FailureReason, Purpose, ScriptName, Source, Status, TaskId, TaskState, Timestamp},
     ports::StopIntent,
 };
 use serde_json::json;
 
 use super::{
     fault::Fault,
+    finish::stopped_failure,
     transaction::Transaction,
-    value::{get, get_script, get_source, get_state, get_time_opt, json as to_json, millis},
+    value::{get, get_purpose, get_script, get_source, get_state, get_time_opt, json as to_json, millis},
 };
 
 /// Ends a pending task as stopped; of a running one, notes that it has to stop.
 pub(super) async fn intend_stop(tx: &mut Transaction, &(task, at): &(TaskId, Timestamp)) -> Result<StopIntent, Fault> {
-    let row = sqlx::query("SELECT state, script_name, source FROM task WHERE id = ?1")
+    let row = sqlx::query("SELECT state, script_name, source, purpose FROM task WHERE id = ?1")
         .bind(task.0)
         .fetch_optional(&mut tx.conn)
         .await?;
@@ -42,7 +43,7 @@ pub(super) async fn intend_stop(tx: &mut Transaction, &(task, at): &(TaskId, Tim
                 task,
                 &get_script(&row, "script_name")?,
                 get_source(&row, "source")?,
-                at,
+                (get_purpose(&row, "purpose")?, at),
             )
             .await?;
             Ok(StopIntent::Unstarted)
@@ -55,9 +56,12 @@ async fn stop_pending(
     task: TaskId,
     script: &ScriptName,
     source: Source,
-    at: Timestamp,
+    (purpose, at): (Purpose, Timestamp),
 ) -> Result<(), Fault> {
-    let message = "stopped on request before it started";
+    let message = match purpose {
+        Purpose::Execute => "stopped on request before it started".to_owned(),
+        Purpose::Verify => stopped_failure(purpose).message,
+    };
     sqlx::query(
         "UPDATE task SET state = 'failed', finished_at = ?2, remark = ?3, stop_requested_at = NULL,
                          failure_reason = 'stopped', failure_message = ?3, failure_retryable = 1
@@ -65,7 +69,7 @@ async fn stop_pending(
     )
     .bind(task.0)
     .bind(millis(at))
-    .bind(message)
+    .bind(&message)
     .execute(&mut tx.conn)
     .await?;
     let to = (Status::Failed, Some(FailureReason::Stopped));
@@ -100,7 +104,7 @@ pub(super) async fn release(
         );
         released.push(task);
         if let Some(at) = get_time_opt(row, "stop_requested_at")? {
-            stop_pending(tx, task, &script, source, at).await?;
+            stop_pending(tx, task, &script, source, (get_purpose(row, "purpose")?, at)).await?;
         } else {
             let data = json!({"status": Status::Pending.number(), "remark": remark});
             tx.tell_task("task.released", task, &data)?;

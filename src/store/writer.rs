@@ -51,7 +51,7 @@ pub(super) enum Op {
     /// Claim tasks.
     Claim(Ask<Vec<Claim>, Vec<Option<ClaimedRow>>>),
     /// End attempts.
-    Finish(Ask<Vec<Finish>, Vec<bool>>),
+    Finish(Ask<Vec<Finish>, Vec<Finished>>),
     /// Anything else.
     Change(Box<dyn Change>),
     /// Do what is queued, then close the database.

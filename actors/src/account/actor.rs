@@ -6,7 +6,7 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Respon
 use jiff::tz::TimeZone;
 
 use super::{
-    ChangeRecord, ForgetLeases, GetAccount, LeaseAccount, ReleaseAccount, ResumeAccount, RetireAccount,
+    ChangeRecord, ForgetLeases, GetAccount, LeaseAccount, ReleaseAccount, ReloadUses, ResumeAccount, RetireAccount,
     core::{AccountCore, Effect},
 };
 use crate::{
@@ -183,8 +183,20 @@ impl Handler<ReleaseAccount> for AccountActor {
 impl Handler<ForgetLeases> for AccountActor {
     type Result = ();
 
-    fn handle(&mut self, forget: ForgetLeases, _: &mut Self::Context) {
+    fn handle(&mut self, forget: ForgetLeases, ctx: &mut Self::Context) {
         self.core.on_forget_leases(forget.epoch);
+        // What the former router's attempts did may have been counted without it.
+        self.load_uses(ctx);
+    }
+}
+
+impl Handler<ReloadUses> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, ReloadUses { settled }: ReloadUses, ctx: &mut Self::Context) {
+        self.parts.pulse.handled();
+        self.core.on_settled(settled);
+        self.load_uses(ctx);
     }
 }
 

@@ -76,10 +76,10 @@ impl AccountCore {
         core
     }
 
-    /// Confirmed uses from the store, oldest first.
+    /// Confirmed uses from the store, oldest first; those that are known already count once.
     pub fn on_uses_loaded(&mut self, uses: &[AccountUse]) {
         for used in uses.iter().filter(|used| used.username == self.record.username) {
-            self.uses.add(&used.script, used.at);
+            self.uses.merge(&used.script, used.at);
         }
         self.uses_loaded = true;
     }
@@ -114,18 +114,22 @@ impl AccountCore {
             self.lease = None;
         }
         self.unverified.remove(&release.task);
+        for used in &release.uses {
+            self.uses.add(&used.script, used.at);
+        }
         match release.usage {
             LeaseUsage::Nothing => Vec::new(),
-            LeaseUsage::Used(used) => {
-                self.uses.add(&used.script, used.at);
-                Vec::new()
-            }
             LeaseUsage::Unverified(script) => {
                 self.unverified.insert(release.task, script);
                 Vec::new()
             }
             LeaseUsage::NeedsAttention { message, evidence } => self.ask_for_a_person(message, evidence),
         }
+    }
+
+    /// What the task may have done is known now, and counted in the store if it counts.
+    pub fn on_settled(&mut self, task: TaskId) {
+        self.unverified.remove(&task);
     }
 
     /// Leases of former epochs are void.

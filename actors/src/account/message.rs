@@ -37,16 +37,16 @@ pub struct ReleaseAccount {
     pub task: TaskId,
     /// What the attempt did with the account.
     pub usage: LeaseUsage,
+    /// What counts towards its limits, as it is stored.
+    pub uses: Vec<AccountUse>,
 }
 
 /// What an attempt did with the account that it had.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum LeaseUsage {
-    /// Nothing that counts, and nothing that may turn out to count.
+    /// Nothing that may turn out to count.
     #[default]
     Nothing,
-    /// A confirmed effect.
-    Used(AccountUse),
     /// An effect that may have taken place: counted until it is known.
     Unverified(ScriptName),
     /// The app asks for a person.
@@ -64,6 +64,14 @@ pub enum LeaseUsage {
 pub struct ForgetLeases {
     /// The router's epoch.
     pub epoch: Epoch,
+}
+
+/// A person has said whether an effect took place: what counts is to be read again.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct ReloadUses {
+    /// Whose effect it was.
+    pub settled: TaskId,
 }
 
 /// The stored record was changed.

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`LeaseAccount`] | router | tells [`crate::router::LeaseAnswered`] |
 //! | [`ReleaseAccount`] | router | - |
+//! | [`ReloadUses`] | router, when a person has resolved a task | - |
 //! | [`ForgetLeases`] | supervisor, when the router was rebuilt | - |
 //! | [`ChangeRecord`] | supervisor | - |
 //! | [`ResumeAccount`], [`RetireAccount`] | supervisor | `Ok`, or why not |

@@ -47,6 +47,7 @@ fn release(task: i64, usage: LeaseUsage) -> ReleaseAccount {
         token: format!("token-{task}").into(),
         task: TaskId(task),
         usage,
+        uses: Vec::new(),
     }
 }
 
@@ -96,7 +97,9 @@ fn only_confirmed_uses_count_and_those_that_may_be_are_held_back() {
         Ok(()),
         "a check is not held up by limits"
     );
-    core.on_release(release(2, LeaseUsage::Used(used(3))));
+    let mut confirmed = release(2, LeaseUsage::Nothing);
+    confirmed.uses.push(used(3));
+    core.on_release(confirmed);
     assert!(core.on_lease(&lease(3, Purpose::Execute), at(4)).0.is_err());
     assert_eq!(core.on_lease(&lease(3, Purpose::Execute), at(3603)).0, Ok(()));
 }

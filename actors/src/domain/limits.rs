@@ -31,8 +31,17 @@ pub struct UseLog {
 }
 
 impl UseLog {
+    /// Adds a use unless it is known already.
+    pub fn merge(&mut self, script: &ScriptName, at: Timestamp) {
+        let known = self.uses.get(script);
+        if !known.is_some_and(|uses| uses.binary_search(&stored(at)).is_ok()) {
+            self.add(script, at);
+        }
+    }
+
     /// Adds a use and forgets those that no limit can see any more.
     pub fn add(&mut self, script: &ScriptName, at: Timestamp) {
+        let at = stored(at);
         let uses = self.uses.entry(script.clone()).or_default();
         let place = uses.partition_point(|earlier| *earlier <= at);
         uses.insert(place, at);
@@ -127,6 +136,11 @@ pub fn check_limit(
         reason: format!("rests {} s between two starts of {script}", gap.as_secs()),
         until: Some(until),
     })
+}
+
+/// As precise as a store keeps it.
+fn stored(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
 fn earlier_by(at: Timestamp, by: Duration) -> Timestamp {

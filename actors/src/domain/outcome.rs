@@ -117,6 +117,8 @@ pub enum Outcome {
     Completed {
         /// One line for the task's `remark`, e.g. "already followed".
         remark: String,
+        /// Whether it counts towards the account's limits as such: with a commit step, only confirmed effects do.
+        counts: bool,
     },
     /// It did not, and no effect is open.
     Failed {

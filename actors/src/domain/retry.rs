@@ -87,7 +87,7 @@ pub struct Verdict {
 #[must_use]
 pub fn decide(outcome: &Outcome, facts: AttemptFacts, settings: &RetrySettings, now: Timestamp) -> Verdict {
     let (word, next) = match outcome {
-        Outcome::Completed { remark } => ("completed", TaskNext::Completed { remark: remark.clone() }),
+        Outcome::Completed { remark, .. } => ("completed", TaskNext::Completed { remark: remark.clone() }),
         Outcome::Failed { failure, .. } => (failure.reason.as_str(), after_failure(failure, facts, settings, now)),
         Outcome::NeedsAttention { message, .. } => ("needs_attention", after_challenge(message, facts, now)),
         Outcome::Unverified { failure, .. } => return after_unverified(failure, facts, now),
@@ -427,7 +427,7 @@ mod tests {
                 "{outcome:?}"
             );
         }
-        let done = Outcome::Completed { remark: String::new() };
+        let done = Outcome::Completed { remark: String::new(), counts: true };
         assert!(matches!(next(&done, stopped, true), TaskNext::Completed { .. }));
     }
 

@@ -121,10 +121,21 @@ pub struct Finish {
     pub outcome: &'static str,
     /// For the task.
     pub next: TaskNext,
-    /// Counts towards the account's limits.
+    /// Counts towards the account's limits, besides the effects that were confirmed.
     pub used: Option<AccountUse>,
     /// When.
     pub at: Timestamp,
+}
+
+/// What was written of the end of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Finished {
+    /// `false`: the lease was not the attempt's any more; nothing was changed.
+    pub written: bool,
+    /// The one effect that the task is for had taken place: the task is completed, whatever ended the attempt.
+    pub done: bool,
+    /// When the attempt did what counts towards its account's limits.
+    pub acts: Vec<Timestamp>,
 }
 
 /// What a stop did.
@@ -199,8 +210,8 @@ pub struct Resolution {
 /// What a resolution did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResolveResult {
-    /// Written.
-    Resolved,
+    /// Written; the account that the task was for.
+    Resolved(Option<Username>),
     /// No such task.
     NotFound,
     /// It did not fail with `outcome_unknown`.
@@ -244,8 +255,8 @@ pub trait TaskStore: Send + Sync {
     /// Makes pending tasks running, with a new attempt each; `None` where a task was not pending any more.
     async fn claim(&self, claims: Vec<Claim>) -> Result<Vec<Option<Claimed>>, StoreError>;
 
-    /// Ends attempts; `false` where the lease was not the attempt's any more (nothing changed).
-    async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<bool>, StoreError>;
+    /// Ends attempts.
+    async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Finished>, StoreError>;
 
     /// Gives claimed tasks back without an attempt having run (drain, device gone before the start).
     async fn release(&self, claims: Vec<(TaskId, crate::domain::AttemptId)>, remark: String) -> Result<(), StoreError>;

@@ -142,7 +142,7 @@ impl RouterActor {
         }
     }
 
-    fn tell_account<M>(&self, username: &Username, message: M) -> bool
+    pub(super) fn tell_account<M>(&self, username: &Username, message: M) -> bool
     where
         M: Message<Result = ()> + Send + 'static,
         AccountActor: Handler<M>,

@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 
 use super::{Deleted, RetryAllAnswer, RouterActor, RouterError};
 use crate::{
-    domain::{NewTask, PendingTask, SubmitTasks, Submitted, TaskId, TaskState},
+    account::ReloadUses,
+    domain::{NewTask, PendingTask, SubmitTasks, Submitted, TaskId, TaskState, Username},
     mail::tell,
     ports::{
         Clock, Resolution, ResolveResult, RetryFilter, RetryResult, SharedStore, StopIntent, StoreError, SubmitResult,
@@ -71,6 +72,10 @@ struct TasksGone(Vec<TaskId>);
 #[derive(Message)]
 #[rtype(result = "()")]
 struct TasksPending(Vec<PendingTask>);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct EffectResolved(Username, TaskId);
 
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -187,7 +192,12 @@ impl Errand {
     async fn resolve(&self, resolution: Resolution) -> Result<(), RouterError> {
         let task = resolution.task;
         match self.store.resolve(resolution).await? {
-            ResolveResult::Resolved => Ok(()),
+            ResolveResult::Resolved(account) => {
+                if let Some(username) = account {
+                    tell(&self.router, EffectResolved(username, task));
+                }
+                Ok(())
+            }
             ResolveResult::NotFound => Err(RouterError::NotFound(task)),
             ResolveResult::WrongState(state) => {
                 let mend = "only a task that failed with outcome_unknown can be resolved";
@@ -343,6 +353,14 @@ impl Handler<WaitingFor> for RouterActor {
             return;
         }
         actix_rt::spawn(self.errand(ctx).waiting_for(task, reply));
+    }
+}
+
+impl Handler<EffectResolved> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, EffectResolved(username, settled): EffectResolved, _: &mut Self::Context) {
+        self.tell_account(&username, ReloadUses { settled });
     }
 }
 

@@ -8,7 +8,7 @@ use super::{RouterActor, core::Effect};
 use crate::{
     domain::{AttemptId, Claimed, TaskId},
     mail::tell,
-    ports::{Finish, Lane, LaneHead, StoreError},
+    ports::{Finish, Finished, Lane, LaneHead, StoreError},
 };
 
 #[derive(Message)]
@@ -36,7 +36,7 @@ pub(super) struct EffectsAnswered {
 #[rtype(result = "()")]
 pub(super) struct FinishesAnswered {
     batch: Vec<Finish>,
-    written: Result<Vec<bool>, StoreError>,
+    finished: Result<Vec<Finished>, StoreError>,
 }
 
 #[derive(Message)]
@@ -68,8 +68,8 @@ impl RouterActor {
                     tell(&addr, EffectsAnswered { asked, open })
                 }
                 Effect::Finish(batch) => {
-                    let written = store.finish(batch.clone()).await;
-                    tell(&addr, FinishesAnswered { batch, written })
+                    let finished = store.finish(batch.clone()).await;
+                    tell(&addr, FinishesAnswered { batch, finished })
                 }
                 Effect::Refill(asked, limit) => {
                     let lanes = asked.iter().map(|ask| ask.lane.clone()).collect();
@@ -132,7 +132,7 @@ impl Handler<FinishesAnswered> for RouterActor {
     fn handle(&mut self, answer: FinishesAnswered, ctx: &mut Self::Context) {
         let effects = self
             .core
-            .on_finished(answer.batch, answer.written, self.parts.clock.now());
+            .on_finished(answer.batch, answer.finished, self.parts.clock.now());
         self.perform(effects, ctx);
     }
 }

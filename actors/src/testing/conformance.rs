@@ -191,8 +191,8 @@ impl Subject {
             used: None,
             at: after(2),
         };
-        let written = self.store.finish(vec![finish]).await?;
-        Ok(written == [true])
+        let finished = self.store.finish(vec![finish]).await?;
+        Ok(finished.iter().all(|finished| finished.written))
     }
 
     async fn intend(&self, task: TaskId, attempt: AttemptId, lease: &Lease) -> Result<EffectGate, StoreError> {

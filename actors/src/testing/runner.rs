@@ -34,6 +34,7 @@ impl Behaviour {
             duration,
             Outcome::Completed {
                 remark: "done".to_owned(),
+                counts: true,
             },
         )
     }

@@ -351,7 +351,10 @@ impl Run {
     fn done(&self) -> Outcome {
         let remark = self.js.output("remark");
         let remark = remark.as_ref().and_then(Value::as_str).unwrap_or_default();
-        completed(remark)
+        Outcome::Completed {
+            remark: remark.to_owned(),
+            counts: self.script.flow().config.extension.commit.is_none(),
+        }
     }
 
     fn failed(&self, fault: &Fault) -> Outcome {
@@ -379,8 +382,10 @@ impl Run {
     }
 }
 
+/// What a flow with a commit step comes to.
 fn completed(remark: &str) -> Outcome {
     Outcome::Completed {
         remark: remark.to_owned(),
+        counts: false,
     }
 }

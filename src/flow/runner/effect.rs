@@ -280,9 +280,11 @@ fn closed(state: EffectState, step: u32) -> Outcome {
     match state {
         EffectState::Confirmed => Outcome::Completed {
             remark: "already done by an earlier attempt".to_owned(),
+            counts: false,
         },
         EffectState::ResolvedDone => Outcome::Completed {
             remark: "done, as a person has found".to_owned(),
+            counts: false,
         },
         EffectState::Intended | EffectState::Unknown => Outcome::Unverified {
             failure: Failure {

@@ -114,7 +114,7 @@ fn lost() -> DriverError {
 
 fn completed(outcome: &Outcome) -> &str {
     match outcome {
-        Outcome::Completed { remark } => remark,
+        Outcome::Completed { remark, .. } => remark,
         other => panic!("not completed: {other:?}"),
     }
 }

@@ -6,4 +6,4 @@ FROM (SELECT value ->> 0 AS task_id, value ->> 1 AS attempt_id FROM json_each(?1
      JOIN attempt ON attempt.id = claim.attempt_id
 WHERE task.id = claim.task_id AND attempt.task_id = task.id AND attempt.finished_at IS NULL
   AND task.state = 'running'
-RETURNING id, script_name, source, stop_requested_at
+RETURNING id, script_name, source, purpose, stop_requested_at

@@ -194,7 +194,7 @@ async fn a_person_who_saw_it_completes_the_task() {
 
     assert_eq!(
         farm.store.resolve(word.clone()).await.expect("resolves"),
-        ResolveResult::Resolved
+        ResolveResult::Resolved(None)
     );
 
     let task = farm.task(claimed.task).await;
@@ -229,7 +229,7 @@ async fn a_person_who_saw_that_it_is_not_there_opens_the_gate_again() {
 
     assert_eq!(
         farm.store.resolve(word).await.expect("resolves"),
-        ResolveResult::Resolved
+        ResolveResult::Resolved(None)
     );
 
     let failure = farm.task(claimed.task).await.failure.expect("still failed");

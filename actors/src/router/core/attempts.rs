@@ -119,7 +119,7 @@ impl RouterCore {
                 self.refuse(task, not_now, now);
                 Vec::new()
             }
-            (None, Ok(())) => vec![release(username, token, task, LeaseUsage::Nothing)],
+            (None, Ok(())) => vec![release(username, token, task)],
             (None, Err(_)) => Vec::new(),
         }
     }
@@ -314,7 +314,7 @@ impl RouterCore {
         let username = running.task.username.clone();
         self.put_back(running.task);
         self.plan_wanted = true;
-        Some(release(username?, running.lease.token, task, LeaseUsage::Nothing))
+        Some(release(username?, running.lease.token, task))
     }
 
     /// It is not pending any more (or pending again in the store): its lane is read again.
@@ -324,12 +324,7 @@ impl RouterCore {
         self.verified(&lane, task);
         self.want_refill(lane);
         self.plan_wanted = true;
-        Some(release(
-            running.task.username?,
-            running.lease.token,
-            task,
-            LeaseUsage::Nothing,
-        ))
+        Some(release(running.task.username?, running.lease.token, task))
     }
 
     /// Frees device and account.
@@ -369,8 +364,16 @@ impl RouterCore {
     }
 }
 
-pub(super) fn release(username: Username, token: Arc<str>, task: TaskId, usage: LeaseUsage) -> Effect {
-    Effect::Release(username, ReleaseAccount { token, task, usage })
+/// Gives an account back that nothing was done with.
+pub(super) fn release(username: Username, token: Arc<str>, task: TaskId) -> Effect {
+    let (usage, uses) = (LeaseUsage::Nothing, Vec::new());
+    let release = ReleaseAccount {
+        token,
+        task,
+        usage,
+        uses,
+    };
+    Effect::Release(username, release)
 }
 
 /// The same for every attempt of a task, so that all make the same random choices.

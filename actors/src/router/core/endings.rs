@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use super::{
     Effect, RouterCore,
-    attempts::{Phase, release},
+    attempts::Phase,
     lanes::lane_of,
 };
 use crate::{
-    account::LeaseUsage,
+    account::{LeaseUsage, ReleaseAccount},
     device::{AttemptEnding, StopAttempt, StopCause},
     domain::{
         AccountUse, AttemptId, Blame, Failure, FailureReason, Generation, Now, Outcome, Purpose, ScriptName, Serial,
         TaskId,
         retry::{AttemptFacts, EndedBy, Verdict, decide},
     },
-    ports::{Finish, StoreError, TaskNext},
+    ports::{Finish, Finished, StoreError, TaskNext},
     router::{AttemptEnd, AttemptFinished},
 };
 
@@ -88,10 +88,15 @@ impl RouterCore {
     }
 
     /// The ends of attempts are durable, or the store has refused them.
-    pub fn on_finished(&mut self, batch: Vec<Finish>, result: Result<Vec<bool>, StoreError>, now: Now) -> Vec<Effect> {
+    pub fn on_finished(
+        &mut self,
+        batch: Vec<Finish>,
+        result: Result<Vec<Finished>, StoreError>,
+        now: Now,
+    ) -> Vec<Effect> {
         self.finishing = false;
-        let written = match result {
-            Ok(written) => written,
+        let finished = match result {
+            Ok(finished) => finished,
             Err(error) => {
                 self.pause_store(error.to_string(), now);
                 // Nothing is free before its end is durable.
@@ -100,8 +105,8 @@ impl RouterCore {
             }
         };
         let mut effects = Vec::with_capacity(batch.len() * 2);
-        for (finish, written) in batch.into_iter().zip(written) {
-            self.settle(finish, written, now, &mut effects);
+        for (finish, finished) in batch.into_iter().zip(finished) {
+            self.settle(finish, finished, now, &mut effects);
         }
         self.plan_wanted = true;
         effects
@@ -222,15 +227,14 @@ impl RouterCore {
             .task
             .username
             .clone()
-            .filter(|_| matches!(outcome, Outcome::Completed { .. }));
+            .filter(|_| matches!(outcome, Outcome::Completed { counts: true, .. }));
         let used = used.map(|username| AccountUse {
             username,
             script: running.task.script.clone(),
             at: now.wall,
         });
         let usage = match outcome {
-            Outcome::Completed { .. } => used.clone().map_or(LeaseUsage::Nothing, LeaseUsage::Used),
-            Outcome::Failed { .. } => LeaseUsage::Nothing,
+            Outcome::Completed { .. } | Outcome::Failed { .. } => LeaseUsage::Nothing,
             Outcome::Unverified { .. } => LeaseUsage::Unverified(running.task.script.clone()),
             Outcome::NeedsAttention {
                 message,
@@ -266,7 +270,8 @@ impl RouterCore {
         verdict
     }
 
-    fn settle(&mut self, finish: Finish, written: bool, now: Now, effects: &mut Vec<Effect>) {
+    fn settle(&mut self, mut finish: Finish, finished: Finished, now: Now, effects: &mut Vec<Effect>) {
+        let Finished { written, done, acts } = finished;
         let task = finish.task;
         let Some(running) = self.free(task) else { return };
         let lane = lane_of(&running.task);
@@ -274,11 +279,15 @@ impl RouterCore {
             Phase::Finishing(usage, checks, told) => (usage, checks, told),
             _ => (LeaseUsage::Nothing, 0, None),
         };
-        effects.extend(told.filter(|_| written).map(Effect::Tell));
+        effects.extend(told.filter(|_| written && !done).map(Effect::Tell));
         if checks == 0 {
             self.unknown_checks.remove(&task);
         } else {
             self.unknown_checks.insert(task, checks);
+        }
+        if done {
+            let remark = String::new();
+            finish.next = TaskNext::Completed { remark };
         }
         match finish.next {
             TaskNext::Again {
@@ -295,7 +304,16 @@ impl RouterCore {
             }
         }
         if let Some(username) = running.task.username {
-            effects.push(release(username, running.lease.token, task, usage));
+            let script = &running.task.script;
+            let acts = acts.into_iter().map(|at| AccountUse {
+                username: username.clone(),
+                script: script.clone(),
+                at,
+            });
+            let uses = finish.used.into_iter().filter(|_| written).chain(acts).collect();
+            let token = running.lease.token;
+            let release = ReleaseAccount { token, task, usage, uses };
+            effects.push(Effect::Release(username, release));
         }
         self.forget_if_empty(&lane);
         effects.push(Effect::Ended(task));

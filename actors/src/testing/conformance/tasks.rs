@@ -6,7 +6,7 @@ use super::{Checked, Subject, after, completed, lane, lease, morning, task};
 use crate::{
     domain::{FailureReason, IdempotencyKey, Purpose, TaskId, TaskState, TaskStats},
     ports::{
-        PRIORITY_HEAD_START, Resolution, ResolveResult, RetryFilter, RetryResult, StopIntent, SubmitResult, TaskNext,
+        LaneAsk, PRIORITY_HEAD_START, Resolution, ResolveResult, RetryFilter, RetryResult, StopIntent, SubmitResult, TaskNext,
     },
 };
 
@@ -111,6 +111,12 @@ pub(super) async fn a_lane_is_ordered_by_time_priority_and_id(subject: Subject) 
     let all = subject.head(&lane("p1", Some("a")), 6, after(9000)).await?;
     assert_eq!(all.due.last().map(|task| task.id), Some(later));
     assert_eq!((all.more, all.next_due), (false, None));
+    let asked = LaneAsk {
+        lane: lane("p1", Some("a")),
+        passed_over: vec![task("p1", None).script],
+    };
+    let heads = subject.store.lane_heads(vec![asked], 6, after(9000)).await?;
+    assert!(heads.iter().all(|head| head.due.is_empty()), "{heads:?}");
     Ok(())
 }
 
@@ -239,7 +245,7 @@ pub(super) async fn a_failed_task_is_retried_and_a_resolved_one_is_what_the_pers
             at: after(10),
         })
     };
-    assert_eq!(resolve(unknown, true).await?, ResolveResult::Resolved);
+    assert!(matches!(resolve(unknown, true).await?, ResolveResult::Resolved(_)));
     assert_eq!(subject.state(unknown).await?, Some(TaskState::Completed));
     assert_eq!(
         resolve(unknown, true).await?,

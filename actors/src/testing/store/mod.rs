@@ -40,6 +40,8 @@ struct Tables {
     tasks: BTreeMap<TaskId, TaskRow>,
     attempts: BTreeMap<AttemptId, AttemptRow>,
     effects: Vec<Effect>,
+    /// Effects that count towards their accounts' limits.
+    counted: Vec<EffectKey>,
     keys: HashMap<String, (String, Submitted, Timestamp)>,
     accounts: BTreeMap<Username, AccountRecord>,
     uses: Vec<AccountUse>,

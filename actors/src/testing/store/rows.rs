@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::{AttemptRow, Tables, TaskRow};
 use crate::{
     domain::{
-        AttemptId, Claim, Claimed, EffectState, Epoch, Failure, FailureReason, NewTask, ONE_OF_SEVERAL, PendingTask,
-        Purpose, RescueVerdict, Rescued, Task, TaskId, TaskState, Timestamp,
+        AccountUse, AttemptId, Claim, Claimed, EffectKey, EffectState, Epoch, Failure, FailureReason, NewTask, ONE_OF_SEVERAL, PendingTask,
+        Purpose, RescueVerdict, Rescued, Task, TaskId, TaskState, Timestamp, Username,
     },
-    ports::{Finish, Lane, LaneAsk, LaneHead, Resolution, RetryFilter, StoreError, TaskNext},
+    ports::{Finish, Finished, Lane, LaneAsk, LaneHead, Resolution, RetryFilter, StoreError, TaskNext},
 };
 
 impl Tables {
@@ -115,20 +115,26 @@ impl Tables {
         Some(claimed)
     }
 
-    pub(super) fn finish_one(&mut self, finish: Finish) -> bool {
+    pub(super) fn finish_one(&mut self, finish: Finish) -> Finished {
         let Some(attempt) = self.live(finish.attempt, &finish.lease) else {
-            return false;
+            return Finished::default();
         };
         attempt.outcome = Some(finish.outcome.to_owned());
+        let username = attempt.username.clone();
         self.uses.extend(finish.used);
+        let done = self.is_done(finish.task) && !self.open_effect(finish.task);
+        let acts = self.count_effects(finish.task, username, finish.at);
         let Some(row) = self.tasks.get_mut(&finish.task) else {
-            return false;
+            return Finished::default();
         };
         let stop_intended = std::mem::take(&mut row.stop_intended);
         row.task.progress = None;
         row.cut_off = 0;
         match finish.next {
             TaskNext::Completed { remark } => row.complete(remark, finish.at),
+            TaskNext::Failed { .. } | TaskNext::Again { .. } if done => {
+                row.complete("done; what came after it was cut short".to_owned(), finish.at);
+            }
             TaskNext::Failed { failure } => row.fail(failure, finish.at),
             // Who asked for the stop was told that it will not run again.
             TaskNext::Again { .. } if stop_intended => row.fail(stopped("stopped"), finish.at),
@@ -147,7 +153,37 @@ impl Tables {
             }
         }
         self.tell_task(finish.task, finish.at);
-        true
+        Finished {
+            written: true,
+            done,
+            acts,
+        }
+    }
+
+    /// Whether the one effect that the task is for has taken place.
+    fn is_done(&self, task: TaskId) -> bool {
+        self.effects.iter().any(|effect| {
+            let only = effect.content.get(ONE_OF_SEVERAL).is_none();
+            effect.key.task == task && took_place(effect.state) && only
+        })
+    }
+
+    fn count_effects(&mut self, task: TaskId, username: Option<Username>, at: Timestamp) -> Vec<Timestamp> {
+        let Some(script) = self.tasks.get(&task).map(|row| row.task.request.script.clone()) else {
+            return Vec::new();
+        };
+        let new = self.effects.iter().map(|effect| (&effect.key, effect.state));
+        let new = new.filter(|(key, state)| key.task == task && took_place(*state) && !self.counted.contains(key));
+        let new: Vec<EffectKey> = new.map(|(key, _)| key.clone()).collect();
+        let acts = vec![at; new.len()];
+        self.counted.extend(new);
+        let used = |username: Username| AccountUse {
+            username,
+            script: script.clone(),
+            at,
+        };
+        self.uses.extend(acts.iter().filter_map(|_| username.clone().map(used)));
+        acts
     }
 
     pub(super) fn release_one(&mut self, task: TaskId, attempt: AttemptId, remark: &str) {
@@ -174,11 +210,7 @@ impl Tables {
         at: Timestamp,
     ) -> Option<Rescued> {
         let open = self.open_effect(task);
-        let confirmed = |state| matches!(state, EffectState::Confirmed | EffectState::ResolvedDone);
-        let done = self.effects.iter().any(|effect| {
-            let last = effect.content.get(ONE_OF_SEVERAL).is_none();
-            effect.key.task == task && confirmed(effect.state) && last
-        });
+        let done = self.is_done(task);
         self.attempts.get_mut(&attempt)?.outcome = Some("abandoned".to_owned());
         let row = self.tasks.get_mut(&task)?;
         let stop_intended = std::mem::take(&mut row.stop_intended);
@@ -251,6 +283,10 @@ impl Tables {
         }
         self.tell_task(resolution.task, resolution.at);
     }
+}
+
+fn took_place(state: EffectState) -> bool {
+    matches!(state, EffectState::Confirmed | EffectState::ResolvedDone)
 }
 
 impl TaskRow {

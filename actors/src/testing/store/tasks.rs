@@ -12,7 +12,7 @@ use crate::{
         TaskState, TaskStats, Timestamp,
     },
     ports::{
-        Finish, IDEMPOTENCY_WINDOW, Lane, LaneAsk, LaneHead, Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult,
+        Finish, Finished, IDEMPOTENCY_WINDOW, Lane, LaneAsk, LaneHead, Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult,
         StopIntent, StoreError, SubmitResult, TaskStore,
     },
 };
@@ -99,7 +99,7 @@ impl TaskStore for MemoryStore {
         Ok(claims.into_iter().map(|claim| tables.claim_one(claim)).collect())
     }
 
-    async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<bool>, StoreError> {
+    async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Finished>, StoreError> {
         self.enter().await?;
         let mut tables = self.lock();
         Ok(finishes.into_iter().map(|finish| tables.finish_one(finish)).collect())
@@ -177,8 +177,9 @@ impl TaskStore for MemoryStore {
         if row.task.state != TaskState::Failed || !row.outcome_unknown() {
             return Ok(ResolveResult::WrongState(row.task.state));
         }
+        let account = row.task.request.username.clone();
         tables.resolve_one(&resolution);
-        Ok(ResolveResult::Resolved)
+        Ok(ResolveResult::Resolved(account))
     }
 
     async fn delete(&self, tasks: Vec<TaskId>) -> Result<Vec<TaskId>, StoreError> {
