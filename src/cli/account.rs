@@ -45,6 +45,9 @@ pub enum AccountCommand {
         /// `active` or `disabled`
         #[arg(long)]
         status: Option<String>,
+        /// Let it rest until this instant (RFC 3339, e.g. 2027-01-31T08:00:00Z)
+        #[arg(long)]
+        cooldown_until: Option<String>,
         /// Its own limits as JSON, e.g. '{"post":{"per_day":3}}'
         #[arg(long)]
         limits: Option<String>,
@@ -113,6 +116,7 @@ pub fn run(command: AccountCommand) -> Result<(), CliError> {
         AccountCommand::Set {
             serial,
             status,
+            cooldown_until,
             limits,
             one,
         } => {
@@ -122,6 +126,7 @@ pub fn run(command: AccountCommand) -> Result<(), CliError> {
                 ("serial".to_owned(), serial)
             }));
             body.extend(status.map(|status| ("status".to_owned(), json!(status))));
+            body.extend(cooldown_until.map(|until| ("cooldown_until".to_owned(), json!(until))));
             if let Some(limits) = limits {
                 let limits = serde_json::from_str(&limits)
                     .map_err(|error| CliError::Usage(format!("--limits is not JSON: {error}")))?;

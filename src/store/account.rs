@@ -18,6 +18,7 @@ pub(super) struct StatusChange {
     pub reason: Option<String>,
     pub evidence: Option<String>,
     pub cooldown_until: Option<Timestamp>,
+    pub event: NewEvent,
 }
 
 /// All accounts, by name.
@@ -69,6 +70,7 @@ pub(super) async fn patch_account(
         serial,
         status,
         limits,
+        cooldown_until,
     } = patch.clone();
     account.app = app.unwrap_or(account.app);
     account.package = package.unwrap_or(account.package);
@@ -79,6 +81,10 @@ pub(super) async fn patch_account(
         account.status_reason = None;
         account.evidence = None;
         account.cooldown_until = None;
+    }
+    if let Some(until) = cooldown_until {
+        account.status = AccountStatus::Cooldown;
+        account.cooldown_until = Some(until);
     }
     sqlx::query(
         "UPDATE account SET app = ?2, package = ?3, serial = ?4, status = ?5, status_reason = ?6, evidence = ?7,
@@ -112,7 +118,9 @@ pub(super) async fn set_status(tx: &mut Transaction, change: &StatusChange) -> R
     .bind(change.cooldown_until.map(millis))
     .execute(&mut tx.conn)
     .await?;
-    must_exist(&change.username, written.rows_affected())
+    must_exist(&change.username, written.rows_affected())?;
+    tx.tell(change.event.clone());
+    Ok(())
 }
 
 /// Notes the start of an attempt for the account.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use farmhand_actors::{
-    domain::{AccountUse, AttemptId, Failure, FailureReason, Purpose, ScriptName, Source, Status, TaskId, TaskState},
+    domain::{AttemptId, Failure, FailureReason, Purpose, ScriptName, Source, Status, TaskId, TaskState},
     ports::{Finish, Finished, TaskNext},
 };
 use serde::{Deserialize, Serialize};
@@ -20,62 +20,61 @@ use super::{
 
 /// Ends the attempts of many callers; those whose lease is not the attempt's any more change nothing.
 pub(super) async fn finish(tx: &mut Transaction, asks: &mut [Ask<Vec<Finish>, Vec<Finished>>]) -> Result<(), Fault> {
-    let mut endable = find_endable(tx, asks.iter().flat_map(|ask| &ask.input)).await?;
-    let (mut accepted, mut ends) = (Vec::new(), Vec::new());
+    let finishes = asks.iter().flat_map(|ask| &ask.input).collect::<Vec<_>>();
+    let mut finished = end_all(tx, &finishes).await?.into_iter();
     for Ask { input, output, .. } in asks {
-        let taken = input.iter().map(|finish| {
-            // Taken out, so that a second end of the same attempt in one group is refused like a later one.
-            let found = endable.remove(&(finish.attempt, finish.lease.token.to_string()));
-            let Some(found) = found else {
-                return Finished::default();
-            };
-            let finished = Finished {
-                written: true,
-                done: found.done != 0 && found.effect_open == 0,
-                acts: found.acts.iter().filter_map(|act| timestamp(*act).ok()).collect(),
-            };
-            ends.push(TaskEnd::of(finish, found));
-            accepted.push(finish);
-            finished
-        });
-        *output = Some(taken.collect());
+        *output = Some(finished.by_ref().take(input.len()).collect());
+    }
+    Ok(())
+}
+
+/// What was written of each.
+async fn end_all(tx: &mut Transaction, finishes: &[&Finish]) -> Result<Vec<Finished>, Fault> {
+    let mut endable = find_endable(tx, finishes).await?;
+    let (mut accepted, mut ends) = (Vec::new(), Vec::new());
+    let mut all = Vec::with_capacity(finishes.len());
+    for finish in finishes {
+        // Taken out, so that a second end of the same attempt in one group is refused like a later one.
+        let Some(found) = endable.remove(&(finish.attempt, finish.lease.token.to_string())) else {
+            all.push(Finished::default());
+            continue;
+        };
+        all.push(found.finished()?);
+        ends.push(TaskEnd::of(finish, found));
+        accepted.push(*finish);
     }
     if accepted.is_empty() {
-        return Ok(());
+        return Ok(all);
     }
     end_attempts(tx, &accepted).await?;
     end_tasks(tx, &ends).await?;
     settle_effects(tx, &ends).await?;
-    count_late_effects(tx, asks, &ends).await?;
-    let uses = asks.iter().flat_map(|ask| accepted_uses(ask));
-    insert_uses(tx, &uses.collect::<Vec<_>>()).await
+    count_late_effects(tx, &ends, finishes, &mut all).await?;
+    let uses = accepted.iter().filter_map(|finish| finish.used.as_ref());
+    insert_uses(tx, &uses.collect::<Vec<_>>()).await?;
+    Ok(all)
 }
 
-fn accepted_uses(ask: &Ask<Vec<Finish>, Vec<Finished>>) -> impl Iterator<Item = &AccountUse> {
-    let finished = ask.output.iter().flatten();
-    let written = ask.input.iter().zip(finished).filter(|(_, finished)| finished.written);
-    written.filter_map(|(finish, _)| finish.used.as_ref())
-}
-
-/// What the end itself has confirmed counts with it.
+/// What the ends themselves have confirmed counts with them.
 async fn count_late_effects(
     tx: &mut Transaction,
-    asks: &mut [Ask<Vec<Finish>, Vec<Finished>>],
     ends: &[TaskEnd],
+    finishes: &[&Finish],
+    all: &mut [Finished],
 ) -> Result<(), Fault> {
     let open: HashSet<TaskId> = ends.iter().filter(|end| end.effect_open).map(|end| end.task).collect();
     if open.is_empty() {
         return Ok(());
     }
-    let late = asks.iter().flat_map(|ask| &ask.input);
-    let late = late.filter(|finish| open.contains(&finish.task));
-    let late = late.map(|finish| (finish.task, finish.attempt)).collect::<Vec<_>>();
-    let acts = count_effects(tx, &late).await?;
-    for Ask { input, output, .. } in asks {
-        for (finish, finished) in input.iter().zip(output.iter_mut().flatten()) {
-            let own = acts.iter().filter(|(task, _)| finished.written && *task == finish.task);
-            finished.acts.extend(own.map(|(_, at)| *at));
-        }
+    let late = finishes.iter().zip(all);
+    let mut late = late
+        .filter(|(finish, finished)| finished.written && open.contains(&finish.task))
+        .collect::<Vec<_>>();
+    let counted = late.iter().map(|(finish, _)| (finish.task, finish.attempt));
+    let acts = count_effects(tx, &counted.collect::<Vec<_>>()).await?;
+    for (finish, finished) in &mut late {
+        let own = acts.iter().filter(|(task, _)| *task == finish.task);
+        finished.acts.extend(own.map(|(_, at)| *at));
     }
     Ok(())
 }
@@ -98,12 +97,29 @@ struct Endable {
     acts: Vec<i64>,
 }
 
+impl Endable {
+    /// Whether the one effect that the task is for has taken place.
+    fn is_done(&self) -> bool {
+        self.done != 0 && self.effect_open == 0
+    }
+
+    fn finished(&self) -> Result<Finished, Fault> {
+        let acts = self.acts.iter().map(|act| timestamp(*act));
+        Ok(Finished {
+            written: true,
+            done: self.is_done(),
+            acts: acts.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
 /// Those that live under the lease given, by attempt and token.
 async fn find_endable(
     tx: &mut Transaction,
-    finishes: impl Iterator<Item = &Finish>,
+    finishes: &[&Finish],
 ) -> Result<HashMap<(AttemptId, String), Endable>, Fault> {
     let asked = finishes
+        .iter()
         .filter(|finish| tx.is_current(&finish.lease))
         .map(|finish| {
             let lease = &finish.lease;
@@ -149,7 +165,7 @@ pub(super) struct TaskEnd {
 
 impl TaskEnd {
     fn of(finish: &Finish, found: Endable) -> Self {
-        let done = found.done != 0 && found.effect_open == 0;
+        let done = found.is_done();
         let next = match &finish.next {
             // Whatever has ended the attempt afterwards: what the task is for has taken place.
             TaskNext::Failed { failure } if done => TaskNext::Completed {

@@ -63,6 +63,11 @@ fn migrations() -> Vec<Migration> {
         (7, "schedule", include_str!("../../migrations/0007_schedule.sql")),
         (8, "webhook", include_str!("../../migrations/0008_webhook.sql")),
         (9, "scale", include_str!("../../migrations/0009_scale.sql")),
+        (
+            10,
+            "effect counts",
+            include_str!("../../migrations/0010_effect_counts.sql"),
+        ),
     ]
     .into_iter()
     .map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false))

@@ -5,13 +5,14 @@ use farmhand_actors::{
     domain::{
         AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, Claim, Claimed, DeviceInfo, DevicePatch,
         DeviceRecord, Drain, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, Held, IdempotencyKey, Material,
-        MaterialId, NewEvent, NewTask, PendingTask, Progress, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats,
-        Timestamp, Username, schedule::Schedule,
+        MaterialId, NewEvent, NewTask, PendingTask, Progress, Rescued, ScheduleId, Serial, StepRecord, TaskId,
+        TaskState, TaskStats, Timestamp, Username, schedule::Schedule,
     },
     ports::{
-        AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Finished, Lane, LaneAsk, LaneHead, MaterialStore, NewMaterial,
-        NewRun, NewSchedule, Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult, RunStored,
-        ScheduleChange, ScheduleStore, ScheduleWritten, StopIntent, StoreError, SubmitResult, TaskStore,
+        AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Finished, Lane, LaneAsk, LaneHead,
+        MaterialStore, NewMaterial, NewRun, NewSchedule, Resolution, ResolveResult, RetriedAll, RetryFilter,
+        RetryResult, RunStored, ScheduleChange, ScheduleStore, ScheduleWritten, StopIntent, StoreError, SubmitResult,
+        TaskStore,
     },
 };
 
@@ -170,6 +171,7 @@ impl AccountStore for Store {
         reason: Option<String>,
         evidence: Option<String>,
         cooldown_until: Option<Timestamp>,
+        event: NewEvent,
     ) -> Result<(), StoreError> {
         let change = account::StatusChange {
             username: username.clone(),
@@ -177,6 +179,7 @@ impl AccountStore for Store {
             reason,
             evidence,
             cooldown_until,
+            event,
         };
         self.write(change, account::set_status).await
     }

@@ -2,8 +2,7 @@
 
 use farmhand_actors::{
     domain::{
-        EffectState, FailureReason, PendingTask, ScriptName, Source, Status, TaskId, TaskState, Timestamp,
-        Username,
+        EffectState, FailureReason, PendingTask, ScriptName, Source, Status, TaskId, TaskState, Timestamp, Username,
     },
     ports::{Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult},
 };

@@ -13,7 +13,7 @@ use std::{
 
 use farmhand_actors::{
     domain::{Claim, Timestamp},
-    ports::{Finish, StoreError, SubmitResult},
+    ports::{Finish, Finished, StoreError, SubmitResult},
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},

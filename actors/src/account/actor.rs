@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture};
+use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
     core::{AccountCore, Effect},
 };
 use crate::{
-    domain::{AccountRecord, AccountUse, Generation, Timestamp, limits::USES_KEPT},
+    domain::{AccountRecord, AccountUse, Generation, NewEvent, Timestamp, limits::USES_KEPT},
     mail::{DeathWatch, Ping, Pulse, Slot, Terminate},
     ports::{Clock, SharedStore, StoreError},
     router::{AccountChanged, LeaseAnswered, RouterActor},
@@ -71,9 +72,8 @@ impl AccountActor {
         for effect in effects {
             match effect {
                 Effect::Touch(at) => self.touch(at),
-                Effect::StoreStatus => self.store_status(),
+                Effect::StoreStatus(event) => self.store_status(event),
                 Effect::TellChanged => self.tell_changed(),
-                Effect::TellEvent(event) => self.parts.store.tell(vec![event]),
             }
         }
     }
@@ -87,8 +87,8 @@ impl AccountActor {
         });
     }
 
-    fn store_status(&self) {
-        let (stored, username) = (self.status_stored(), self.core.record().username.clone());
+    fn store_status(&self, event: NewEvent) {
+        let (stored, username) = (self.status_stored(event), self.core.record().username.clone());
         actix_rt::spawn(async move {
             if let Err(error) = stored.await {
                 tracing::error!(account = %username, %error, "cannot store the account's status");
@@ -96,13 +96,13 @@ impl AccountActor {
         });
     }
 
-    fn status_stored(&self) -> impl Future<Output = Result<(), StoreError>> + 'static {
+    fn status_stored(&self, event: NewEvent) -> impl Future<Output = Result<(), StoreError>> + 'static {
         let (store, record) = (Arc::clone(&self.parts.store), self.core.record().clone());
         async move {
             let AccountRecord { username, status, .. } = record;
             let (reason, evidence, until) = (record.status_reason, record.evidence, record.cooldown_until);
             store
-                .set_account_status(&username, status, reason, evidence, until)
+                .set_account_status(&username, status, reason, evidence, until, event)
                 .await
         }
     }
@@ -217,15 +217,15 @@ impl Handler<ResumeAccount> for AccountActor {
             Ok(effects) => effects,
             Err(problem) => return Box::pin(async { Err(SupervisorError::WrongState(problem)) }),
         };
-        let stored = self.status_stored();
-        self.perform(
-            effects
-                .into_iter()
-                .filter(|effect| *effect != Effect::StoreStatus)
-                .collect(),
-        );
+        let mut stored = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::StoreStatus(event) => stored.push(self.status_stored(event)),
+                other => self.perform(vec![other]),
+            }
+        }
         let snapshot = self.core.snapshot(self.parts.clock.now());
-        Box::pin(async move { Ok(stored.await.map(|()| snapshot)?) })
+        Box::pin(async move { Ok(try_join_all(stored).await.map(|_| snapshot)?) })
     }
 }
 

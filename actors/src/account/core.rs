@@ -23,12 +23,11 @@ const TOUCH_INTERVAL: Duration = Duration::from_secs(1);
 pub enum Effect {
     /// Note the start of an attempt.
     Touch(Timestamp),
-    /// Store status, reason, evidence and the end of a cooldown, as the record has them now.
-    StoreStatus,
+    /// Store status, reason, evidence and the end of a cooldown, as the record has them now, with the event that tells of
+    /// it.
+    StoreStatus(NewEvent),
     /// Tell router and supervisor that the record is another one now.
     TellChanged,
-    /// Append to the outbox.
-    TellEvent(NewEvent),
 }
 
 struct LeaseHold {
@@ -284,7 +283,7 @@ impl AccountCore {
             subject: self.record.username.to_string(),
             data: serde_json::json!({ "status": status, "reason": why, "evidence": self.record.evidence }),
         };
-        vec![Effect::StoreStatus, Effect::TellChanged, Effect::TellEvent(event)]
+        vec![Effect::StoreStatus(event), Effect::TellChanged]
     }
 }
 

@@ -76,7 +76,10 @@ fn spec(attempt: i64) -> Arc<AttemptSpec> {
 }
 
 fn done() -> AttemptEnding {
-    AttemptEnding::Outcome(Outcome::Completed { remark: String::new(), counts: true })
+    AttemptEnding::Outcome(Outcome::Completed {
+        remark: String::new(),
+        counts: true,
+    })
 }
 
 fn failed(blame: Blame) -> AttemptEnding {

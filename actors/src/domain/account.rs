@@ -111,8 +111,10 @@ pub struct AccountPatch {
     pub package: Option<Option<Package>>,
     /// `Some(None)` unbinds it.
     pub serial: Option<Option<Serial>>,
-    /// Only `Active` and `Disabled` can be set by hand.
+    /// Only `Active` and `Disabled` can be set by hand; `Cooldown` with `cooldown_until`.
     pub status: Option<AccountStatus>,
+    /// Sets `Cooldown` until then.
+    pub cooldown_until: Option<Timestamp>,
     /// Replaces its own limits.
     pub limits: Option<Limits>,
 }

@@ -427,7 +427,10 @@ mod tests {
                 "{outcome:?}"
             );
         }
-        let done = Outcome::Completed { remark: String::new(), counts: true };
+        let done = Outcome::Completed {
+            remark: String::new(),
+            counts: true,
+        };
         assert!(matches!(next(&done, stopped, true), TaskNext::Completed { .. }));
     }
 

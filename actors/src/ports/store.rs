@@ -242,12 +242,8 @@ pub trait TaskStore: Send + Sync {
     async fn lanes(&self) -> Result<Vec<Lane>, StoreError>;
 
     /// The fronts of these lanes; a lane without pending tasks answers an empty front.
-    async fn lane_heads(
-        &self,
-        asks: Vec<LaneAsk>,
-        limit_each: u32,
-        at: Timestamp,
-    ) -> Result<Vec<LaneHead>, StoreError>;
+    async fn lane_heads(&self, asks: Vec<LaneAsk>, limit_each: u32, at: Timestamp)
+    -> Result<Vec<LaneHead>, StoreError>;
 
     /// Those of the tasks that are pending and have a device.
     async fn pending(&self, tasks: Vec<TaskId>) -> Result<Vec<PendingTask>, StoreError>;
@@ -317,7 +313,7 @@ pub trait AccountStore: Send + Sync {
         patch: AccountPatch,
     ) -> Result<Option<AccountRecord>, StoreError>;
 
-    /// Sets status, its reason, its evidence and the end of a cooldown.
+    /// Sets status, its reason, its evidence and the end of a cooldown, and tells `event` in the same transaction.
     async fn set_account_status(
         &self,
         username: &Username,
@@ -325,6 +321,7 @@ pub trait AccountStore: Send + Sync {
         reason: Option<String>,
         evidence: Option<String>,
         cooldown_until: Option<Timestamp>,
+        event: NewEvent,
     ) -> Result<(), StoreError>;
 
     /// Notes the start of an attempt for the account.

@@ -175,7 +175,10 @@ mod tests {
     #[test]
     fn a_success_needs_no_line() {
         let remark = String::new();
-        let outcome = Outcome::Completed { remark: remark.clone(), counts: true };
+        let outcome = Outcome::Completed {
+            remark: remark.clone(),
+            counts: true,
+        };
 
         assert_eq!(end(&outcome, &TaskNext::Completed { remark }), None);
     }

@@ -93,7 +93,10 @@ impl SupervisorActor {
         if let Some(Some(serial)) = &patch.serial {
             self.known_device(serial)?;
         }
-        if let Some(status @ (AccountStatus::NeedsAttention | AccountStatus::Cooldown)) = patch.status {
+        let resting = patch.status == Some(AccountStatus::Cooldown) && patch.cooldown_until.is_some();
+        if let Some(status @ (AccountStatus::NeedsAttention | AccountStatus::Cooldown)) =
+            patch.status.filter(|_| !resting)
+        {
             let problem = format!(
                 "status {} cannot be set by hand: only active and disabled can",
                 status.as_str()

@@ -271,6 +271,7 @@ async fn write(app: &App, accounts: Vec<Imported>, known: &BTreeSet<Username>) -
                 package: Some(account.package),
                 serial: Some(account.serial),
                 status,
+                cooldown_until: None,
                 limits: Some(account.limits),
             };
             app.state.farm.patch_account(username.clone(), patch).await?;

@@ -1,9 +1,10 @@
 //! Accounts as clients write them.
 
 use farmhand_actors::{
-    domain::{AccountPatch, AccountStatus, Limits, Package, ScriptLimit, ScriptName, Serial, Username},
+    domain::{AccountPatch, AccountStatus, Limits, Package, ScriptLimit, ScriptName, Serial, Timestamp, Username},
     supervisor::NewAccount,
 };
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::http::{
@@ -18,6 +19,8 @@ pub const WRITABLE: [&str; 6] = ["username", "app", "package", "serial", "status
 /// No limit is meant above this.
 const LIMIT_LIMIT: i64 = 1_000_000_000;
 const SCRIPTS_LIMIT: usize = 256;
+/// No account is meant to rest for longer.
+const LONGEST_COOLDOWN: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 /// A body of `POST /api/v1/account`.
 pub fn parse_new(body: &Value, apps: &[String]) -> Result<NewAccount, ApiError> {
@@ -50,7 +53,8 @@ pub fn read_new(fields: &mut Fields<'_>, apps: &[String]) -> Option<NewAccount> 
 
 /// A body of `PATCH /api/v1/account/{username}`.
 pub fn parse_patch(body: &Value, apps: &[String]) -> Result<AccountPatch, ApiError> {
-    let mut fields = Fields::of_body(body, &WRITABLE)?;
+    let known: Vec<&str> = WRITABLE.into_iter().chain(["cooldown_until"]).collect();
+    let mut fields = Fields::of_body(body, &known)?;
     if fields.value("username").is_some() {
         fields.fault("username", "cannot be changed; delete the account and create another");
     }
@@ -59,11 +63,13 @@ pub fn parse_patch(body: &Value, apps: &[String]) -> Result<AccountPatch, ApiErr
             fields.fault(name, "must not be null; leave it out to keep it");
         }
     }
+    let cooldown_until = fields.parsed("cooldown_until", read_cooldown);
     let patch = AccountPatch {
         app: read_app(&mut fields, apps),
         package: nullable(&mut fields, "package", id(Package::parse)),
         serial: nullable(&mut fields, "serial", id(Serial::parse)),
-        status: read_status(&mut fields),
+        status: read_patched_status(&mut fields, cooldown_until.is_some()),
+        cooldown_until,
         limits: if fields.is_null("limits") {
             Some(Limits::new())
         } else {
@@ -97,9 +103,42 @@ fn read_app(fields: &mut Fields<'_>, apps: &[String]) -> Option<String> {
 fn read_status(fields: &mut Fields<'_>) -> Option<AccountStatus> {
     fields.parsed("status", |word| match AccountStatus::from_word(word) {
         Some(status @ (AccountStatus::Active | AccountStatus::Disabled)) => Ok(status),
+        Some(AccountStatus::Cooldown) => Err("can be \"cooldown\" by PATCH only, with cooldown_until"),
         Some(_) => Err("can only be set to \"active\" or \"disabled\" by hand"),
         None => Err("must be \"active\" or \"disabled\""),
     })
+}
+
+/// As [`read_status`]; an account can be sent to rest, if it is said until when.
+fn read_patched_status(fields: &mut Fields<'_>, rests: bool) -> Option<AccountStatus> {
+    let cooldown = AccountStatus::Cooldown;
+    if fields.value("status").and_then(Value::as_str) != Some(cooldown.as_str()) {
+        let status = read_status(fields);
+        if status.is_some() && rests {
+            fields.fault("status", "must be \"cooldown\", or left out, beside cooldown_until");
+        }
+        return status;
+    }
+    if !rests {
+        fields.fault(
+            "cooldown_until",
+            "is required with status \"cooldown\": an instant in RFC 3339",
+        );
+    }
+    Some(cooldown)
+}
+
+/// An instant to come, at most [`LONGEST_COOLDOWN`] away.
+fn read_cooldown(text: &str) -> Result<Timestamp, &'static str> {
+    let until: Timestamp = text
+        .parse()
+        .map_err(|_| "must be an instant in RFC 3339, e.g. 2027-01-31T08:00:00Z")?;
+    let rest = until.duration_since(Timestamp::now());
+    if rest.is_positive() && rest <= LONGEST_COOLDOWN {
+        Ok(until)
+    } else {
+        Err("must be in the future, a year from now at most")
+    }
 }
 
 fn read_limits(fields: &mut Fields<'_>) -> Option<Limits> {

@@ -1,5 +1,6 @@
 use actix_web::{http::header, test::TestRequest};
-use farmhand_actors::domain::{AccountPatch, AccountStatus, ScriptLimit};
+use farmhand_actors::domain::{AccountPatch, AccountStatus, ScriptLimit, Timestamp};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::*;
@@ -94,6 +95,7 @@ async fn a_wrong_account_is_refused_with_every_fault() {
 async fn an_account_is_changed_by_what_its_patch_names() {
     let api = Api::new();
     let nothing = AccountPatch::default;
+    let in_an_hour = Timestamp::now() + SignedDuration::from_hours(1);
 
     for (body, patch) in [
         (json!({}), nothing()),
@@ -126,6 +128,13 @@ async fn an_account_is_changed_by_what_its_patch_names() {
             },
         ),
         (
+            json!({"cooldown_until": in_an_hour}),
+            AccountPatch {
+                cooldown_until: Some(in_an_hour),
+                ..nothing()
+            },
+        ),
+        (
             json!({"limits": null}),
             AccountPatch {
                 limits: Some(Limits::new()),
@@ -149,7 +158,11 @@ async fn an_account_is_changed_by_what_its_patch_names() {
     }
     for (body, field) in [
         (json!({"username": "b"}), "username"),
-        (json!({"status": "cooldown"}), "status"),
+        (json!({"status": "cooldown"}), "cooldown_until"),
+        (json!({"cooldown_until": "2020-01-01T00:00:00Z"}), "cooldown_until"),
+        (json!({"cooldown_until": "tomorrow"}), "cooldown_until"),
+        (json!({"cooldown_until": in_an_hour, "status": "active"}), "status"),
+        (json!({"status": "needs_attention"}), "status"),
         (json!({"status": null}), "status"),
         (json!({"app": null}), "app"),
         (json!({"serial": 5}), "serial"),

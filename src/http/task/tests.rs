@@ -155,6 +155,7 @@ async fn a_task_is_shown_whole() {
         "started_at": "2026-11-23T12:00:00.500Z",
         "finished_at": "2026-11-23T12:00:00.500Z",
         "schedule_id": null,
+        "priority": 0,
         "retry_count": 0,
         "progress": {"step": 3, "steps": 12, "label": "Publish"},
         "remark": "waits",

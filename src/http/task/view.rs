@@ -37,6 +37,7 @@ pub fn task(task: &Task) -> Value {
         source,
         start_time,
         schedule,
+        priority,
         ..
     } = request;
     json!({
@@ -56,6 +57,7 @@ pub fn task(task: &Task) -> Value {
         "started_at": started_at.map(instant),
         "finished_at": finished_at.map(instant),
         "schedule_id": schedule,
+        "priority": priority,
         "retry_count": retry_count,
         "progress": progress.as_ref().map(progress_view),
         "remark": remark,

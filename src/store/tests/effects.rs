@@ -2,7 +2,9 @@
 
 use farmhand_actors::{
     domain::{EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, FailureReason, Purpose, TaskState},
-    ports::{AccountStore, AttemptJournal, Resolution, ResolveResult, RetryFilter, StoreError, TaskStore},
+    ports::{
+        AccountStore, AttemptJournal, MaterialStore, Resolution, ResolveResult, RetryFilter, StoreError, TaskStore,
+    },
 };
 
 use super::*;
@@ -194,7 +196,7 @@ async fn a_person_who_saw_it_completes_the_task() {
 
     assert_eq!(
         farm.store.resolve(word.clone()).await.expect("resolves"),
-        ResolveResult::Resolved(None)
+        ResolveResult::Resolved(Some(username_of("anna")))
     );
 
     let task = farm.task(claimed.task).await;
@@ -229,7 +231,7 @@ async fn a_person_who_saw_that_it_is_not_there_opens_the_gate_again() {
 
     assert_eq!(
         farm.store.resolve(word).await.expect("resolves"),
-        ResolveResult::Resolved(None)
+        ResolveResult::Resolved(Some(username_of("anna")))
     );
 
     let failure = farm.task(claimed.task).await.failure.expect("still failed");
@@ -270,4 +272,84 @@ async fn a_retry_with_an_open_effect_looks_first() {
         })
         .await;
     assert_eq!(unknown.expect("answers"), ResolveResult::NotFound);
+}
+
+#[tokio::test]
+async fn what_is_confirmed_counts_and_uses_up_its_files_in_the_same_transaction() {
+    let farm = Farm::new().await;
+    let claimed = claimed_task(&farm).await;
+    let mut intent = intent(&farm, &claimed, 0);
+    intent.content = json!({"media": [{"name": "a.mp4", "sha256": "aa"}, {"name": "b.mp4", "sha256": "bb"}]});
+    farm.store.intend(intent.clone()).await.expect("answers");
+    let long_ago = at(-1_000_000_000);
+    assert_eq!(farm.store.account_uses(long_ago).await.expect("reads"), []);
+
+    let confirmed = finding(&intent, EffectState::Confirmed);
+    farm.store.settle(confirmed.clone()).await.expect("settles");
+    farm.store.settle(confirmed).await.expect("changes nothing");
+
+    let uses = farm.store.account_uses(long_ago).await.expect("reads");
+    assert_eq!((uses.len(), uses[0].username.as_str()), (1, "anna"));
+    let files = ["aa", "bb", "cc"].map(str::to_owned);
+    let used = farm.store.used_media(&uses[0].username, &files).await.expect("reads");
+    assert_eq!(used, ["aa", "bb"]);
+    let finished = farm.end(&claimed, completed()).await;
+    assert_eq!((finished.written, finished.done, finished.acts.len()), (true, true, 1));
+    assert_eq!(farm.store.account_uses(long_ago).await.expect("reads").len(), 1);
+}
+
+#[tokio::test]
+async fn whatever_ends_an_attempt_after_its_effect_was_confirmed_the_task_is_completed() {
+    let farm = Farm::new().await;
+    for next in [
+        failed(FailureReason::Stopped),
+        failed(FailureReason::Timeout),
+        again(100, Purpose::Execute, true),
+    ] {
+        let claimed = claimed_task(&farm).await;
+        let intent = intent(&farm, &claimed, 0);
+        farm.store.intend(intent.clone()).await.expect("answers");
+        farm.store
+            .settle(finding(&intent, EffectState::Confirmed))
+            .await
+            .expect("settles");
+
+        let finished = farm.end(&claimed, next).await;
+
+        assert!(finished.done, "{finished:?}");
+        let task = farm.task(claimed.task).await;
+        assert_eq!((task.state, task.failure), (TaskState::Completed, None));
+        assert!(task.remark.starts_with("done; what came after it"), "{}", task.remark);
+    }
+}
+
+#[tokio::test]
+async fn of_several_effects_a_confirmed_one_does_not_complete_a_task_that_was_stopped() {
+    let farm = Farm::new().await;
+    let claimed = claimed_task(&farm).await;
+    let mut intent = intent(&farm, &claimed, 0);
+    intent.content = json!({"one_of_several": true});
+    farm.store.intend(intent.clone()).await.expect("answers");
+    farm.store
+        .settle(finding(&intent, EffectState::Confirmed))
+        .await
+        .expect("settles");
+
+    let finished = farm.end(&claimed, failed(FailureReason::Stopped)).await;
+
+    assert_eq!((finished.done, finished.acts.len()), (false, 1));
+    assert_eq!(farm.task(claimed.task).await.state, TaskState::Failed);
+}
+
+#[tokio::test]
+async fn a_task_that_is_stopped_before_it_was_verified_says_that_it_may_have_taken_place() {
+    let farm = Farm::new().await;
+    let claimed = claimed_task(&farm).await;
+    farm.store.intend(intent(&farm, &claimed, 0)).await.expect("answers");
+    farm.end(&claimed, again(100, Purpose::Verify, false)).await;
+
+    farm.store.intend_stop(claimed.task, at(50)).await.expect("stops");
+
+    let failure = farm.task(claimed.task).await.failure.expect("a failure");
+    assert!(failure.message.contains("a retry looks first"), "{}", failure.message);
 }

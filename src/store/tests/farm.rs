@@ -10,6 +10,8 @@ use farmhand_actors::{
     ports::{AccountStore, DeviceStore, EventStore, MaterialStore, NewMaterial, StoreError, TaskStore},
 };
 
+use serde_json::json;
+
 use super::*;
 use crate::store::NewKey;
 
@@ -31,6 +33,15 @@ fn account(name: &str) -> AccountRecord {
         limits: BTreeMap::from([(script_of("post"), limit)]),
         last_used: None,
         created_at: at(0),
+    }
+}
+
+fn resting(name: &str) -> NewEvent {
+    NewEvent {
+        topic: EventTopic::Account,
+        kind: "account.cooldown".to_owned(),
+        subject: name.to_owned(),
+        data: json!({}),
     }
 }
 
@@ -56,6 +67,7 @@ async fn an_account_is_created_once_changed_and_deleted() {
             Some("rests".into()),
             Some("e.png".into()),
             Some(at(9)),
+            resting("anna"),
         )
         .await
         .expect("writes");

@@ -23,7 +23,7 @@ use farmhand_actors::{
         Claim, Claimed, Epoch, Failure, FailureReason, Lease, NewTask, Purpose, ScriptName, Serial, Source, Task,
         TaskId, Timestamp, Username,
     },
-    ports::{Finish, SubmitResult, TaskNext, TaskStore},
+    ports::{Finish, Finished, SubmitResult, TaskNext, TaskStore},
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -105,8 +105,13 @@ impl Farm {
     }
 
     async fn finish(&self, claimed: &Claimed, next: TaskNext) -> bool {
+        self.end(claimed, next).await.written
+    }
+
+    async fn end(&self, claimed: &Claimed, next: TaskNext) -> Finished {
         let finish = self.finish_of(claimed, next);
-        self.store.finish(vec![finish]).await.expect("finishes")[0]
+        let mut finished = self.store.finish(vec![finish]).await.expect("finishes");
+        finished.remove(0)
     }
 
     async fn fail(&self, task: TaskId, serial: &str, reason: FailureReason) {

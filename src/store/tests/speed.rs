@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use farmhand_actors::{
     domain::{FailureReason, PendingTask, Status},
-    ports::{Lane, TaskStore},
+    ports::TaskStore,
 };
 
 use super::*;

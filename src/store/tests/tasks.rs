@@ -133,7 +133,11 @@ async fn a_lane_shows_due_tasks_by_priority_and_age_and_says_when_the_next_is_du
     assert_eq!(lanes, [lane(None), lane(Some("anna"))]);
 
     let asked = vec![lane(Some("anna")), lane(Some("nobody")), lane(None)];
-    let heads = farm.store.lane_heads(asked.iter().cloned().map(Into::into).collect(), 2, at(1)).await.expect("reads");
+    let heads = farm
+        .store
+        .lane_heads(asked.iter().cloned().map(Into::into).collect(), 2, at(1))
+        .await
+        .expect("reads");
 
     let ids = |index: usize| heads[index].due.iter().map(|task| task.id.0).collect::<Vec<_>>();
     assert_eq!(

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    Effect, RouterCore,
-    attempts::Phase,
-    lanes::lane_of,
-};
+use super::{Effect, RouterCore, attempts::Phase, lanes::lane_of};
 use crate::{
     account::{LeaseUsage, ReleaseAccount},
     device::{AttemptEnding, StopAttempt, StopCause},
@@ -312,7 +308,12 @@ impl RouterCore {
             });
             let uses = finish.used.into_iter().filter(|_| written).chain(acts).collect();
             let token = running.lease.token;
-            let release = ReleaseAccount { token, task, usage, uses };
+            let release = ReleaseAccount {
+                token,
+                task,
+                usage,
+                uses,
+            };
             effects.push(Effect::Release(username, release));
         }
         self.forget_if_empty(&lane);

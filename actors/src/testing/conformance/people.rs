@@ -3,8 +3,8 @@
 use super::{Checked, Subject, after, completed, lease, morning, script, serial, username};
 use crate::{
     domain::{
-        AccountPatch, AccountRecord, AccountStatus, AccountUse, DeviceInfo, DevicePatch, DeviceRecord, Held, Limits,
-        ScriptLimit,
+        AccountPatch, AccountRecord, AccountStatus, AccountUse, DeviceInfo, DevicePatch, DeviceRecord, EventTopic,
+        Held, Limits, NewEvent, ScriptLimit,
     },
     ports::{Finish, Finished, StoreError},
 };
@@ -59,8 +59,14 @@ pub(super) async fn accounts_are_kept(subject: Subject) -> Checked {
 
     let (reason, evidence) = (Some("a code".to_owned()), Some("shot.png".to_owned()));
     let status = AccountStatus::NeedsAttention;
+    let event = NewEvent {
+        topic: EventTopic::Account,
+        kind: "account.needs_attention".to_owned(),
+        subject: "a".to_owned(),
+        data: serde_json::Value::Null,
+    };
     store
-        .set_account_status(&username("a"), status, reason, evidence, Some(after(9)))
+        .set_account_status(&username("a"), status, reason, evidence, Some(after(9)), event)
         .await?;
     store.touch_account(&username("a"), after(7)).await?;
     let accounts = store.load_accounts().await?;
@@ -114,7 +120,13 @@ pub(super) async fn uses_are_counted_from_confirmed_ends(subject: Subject) -> Ch
             used: Some(used),
             at: after(seconds),
         };
-        assert!(store.finish(vec![finish.clone()]).await?.iter().all(|finished| finished.written));
+        assert!(
+            store
+                .finish(vec![finish.clone()])
+                .await?
+                .iter()
+                .all(|finished| finished.written)
+        );
         let again = store.finish(vec![finish]).await?;
         assert_eq!(again, [Finished::default()], "what changes nothing counts nothing");
     }

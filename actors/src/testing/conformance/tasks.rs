@@ -6,7 +6,8 @@ use super::{Checked, Subject, after, completed, lane, lease, morning, task};
 use crate::{
     domain::{FailureReason, IdempotencyKey, Purpose, TaskId, TaskState, TaskStats},
     ports::{
-        LaneAsk, PRIORITY_HEAD_START, Resolution, ResolveResult, RetryFilter, RetryResult, StopIntent, SubmitResult, TaskNext,
+        LaneAsk, PRIORITY_HEAD_START, Resolution, ResolveResult, RetryFilter, RetryResult, StopIntent, SubmitResult,
+        TaskNext,
     },
 };
 

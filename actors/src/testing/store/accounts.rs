@@ -5,10 +5,10 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::{
     domain::{
-        AccountPatch, AccountRecord, AccountStatus, AccountUse, DeviceInfo, DevicePatch, DeviceRecord, Held, Serial,
-        Timestamp, Username,
+        AccountPatch, AccountRecord, AccountStatus, AccountUse, DeviceInfo, DevicePatch, DeviceRecord, Held, NewEvent,
+        Serial, Timestamp, Username,
     },
-    ports::{AccountStore, DeviceStore, StoreError},
+    ports::{AccountStore, DeviceStore, EventStore, StoreError},
 };
 
 #[async_trait]
@@ -46,6 +46,10 @@ impl AccountStore for MemoryStore {
             record.evidence = None;
             record.cooldown_until = None;
         }
+        if let Some(until) = patch.cooldown_until {
+            record.status = AccountStatus::Cooldown;
+            record.cooldown_until = Some(until);
+        }
         Ok(Some(record.clone()))
     }
 
@@ -56,8 +60,10 @@ impl AccountStore for MemoryStore {
         reason: Option<String>,
         evidence: Option<String>,
         cooldown_until: Option<Timestamp>,
+        event: NewEvent,
     ) -> Result<(), StoreError> {
         self.enter().await?;
+        self.tell(vec![event]);
         if let Some(record) = self.lock().accounts.get_mut(username) {
             record.status = status;
             record.status_reason = reason;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{AttemptRow, Tables, TaskRow};
 use crate::{
     domain::{
-        AccountUse, AttemptId, Claim, Claimed, EffectKey, EffectState, Epoch, Failure, FailureReason, NewTask, ONE_OF_SEVERAL, PendingTask,
-        Purpose, RescueVerdict, Rescued, Task, TaskId, TaskState, Timestamp, Username,
+        AccountUse, AttemptId, Claim, Claimed, EffectKey, EffectState, Epoch, Failure, FailureReason, NewTask,
+        ONE_OF_SEVERAL, PendingTask, Purpose, RescueVerdict, Rescued, Task, TaskId, TaskState, Timestamp, Username,
     },
     ports::{Finish, Finished, Lane, LaneAsk, LaneHead, Resolution, RetryFilter, StoreError, TaskNext},
 };

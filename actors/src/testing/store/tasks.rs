@@ -3,17 +3,17 @@
 use async_trait::async_trait;
 
 use super::{
-    MemoryStore, TaskRow, Tables,
+    MemoryStore, Tables, TaskRow,
     rows::{lane_of, no_device, stopped},
 };
 use crate::{
     domain::{
-        AttemptId, Claim, Claimed, Drain, Epoch, IdempotencyKey, NewTask, PendingTask, Rescued, Serial, Status, Submitted, TaskId,
-        TaskState, TaskStats, Timestamp,
+        AttemptId, Claim, Claimed, Drain, Epoch, IdempotencyKey, NewTask, PendingTask, Rescued, Serial, Status,
+        Submitted, TaskId, TaskState, TaskStats, Timestamp,
     },
     ports::{
-        Finish, Finished, IDEMPOTENCY_WINDOW, Lane, LaneAsk, LaneHead, Resolution, ResolveResult, RetriedAll, RetryFilter, RetryResult,
-        StopIntent, StoreError, SubmitResult, TaskStore,
+        Finish, Finished, IDEMPOTENCY_WINDOW, Lane, LaneAsk, LaneHead, Resolution, ResolveResult, RetriedAll,
+        RetryFilter, RetryResult, StopIntent, StoreError, SubmitResult, TaskStore,
     },
 };
 
@@ -90,7 +90,10 @@ impl TaskStore for MemoryStore {
         self.enter().await?;
         let tables = self.lock();
         let rows = tasks.iter().filter_map(|task| tables.tasks.get(task));
-        Ok(rows.filter(|row| row.is_pending()).filter_map(TaskRow::pending).collect())
+        Ok(rows
+            .filter(|row| row.is_pending())
+            .filter_map(TaskRow::pending)
+            .collect())
     }
 
     async fn claim(&self, claims: Vec<Claim>) -> Result<Vec<Option<Claimed>>, StoreError> {
