@@ -1,5 +1,7 @@
 //! `farmhand bench store`: what a full database costs those who ask it, and its next start.
 
+mod fill;
+
 use std::{
     path::Path,
     sync::Arc,
@@ -7,30 +9,25 @@ use std::{
 };
 
 use farmhand_actors::{
-    domain::{
-        Claim, Claimed, Epoch, Failure, FailureReason, Lease, NewTask, ScriptName, Serial, Source, Status, TaskId,
-        Timestamp, Username,
-    },
-    ports::{Finish, SubmitResult, TaskNext, TaskStore},
+    domain::{Epoch, FailureReason, ScriptName, Serial, Source, Status, Timestamp, Username},
+    ports::TaskStore,
 };
 use serde::Serialize;
-use serde_json::json;
 
+use self::fill::batch;
 use super::{print_line, queue::percentile, rounded};
 use crate::{
     cli::{
         CliError,
         serve::{failed, in_system},
     },
-    store::{Store, StoreSettings, TaskFilter, raw_commits_per_second},
+    store::{Store, TaskFilter, raw_commits_per_second},
 };
 
 /// Devices, each with two accounts.
 const DEVICES: usize = 100;
 /// Tasks of one request.
 const REQUEST: usize = 1000;
-/// Of a hundred tasks so many have ended; every 17th of these has failed.
-const ENDED_PERCENT: usize = 85;
 /// How often each question is asked.
 const ROUNDS: usize = 100;
 const PAGE_SIZE: u32 = 20;
@@ -124,134 +121,6 @@ struct Bench {
 }
 
 impl Bench {
-    async fn open(path: &Path) -> Result<Self, CliError> {
-        let settings = StoreSettings {
-            url: format!("sqlite://{}", path.display()),
-            ..StoreSettings::default()
-        };
-        let store = Store::open(settings).await.map_err(failed)?;
-        let serials = (0..REQUEST).map(|device| Serial::parse(&format!("phone-{device}")));
-        let usernames = (0..2 * DEVICES).map(|account| Username::parse(&format!("account-{account}")));
-        let scripts = ["post", "follow", "browse"].map(ScriptName::parse);
-        Ok(Self {
-            epoch: store.begin_epoch(Timestamp::now()).await.map_err(failed)?,
-            store,
-            serials: serials.collect::<Result<_, _>>().map_err(failed)?,
-            usernames: usernames.collect::<Result<_, _>>().map_err(failed)?,
-            scripts: scripts.into_iter().collect::<Result<_, _>>().map_err(failed)?,
-        })
-    }
-
-    /// The oldest have ended, the newest wait.
-    async fn fill(&self, n: usize) -> Result<(), CliError> {
-        let mut told = Instant::now();
-        for first in (0..n).step_by(REQUEST) {
-            let places = first..n.min(first.saturating_add(REQUEST));
-            let tasks = places.clone().map(|place| self.task(place, &batch(first / REQUEST)));
-            let ids = self.submit(tasks.collect::<Result<_, _>>()?).await?;
-            if first < n / 100 * ENDED_PERCENT {
-                self.end(&ids).await?;
-            }
-            if told.elapsed() > Duration::from_secs(5) {
-                told = Instant::now();
-                eprintln!("{} of {n} tasks are stored", places.end);
-            }
-        }
-        Ok(())
-    }
-
-    fn task(&self, place: usize, batch_id: &str) -> Result<NewTask, CliError> {
-        let device = place % DEVICES;
-        let account = device * 2 + place / DEVICES % 2;
-        let script = [0, 0, 0, 0, 0, 0, 1, 1, 1, 2]
-            .get(place * 7 / 3 % 10)
-            .and_then(|script: &usize| self.scripts.get(*script));
-        Ok(NewTask {
-            batch_id: batch_id.into(),
-            script: script.ok_or_else(missing)?.clone(),
-            config: Arc::new(json!({"caption": "a few words and a #tag", "material_ids": [1, 2, 3], "like": true})),
-            serial: self.serials.get(device).cloned(),
-            username: self.usernames.get(account).cloned(),
-            enable_multi_account: true,
-            source: if (place / 3).is_multiple_of(20) {
-                Source::Ui
-            } else {
-                Source::Api
-            },
-            start_time: None,
-            scheduled_at: None,
-            due_at: None,
-            gap: None,
-            priority: 0,
-            schedule: None,
-        })
-    }
-
-    async fn submit(&self, tasks: Vec<NewTask>) -> Result<Vec<TaskId>, CliError> {
-        let result = self.store.submit(tasks, None, Vec::new(), Timestamp::now()).await;
-        match result.map_err(failed)? {
-            SubmitResult::Created(submitted) => Ok(submitted.task_ids),
-            _ => Err(CliError::Failed(
-                "the store took the tasks of the bench for old ones".to_owned(),
-            )),
-        }
-    }
-
-    /// Runs tasks, each on a device of its own, so that all can be claimed at once.
-    async fn end(&self, ids: &[TaskId]) -> Result<(), CliError> {
-        let claims = ids.iter().zip(&self.serials).map(|(task, serial)| Claim {
-            task: *task,
-            serial: serial.clone(),
-            username: None,
-            lease: self.lease(),
-            at: Timestamp::now(),
-        });
-        let claimed = self.store.claim(claims.collect()).await.map_err(failed)?;
-        let ends = claimed.iter().flatten().map(|claimed| self.end_of(claimed));
-        self.store.finish(ends.collect()).await.map_err(failed)?;
-        Ok(())
-    }
-
-    fn lease(&self) -> Lease {
-        Lease {
-            epoch: self.epoch,
-            token: "bench".into(),
-        }
-    }
-
-    fn end_of(&self, claimed: &Claimed) -> Finish {
-        let reasons = [
-            FailureReason::Timeout,
-            FailureReason::DeviceOffline,
-            FailureReason::FlowError,
-            FailureReason::AppMissing,
-        ];
-        let place = usize::try_from(claimed.task.0).unwrap_or(0);
-        let reason = reasons.get(place / 17 % reasons.len()).filter(|_| place % 17 == 0);
-        let next = match reason {
-            Some(reason) => TaskNext::Failed {
-                failure: Failure {
-                    reason: *reason,
-                    message: "it did not go well".to_owned(),
-                    step: Some(3),
-                    retryable: true,
-                },
-            },
-            None => TaskNext::Completed {
-                remark: "done".to_owned(),
-            },
-        };
-        Finish {
-            task: claimed.task,
-            attempt: claimed.attempt,
-            lease: self.lease(),
-            next,
-            outcome: reason.map_or("completed", |reason| reason.as_str()),
-            used: None,
-            at: Timestamp::now(),
-        }
-    }
-
     /// Every filter and every pair of filters: the first page, the 10,000th and the last, in turn.
     async fn ask_lists(&self, rounds: usize) -> Result<Vec<Operation>, CliError> {
         let mut operations = Vec::new();
@@ -372,11 +241,6 @@ impl Bench {
     }
 }
 
-/// The id of the batch of one request, as long as a real one.
-fn batch(request: usize) -> String {
-    format!("01JBENCH{request:018}")
-}
-
 fn both(one: &TaskFilter, other: &TaskFilter) -> TaskFilter {
     TaskFilter {
         status: one.status.or(other.status),
@@ -401,10 +265,6 @@ fn operation(what: String, mut times: Vec<Duration>) -> Operation {
 
 fn millis(time: Duration) -> f64 {
     rounded(time.as_secs_f64() * 1e3, 1)
-}
-
-fn missing() -> CliError {
-    CliError::Failed("the bench lacks a script; this is a fault of farmhand".to_owned())
 }
 
 #[cfg(test)]
