@@ -57,6 +57,7 @@ where
     attempts::a_task_that_kills_the_controller_is_given_up(fresh().await).await?;
     effects::an_effect_is_allowed_once(fresh().await).await?;
     effects::only_a_live_attempt_may_act_or_tell(fresh().await).await?;
+    effects::an_attempt_that_is_stopped_after_its_effect_was_confirmed_completes_its_task(fresh().await).await?;
     people::accounts_are_kept(fresh().await).await?;
     people::uses_are_counted_from_confirmed_ends(fresh().await).await?;
     people::devices_are_kept(fresh().await).await?;

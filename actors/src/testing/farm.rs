@@ -122,6 +122,7 @@ impl TestFarm {
     pub async fn on(store: MemoryStore, settings: FarmSettings, runner: ScriptedRunner) -> Self {
         let clock = Arc::new(ManualClock::starting_at(MORNING.parse().unwrap()));
         let drivers = FakeDriverFactory::default();
+        runner.set_journal(Arc::new(store.clone()));
         let farm = Farm::start(FarmParts {
             store: store.shared(),
             drivers: Arc::new(drivers.clone()),

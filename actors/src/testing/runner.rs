@@ -11,8 +11,11 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{AttemptSpec, Blame, Failure, FailureReason, Outcome, Serial, TaskId, Username},
-    ports::{DeviceDriver, ProgressBeat, ScriptRunner},
+    domain::{
+        AttemptSpec, Blame, EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, Failure, FailureReason,
+        Outcome, Purpose, Serial, TaskId, Username,
+    },
+    ports::{AttemptJournal, DeviceDriver, ProgressBeat, ScriptRunner, StoreError},
 };
 
 /// What an attempt does.
@@ -20,6 +23,16 @@ use crate::{
 pub enum Behaviour {
     /// Works for so long (making progress each second), then ends like this. Heeds the cancel token.
     Work(Duration, Outcome),
+    /// Works for `before`, acts once through the gate, sees its effect after `act`, then works for `after`. Heeds the
+    /// cancel token all the time, as flows do.
+    Act {
+        /// Until the intent.
+        before: Duration,
+        /// From the act to its confirmation.
+        act: Duration,
+        /// From there to the end.
+        after: Duration,
+    },
     /// Does nothing for ever and heeds nothing, as with a phone that hangs.
     Hang,
     /// Panics.
@@ -84,6 +97,8 @@ struct Script {
     live_devices: HashMap<Serial, TaskId>,
     live_accounts: HashMap<Username, TaskId>,
     overlaps: Vec<String>,
+    acts: Vec<TaskId>,
+    journal: Option<Arc<dyn AttemptJournal>>,
 }
 
 /// Runs attempts by a script, writes down what ran when, and notices two attempts at once on a device or an account.
@@ -126,6 +141,17 @@ impl ScriptedRunner {
     #[must_use]
     pub fn overlaps(&self) -> Vec<String> {
         self.lock().overlaps.clone()
+    }
+
+    /// Effects go through this gate; without one, no attempt acts.
+    pub fn set_journal(&self, journal: Arc<dyn AttemptJournal>) {
+        self.lock().journal = Some(journal);
+    }
+
+    /// What really happened: a task for each act, in order.
+    #[must_use]
+    pub fn acts(&self) -> Vec<TaskId> {
+        self.lock().acts.clone()
     }
 
     /// Attempts that run now.
@@ -197,6 +223,7 @@ impl ScriptRunner for ScriptedRunner {
         beat: ProgressBeat,
     ) -> LocalBoxFuture<'static, Outcome> {
         let (behaviour, live) = self.begin(&spec);
+        let runner = self.clone();
         Box::pin(async move {
             let _live = live;
             match behaviour {
@@ -207,8 +234,119 @@ impl ScriptRunner for ScriptedRunner {
                     () = cancel.cancelled() => stopped(),
                     () = work(duration, beat) => outcome,
                 },
+                Behaviour::Act { before, act, after } => {
+                    let acting = Acting {
+                        runner,
+                        spec,
+                        cancel,
+                        beat,
+                    };
+                    acting.run([before, act, after]).await
+                }
             }
         })
+    }
+}
+
+/// An attempt with an effect.
+struct Acting {
+    runner: ScriptedRunner,
+    spec: Arc<AttemptSpec>,
+    cancel: CancellationToken,
+    beat: ProgressBeat,
+}
+
+impl Acting {
+    async fn run(self, [before, act, after]: [Duration; 3]) -> Outcome {
+        let Some(journal) = self.runner.lock().journal.clone() else {
+            return failed("there is no gate to act through");
+        };
+        if self.spec.purpose == Purpose::Verify {
+            // It acts as soon as the gate lets it, so that what is open took place.
+            return match self.settle(&*journal).await {
+                Ok(()) => done(),
+                Err(error) => unverified(&error.to_string()),
+            };
+        }
+        if !self.works(before).await {
+            return stopped();
+        }
+        let intent = EffectIntent {
+            key: self.key(),
+            attempt: self.spec.attempt,
+            lease: self.spec.lease.clone(),
+            content: serde_json::json!({}),
+            baseline: serde_json::json!({}),
+        };
+        match journal.intend(intent).await {
+            Ok(EffectGate::Act) => self.runner.lock().acts.push(self.spec.task),
+            Ok(EffectGate::Closed(EffectState::Confirmed)) => return done(),
+            other => return failed(&format!("{other:?}")),
+        }
+        if !self.works(act).await {
+            return unverified("stopped");
+        }
+        if let Err(error) = self.settle(&*journal).await {
+            return unverified(&error.to_string());
+        }
+        if self.works(after).await { done() } else { stopped() }
+    }
+
+    fn key(&self) -> EffectKey {
+        EffectKey {
+            task: self.spec.task,
+            step: "act".into(),
+            ordinal: 0,
+        }
+    }
+
+    async fn settle(&self, journal: &dyn AttemptJournal) -> Result<(), StoreError> {
+        let finding = EffectFinding {
+            key: self.key(),
+            attempt: self.spec.attempt,
+            lease: self.spec.lease.clone(),
+            state: EffectState::Confirmed,
+            evidence: serde_json::json!({}),
+        };
+        journal.settle(finding).await
+    }
+
+    /// Whether it got to the end.
+    async fn works(&self, duration: Duration) -> bool {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => false,
+            () = work(duration, self.beat.clone()) => true,
+        }
+    }
+}
+
+fn done() -> Outcome {
+    Outcome::Completed {
+        remark: "done".to_owned(),
+    }
+}
+
+fn failed(message: &str) -> Outcome {
+    Outcome::Failed {
+        failure: failure(FailureReason::Internal, message),
+        blame: Blame::Task,
+    }
+}
+
+fn unverified(message: &str) -> Outcome {
+    Outcome::Unverified {
+        failure: failure(FailureReason::Stopped, message),
+        blame: Blame::Task,
+    }
+}
+
+fn failure(reason: FailureReason, message: &str) -> Failure {
+    Failure {
+        reason,
+        message: message.to_owned(),
+        step: Some(1),
+        retryable: true,
     }
 }
 
@@ -225,12 +363,8 @@ async fn work(duration: Duration, beat: ProgressBeat) {
 }
 
 fn stopped() -> Outcome {
-    let failure = Failure {
-        reason: FailureReason::Stopped,
-        message: "stopped".to_owned(),
-        step: Some(1),
-        retryable: true,
-    };
-    let blame = Blame::Task;
-    Outcome::Failed { failure, blame }
+    Outcome::Failed {
+        failure: failure(FailureReason::Stopped, "stopped"),
+        blame: Blame::Task,
+    }
 }

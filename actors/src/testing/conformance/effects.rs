@@ -2,8 +2,14 @@
 
 use serde_json::json;
 
-use super::{Checked, Subject, completed, lease};
-use crate::domain::{AttemptId, EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, Lease, TaskId};
+use super::{Checked, Subject, after, completed, failed, lease};
+use crate::{
+    domain::{
+        AttemptId, EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, FailureReason, Lease,
+        ONE_OF_SEVERAL, Purpose, TaskId, TaskState,
+    },
+    ports::TaskNext,
+};
 
 fn key(task: TaskId, ordinal: u32) -> EffectKey {
     EffectKey {
@@ -107,5 +113,69 @@ pub(super) async fn only_a_live_attempt_may_act_or_tell(subject: Subject) -> Che
         journal.intend(intent(key(next, 0), attempt, &own, 1)).await?,
         EffectGate::Fenced
     );
+    Ok(())
+}
+
+pub(super) async fn an_attempt_that_is_stopped_after_its_effect_was_confirmed_completes_its_task(
+    subject: Subject,
+) -> Checked {
+    let lease = lease(subject.epoch().await?, "t");
+    let again = || TaskNext::Again {
+        due_at: after(60),
+        purpose: Purpose::Execute,
+        remark: "the phone went away".to_owned(),
+        counts: false,
+    };
+    let stopped = || failed(FailureReason::Stopped);
+    let one_of_several = json!({ ONE_OF_SEVERAL: true });
+    for (device, content, settled, next, wanted) in [
+        (
+            "p1",
+            json!({}),
+            Some(EffectState::Confirmed),
+            stopped(),
+            TaskState::Completed,
+        ),
+        (
+            "p2",
+            json!({}),
+            Some(EffectState::Confirmed),
+            again(),
+            TaskState::Completed,
+        ),
+        (
+            "p3",
+            json!({}),
+            Some(EffectState::Refuted),
+            stopped(),
+            TaskState::Failed,
+        ),
+        ("p4", json!({}), None, stopped(), TaskState::Failed),
+        (
+            "p5",
+            one_of_several,
+            Some(EffectState::Confirmed),
+            stopped(),
+            TaskState::Failed,
+        ),
+    ] {
+        let (task, attempt) = subject.running(device, &lease).await?;
+        let intent = EffectIntent {
+            content,
+            ..intent(key(task, 0), attempt, &lease, 4)
+        };
+        assert_eq!(subject.journal.intend(intent).await?, EffectGate::Act);
+        if let Some(state) = settled {
+            let finding = finding(key(task, 0), attempt, &lease, state);
+            subject.journal.settle(finding).await?;
+        }
+        subject.store.intend_stop(task, after(1)).await?;
+
+        assert!(subject.end(task, attempt, &lease, next).await?, "{device}");
+
+        assert_eq!(subject.state(task).await?, Some(wanted), "{device}: {settled:?}");
+    }
+    let stats = subject.store.stats().await?;
+    assert_eq!((stats.running, stats.completed, stats.failed), (0, 2, 3));
     Ok(())
 }

@@ -292,16 +292,21 @@ fn took_place(state: EffectState) -> bool {
 impl TaskRow {
     pub(super) fn complete(&mut self, remark: String, at: Timestamp) {
         self.task.state = TaskState::Completed;
-        self.task.finished_at = Some(at);
+        self.end(at);
         self.task.remark = remark;
         self.task.failure = None;
     }
 
     pub(super) fn fail(&mut self, failure: Failure, at: Timestamp) {
         self.task.state = TaskState::Failed;
-        self.task.finished_at = Some(at);
+        self.end(at);
         self.task.remark.clone_from(&failure.message);
         self.task.failure = Some(failure);
+    }
+
+    /// A clock that was set back ends nothing before its start.
+    fn end(&mut self, at: Timestamp) {
+        self.task.finished_at = Some(self.task.started_at.map_or(at, |started| started.max(at)));
     }
 
     pub(super) fn again(&mut self, purpose: Purpose, remark: &str) {
