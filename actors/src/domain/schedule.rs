@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_skipped_time_means_the_first_instant_after_the_gap() {
+    fn f20_a_skipped_time_means_the_first_instant_after_the_gap() {
         // Warsaw goes from 02:00 to 03:00 on 2026-03-29, at 01:00 UTC.
         assert_eq!(
             next("02:30", "Europe/Warsaw", "2026-03-28T12:00:00Z"),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_occurs_twice_means_the_first_occurrence() {
+    fn f20_a_time_that_occurs_twice_means_the_first_occurrence() {
         // Warsaw goes from 03:00 back to 02:00 on 2026-10-25, at 01:00 UTC.
         assert_eq!(
             next("02:30", "Europe/Warsaw", "2026-10-24T12:00:00Z"),

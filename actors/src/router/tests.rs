@@ -519,7 +519,7 @@ async fn what_may_have_taken_place_is_looked_up_before_the_account_does_anything
 }
 
 #[actix::test]
-async fn an_attempt_that_panics_is_a_failed_task_and_nothing_stays_held() {
+async fn f33_an_attempt_that_panics_is_a_failed_task_and_nothing_stays_held() {
     let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(1)).await;
     farm.runner.script(TaskId(1), vec![Behaviour::Panic]);
 

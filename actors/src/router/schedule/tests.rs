@@ -110,7 +110,7 @@ async fn a_schedule_runs_at_its_times_and_its_tasks_are_ordinary_ones() {
 }
 
 #[test]
-fn a_clock_that_is_set_runs_a_time_of_day_once_and_ends_no_attempt() {
+fn f19_a_clock_that_is_set_runs_a_time_of_day_once_and_ends_no_attempt() {
     for hours in [1, -1, 24, -24] {
         let jump = SignedDuration::from_hours(hours);
         actix_rt::System::new().block_on(a_jump_there_and_back(jump));
@@ -175,7 +175,7 @@ async fn after_ten_days(misfire: Misfire, cap: u32) -> (TestFarm, ScheduleId) {
 }
 
 #[actix::test]
-async fn what_was_missed_while_the_farm_was_off_is_made_up_for_by_the_policy_and_never_in_a_burst() {
+async fn f21_what_was_missed_while_the_farm_was_off_is_made_up_for_by_the_policy_and_never_in_a_burst() {
     tokio::time::pause();
     let (farm, id) = after_ten_days(Misfire::RunOnce, 5).await;
     assert_eq!(farm.planned(id), ["2026-05-01T06:00:00Z"]);

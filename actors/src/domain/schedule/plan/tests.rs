@@ -59,7 +59,7 @@ fn a_run_waits_for_its_time_and_may_be_a_minute_late() {
 }
 
 #[test]
-fn missed_runs_are_one_none_or_the_latest_few() {
+fn f21_missed_runs_are_one_none_or_the_latest_few() {
     let (next, now) = (at("2026-05-01T09:00:00Z"), at("2026-05-20T10:00:00Z"));
     let judge = |misfire, cap| spec(misfire, cap, |_| {}).judge(next, 7, now);
 
@@ -70,7 +70,7 @@ fn missed_runs_are_one_none_or_the_latest_few() {
 }
 
 #[test]
-fn years_of_missed_minutes_are_judged_at_once() {
+fn f21_years_of_missed_minutes_are_judged_at_once() {
     let (next, now) = (at("2020-01-01T00:00:00Z"), at("2026-05-01T09:00:30Z"));
     let judge = |misfire, cap| spec(misfire, cap, every_minute).judge(next, 7, now);
 
@@ -81,7 +81,7 @@ fn years_of_missed_minutes_are_judged_at_once() {
 }
 
 #[test]
-fn a_missed_run_waits_for_the_window_and_the_day() {
+fn f21_a_missed_run_waits_for_the_window_and_the_day() {
     let daily = spec(Misfire::RunOnce, 1, |text| {
         text.days = ["mon", "fri"].map(str::to_owned).to_vec();
         text.window = Some(WindowText {
@@ -169,7 +169,7 @@ proptest! {
 
     /// F21: however long it was off, what is made up for is what the policy says: never a burst.
     #[test]
-    fn a_catch_up_never_bursts(off_hours in 0i64..2000, cap in 1u32..20, misfire in 0usize..3, step in 1u8..60) {
+    fn f21_a_catch_up_never_bursts(off_hours in 0i64..2000, cap in 1u32..20, misfire in 0usize..3, step in 1u8..60) {
         let misfire = Misfire::ALL[misfire];
         let often = spec(misfire, cap, |text| {
             text.times = None;

@@ -92,7 +92,7 @@ fn days_and_a_window_leave_the_others_out() {
 }
 
 #[test]
-fn a_time_in_the_gap_of_spring_is_its_end_once() {
+fn f20_a_time_in_the_gap_of_spring_is_its_end_once() {
     // Warsaw goes from 02:00 to 03:00 on 2026-03-29, at 01:00 UTC.
     assert_eq!(
         next(text(&["02:30"], "Europe/Warsaw"), "2026-03-28T12:00:00Z", 2),
@@ -115,7 +115,7 @@ fn a_time_in_the_gap_of_spring_is_its_end_once() {
 }
 
 #[test]
-fn a_time_of_the_repeated_hour_is_its_first_occurrence_once() {
+fn f20_a_time_of_the_repeated_hour_is_its_first_occurrence_once() {
     // Warsaw goes from 03:00 back to 02:00 on 2026-10-25, at 01:00 UTC.
     assert_eq!(
         next(text(&["02:30"], "Europe/Warsaw"), "2026-10-24T12:00:00Z", 2),
@@ -133,7 +133,7 @@ fn a_time_of_the_repeated_hour_is_its_first_occurrence_once() {
 }
 
 #[test]
-fn leap_days_come_every_four_years_but_not_in_2100() {
+fn f20_leap_days_come_every_four_years_but_not_in_2100() {
     assert_eq!(
         next(cron("0 0 29 2 *", "UTC"), "2026-01-01T00:00:00Z", 2),
         ["2028-02-29T00:00:00Z", "2032-02-29T00:00:00Z"]
@@ -293,9 +293,9 @@ fn counted(zone: &TimeZone, minutes: &[u16], after: Timestamp, days: i64) -> Vec
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// F20: in every zone, around each of its changes, every time that clocks show has exactly one run.
+    /// In every zone, around each of its changes, every time that clocks show has exactly one run.
     #[test]
-    fn each_shown_time_has_one_run_in_every_zone_of_the_world(
+    fn f20_each_shown_time_has_one_run_in_every_zone_of_the_world(
         zone in any::<prop::sample::Index>(), change in any::<prop::sample::Index>(),
         minutes in prop::collection::btree_set(0u16..1440, 1..6), hours_before in 0i64..50,
     ) {
