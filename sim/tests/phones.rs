@@ -1,4 +1,4 @@
-//! Simulated phones behind the real adb server: what people and tools do with them every day.
+//! Simulated phones behind the real adb servers, 29 and 36: what people and tools do with them every day.
 
 #![allow(clippy::expect_used, reason = "what cannot be set up is a failed test")]
 
@@ -7,13 +7,34 @@ mod support;
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    path::PathBuf,
 };
 
-use support::{Rig, apk::dummy_apk, center_of, text, wait_for};
+use support::{
+    Rig,
+    apk::dummy_apk,
+    center_of,
+    programs::{self, under_each_adb},
+    text, wait_for,
+};
 
-#[tokio::test]
-async fn properties_packages_and_sizes_are_those_of_a_phone() {
-    let Some(rig) = Rig::start(1).await else { return };
+under_each_adb! {
+    properties_packages_and_sizes_are_those_of_a_phone,
+    a_tap_on_an_icon_that_the_dump_shows_opens_its_app,
+    a_screenshot_is_a_png_of_the_screen,
+    an_app_is_started_by_component_by_monkey_and_by_link,
+    a_package_is_installed_listed_and_removed,
+    the_agent_answers_on_its_port_while_its_shell_lives,
+    a_reboot_closes_the_connection_and_brings_another_boot,
+    the_log_is_dumped_followed_and_cleared,
+    ports_are_forwarded_listed_and_given_back,
+    adb_reboot_restarts_the_phone,
+    the_same_phones_are_behind_the_server_port,
+    a_fault_of_the_control_api_is_what_adb_meets,
+}
+
+async fn properties_packages_and_sizes_are_those_of_a_phone(adb: PathBuf) {
+    let rig = Rig::start(adb, 1).await;
 
     assert!(
         rig.shell("getprop ro.build.version.sdk")
@@ -38,9 +59,8 @@ async fn properties_packages_and_sizes_are_those_of_a_phone() {
     rig.stop().await;
 }
 
-#[tokio::test]
-async fn a_tap_on_an_icon_that_the_dump_shows_opens_its_app() {
-    let Some(rig) = Rig::start(1).await else { return };
+async fn a_tap_on_an_icon_that_the_dump_shows_opens_its_app(adb: PathBuf) {
+    let rig = Rig::start(adb, 1).await;
 
     let said = rig.shell("uiautomator dump");
     assert_eq!(said, "UI hierchary dumped to: /sdcard/window_dump.xml\n");
@@ -56,9 +76,8 @@ async fn a_tap_on_an_icon_that_the_dump_shows_opens_its_app() {
     rig.stop().await;
 }
 
-#[tokio::test]
-async fn a_screenshot_is_a_png_of_the_screen() {
-    let Some(rig) = Rig::start(1).await else { return };
+async fn a_screenshot_is_a_png_of_the_screen(adb: PathBuf) {
+    let rig = Rig::start(adb, 1).await;
 
     let picture = rig.phone(&["exec-out", "screencap", "-p"]).stdout;
 
@@ -73,9 +92,8 @@ async fn a_screenshot_is_a_png_of_the_screen() {
     rig.stop().await;
 }
 
-#[tokio::test]
-async fn an_app_is_started_by_component_by_monkey_and_by_link() {
-    let Some(rig) = Rig::start(1).await else { return };
+async fn an_app_is_started_by_component_by_monkey_and_by_link(adb: PathBuf) {
+    let rig = Rig::start(adb, 1).await;
 
     let component = rig.shell("cmd package resolve-activity --brief com.zhiliaoapp.musically | tail -1");
     let started = rig.shell(&format!("am start -W -n '{}'", component.trim()));
@@ -94,9 +112,8 @@ async fn an_app_is_started_by_component_by_monkey_and_by_link() {
     rig.stop().await;
 }
 
-#[tokio::test]
-async fn a_package_is_installed_listed_and_removed() {
-    let Some(rig) = Rig::start(1).await else { return };
+async fn a_package_is_installed_listed_and_removed(adb: PathBuf) {
+    let rig = Rig::start(adb, 1).await;
     let file = rig.folder().join("dummy.apk");
     std::fs::write(&file, dummy_apk("com.example.dummy")).expect("a file");
     let path = file.to_str().expect("a path");
@@ -123,9 +140,8 @@ async fn a_package_is_installed_listed_and_removed() {
     rig.stop().await;
 }
 
-#[tokio::test]
-async fn the_agent_answers_on_its_port_while_its_shell_lives() {
-    let Some(rig) = Rig::start(1).await else { return };
+async fn the_agent_answers_on_its_port_while_its_shell_lives(adb: PathBuf) {
+    let rig = Rig::start(adb, 1).await;
     let jar = rig.folder().join("u2.jar");
     std::fs::write(&jar, "the agent's code").expect("a file");
     let pushed = rig.phone(&["push", jar.to_str().expect("a path"), "/data/local/tmp/u2.jar"]);
@@ -163,9 +179,8 @@ fn ping(port: u16) -> String {
     answer
 }
 
-#[tokio::test]
-async fn a_reboot_closes_the_connection_and_brings_another_boot() {
-    let Some(rig) = Rig::start(1).await else { return };
+async fn a_reboot_closes_the_connection_and_brings_another_boot(adb: PathBuf) {
+    let rig = Rig::start(adb, 1).await;
     let boot_id = || rig.shell("cat /proc/sys/kernel/random/boot_id");
     let before = boot_id();
 
@@ -179,9 +194,8 @@ async fn a_reboot_closes_the_connection_and_brings_another_boot() {
     rig.stop().await;
 }
 
-#[tokio::test]
-async fn the_log_is_dumped_followed_and_cleared() {
-    let Some(rig) = Rig::start(1).await else { return };
+async fn the_log_is_dumped_followed_and_cleared(adb: PathBuf) {
+    let rig = Rig::start(adb, 1).await;
     rig.shell("log -t farmhand one");
 
     let dumped = text(&rig.phone(&["logcat", "-d"]).stdout);
@@ -206,9 +220,8 @@ async fn the_log_is_dumped_followed_and_cleared() {
     rig.stop().await;
 }
 
-#[tokio::test]
-async fn ports_are_forwarded_listed_and_given_back() {
-    let Some(rig) = Rig::start(1).await else { return };
+async fn ports_are_forwarded_listed_and_given_back(adb: PathBuf) {
+    let rig = Rig::start(adb, 1).await;
 
     let port = text(&rig.phone(&["forward", "tcp:0", "tcp:9008"]).stdout);
     let port = port.trim();
@@ -228,9 +241,8 @@ async fn ports_are_forwarded_listed_and_given_back() {
     rig.stop().await;
 }
 
-#[tokio::test]
-async fn adb_reboot_restarts_the_phone() {
-    let Some(rig) = Rig::start(1).await else { return };
+async fn adb_reboot_restarts_the_phone(adb: PathBuf) {
+    let rig = Rig::start(adb, 1).await;
     let boot_id = || rig.shell("cat /proc/sys/kernel/random/boot_id");
     let before = boot_id();
 
@@ -243,12 +255,11 @@ async fn adb_reboot_restarts_the_phone() {
     rig.stop().await;
 }
 
-#[tokio::test]
-async fn the_same_phones_are_behind_the_server_port() {
-    let Some(rig) = Rig::start(2).await else { return };
+async fn the_same_phones_are_behind_the_server_port(adb: PathBuf) {
+    let rig = Rig::start(adb, 2).await;
     let server = rig.simulator().server().port().to_string();
     let adb = |arguments: &[&str]| {
-        let output = std::process::Command::new("adb")
+        let output = std::process::Command::new(rig.program())
             .args(["-P", &server])
             .args(arguments)
             .output();
@@ -263,9 +274,8 @@ async fn the_same_phones_are_behind_the_server_port() {
     rig.stop().await;
 }
 
-#[tokio::test]
-async fn a_fault_of_the_control_api_is_what_adb_meets() {
-    let Some(rig) = Rig::start(1).await else { return };
+async fn a_fault_of_the_control_api_is_what_adb_meets(adb: PathBuf) {
+    let rig = Rig::start(adb, 1).await;
     let dump = || text(&rig.phone(&["shell", "uiautomator dump"]).stderr);
     let state = || text(&rig.phone(&["get-state"]).stdout);
 

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, reason = "what cannot be set up is a failed test")]
 
 pub mod apk;
+pub mod programs;
 
 use std::{
     net::{TcpListener, TcpStream},
@@ -42,20 +43,8 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// Starts everything and connects the first phone; `None`, with the reason printed, when there is no adb.
-    pub async fn start(phones: usize) -> Option<Self> {
-        Self::start_with("adb".into(), phones).await
-    }
-
-    /// The same with this adb.
-    pub async fn start_with(adb: PathBuf, phones: usize) -> Option<Self> {
-        if Command::new(&adb).arg("--version").output().is_err() {
-            println!(
-                "skipped: there is no {}; install it with `apt-get install adb`",
-                adb.display()
-            );
-            return None;
-        }
+    /// Starts everything behind this adb and connects the first phone.
+    pub async fn start(adb: PathBuf, phones: usize) -> Self {
         // Back before the adb server looks for the phone again, 250 ms after it went; its next look is 10 s later.
         let specs = SimulatorOptions::numbered_phones(phones).into_iter();
         let options = SimulatorOptions {
@@ -90,7 +79,7 @@ impl Rig {
         wait_for("the phone", || {
             (text(&rig.adb(&["-s", &rig.serial, "get-state"]).stdout) == "device\n").then_some(())
         });
-        Some(rig)
+        rig
     }
 
     pub fn simulator(&self) -> &Simulator {
@@ -100,6 +89,11 @@ impl Rig {
     /// The port of the private adb server.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The adb that is tested.
+    pub fn program(&self) -> &Path {
+        &self.adb
     }
 
     /// A folder that is removed at the end.

@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
     process::{Child, Command, Output, Stdio},
     sync::Arc,
     time::{Duration, Instant},
@@ -14,34 +15,22 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The real adb client, for one server.
 #[derive(Clone)]
 pub struct Adb {
+    program: PathBuf,
     pub port: u16,
     pub home: Arc<TempDir>,
 }
 
 impl Adb {
-    /// `None`, with the reason printed, when there is no adb on this machine.
-    pub fn for_server(port: u16) -> Option<Self> {
-        if Command::new("adb")
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_err()
-        {
-            println!("skipped: no `adb` on this machine; on Debian: apt-get install adb");
-            return None;
-        }
-        Some(Self {
-            port,
-            home: Arc::new(tempfile::tempdir().unwrap()),
-        })
+    pub fn new(program: PathBuf, port: u16) -> Self {
+        let home = Arc::new(tempfile::tempdir().unwrap());
+        Self { program, port, home }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("timeout");
         command
             .arg(PATIENCE.as_secs().to_string())
-            .arg("adb")
+            .arg(&self.program)
             .arg("-P")
             .arg(self.port.to_string())
             .args(arguments);
@@ -116,16 +105,16 @@ pub struct AdbServer {
 }
 
 impl AdbServer {
-    /// `None` when there is no adb on this machine.
-    pub async fn start() -> Option<Self> {
+    /// The server of this adb.
+    pub async fn start(program: PathBuf) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .unwrap()
             .local_addr()
             .unwrap()
             .port();
         assert_ne!(port, 5037, "never the user's server");
-        let adb = Adb::for_server(port)?;
-        let mut command = Command::new("adb");
+        let adb = Adb::new(program, port);
+        let mut command = Command::new(&adb.program);
         command.args(["-P", &port.to_string(), "nodaemon", "server"]);
         command
             .env("HOME", adb.home.path())
@@ -144,7 +133,7 @@ impl AdbServer {
             assert!(Instant::now() < until, "the adb server never listened");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        Some(server)
+        server
     }
 }
 

@@ -1,6 +1,9 @@
-//! A phone's own port, behind the real adb server.
+//! A phone's own port, behind the real adb servers.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use farmhand_sim::adb::{ServedPhone, serve};
 
@@ -8,7 +11,16 @@ use crate::{
     adb::{Adb, AdbServer},
     checks,
     fake::FakePhone,
+    programs::{self, under_each_adb},
 };
+
+under_each_adb! {
+    the_real_adb_server_and_client_find_everything_in_order,
+    an_unauthorized_phone_says_hello_when_somebody_allows_it,
+    an_offline_phone_refuses_connections_and_comes_back_on_the_same_port,
+    a_dropped_connection_is_made_anew_by_the_server,
+    a_hung_phone_stays_listed_but_answers_only_when_it_wakes,
+}
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -19,9 +31,8 @@ async fn connected(adb: &Adb, phone: &std::sync::Arc<FakePhone>) -> (ServedPhone
     (served, serial)
 }
 
-#[tokio::test]
-async fn the_real_adb_server_and_client_find_everything_in_order() {
-    let Some(server) = AdbServer::start().await else { return };
+async fn the_real_adb_server_and_client_find_everything_in_order(adb: PathBuf) {
+    let server = AdbServer::start(adb).await;
     let phone = FakePhone::new("PH0NE");
     let served = serve(phone.clone(), ANY_PORT).await.unwrap();
     let serial = served.addr.to_string();
@@ -32,9 +43,8 @@ async fn the_real_adb_server_and_client_find_everything_in_order() {
     checks::all(&server.adb, &serial, &phone).await;
 }
 
-#[tokio::test]
-async fn an_unauthorized_phone_says_hello_when_somebody_allows_it() {
-    let Some(server) = AdbServer::start().await else { return };
+async fn an_unauthorized_phone_says_hello_when_somebody_allows_it(adb: PathBuf) {
+    let server = AdbServer::start(adb).await;
     let phone = FakePhone::new("PH0NE");
     phone.set_link(|link| link.unauthorized = true);
     let (_served, serial) = connected(&server.adb, &phone).await;
@@ -51,9 +61,8 @@ async fn an_unauthorized_phone_says_hello_when_somebody_allows_it() {
     );
 }
 
-#[tokio::test]
-async fn an_offline_phone_refuses_connections_and_comes_back_on_the_same_port() {
-    let Some(server) = AdbServer::start().await else { return };
+async fn an_offline_phone_refuses_connections_and_comes_back_on_the_same_port(adb: PathBuf) {
+    let server = AdbServer::start(adb).await;
     let phone = FakePhone::new("PH0NE");
     let (_served, serial) = connected(&server.adb, &phone).await;
     server.adb.wait_for_state(&serial, "device").await;
@@ -72,9 +81,8 @@ async fn an_offline_phone_refuses_connections_and_comes_back_on_the_same_port() 
     assert_eq!(server.adb.text(&["-s", &serial, "shell", "echo back"]).await, "back\n");
 }
 
-#[tokio::test]
-async fn a_dropped_connection_is_made_anew_by_the_server() {
-    let Some(server) = AdbServer::start().await else { return };
+async fn a_dropped_connection_is_made_anew_by_the_server(adb: PathBuf) {
+    let server = AdbServer::start(adb).await;
     let phone = FakePhone::new("PH0NE");
     let (_served, serial) = connected(&server.adb, &phone).await;
     server.adb.wait_for_state(&serial, "device").await;
@@ -101,9 +109,8 @@ async fn a_dropped_connection_is_made_anew_by_the_server() {
     );
 }
 
-#[tokio::test]
-async fn a_hung_phone_stays_listed_but_answers_only_when_it_wakes() {
-    let Some(server) = AdbServer::start().await else { return };
+async fn a_hung_phone_stays_listed_but_answers_only_when_it_wakes(adb: PathBuf) {
+    let server = AdbServer::start(adb).await;
     let phone = FakePhone::new("PH0NE");
     let (_served, serial) = connected(&server.adb, &phone).await;
     server.adb.wait_for_state(&serial, "device").await;

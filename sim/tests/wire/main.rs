@@ -13,5 +13,7 @@ mod checks;
 mod device_side;
 mod fake;
 mod idle;
+#[path = "../support/programs.rs"]
+mod programs;
 mod raw_host;
 mod server_side;

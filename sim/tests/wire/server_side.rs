@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -19,7 +20,10 @@ use crate::{
     adb::Adb,
     checks,
     fake::{FRAME_HEIGHT, FRAME_WIDTH, FakePhone},
+    programs::{self, under_each_adb},
 };
+
+under_each_adb! { the_real_client_works_without_a_real_server }
 
 async fn served(phones: &[&Arc<FakePhone>]) -> Served {
     let devices = phones
@@ -75,13 +79,10 @@ async fn open(addr: SocketAddr, serial: &str, service: &str) -> TcpStream {
     socket
 }
 
-#[tokio::test]
-async fn the_real_client_works_without_a_real_server() {
+async fn the_real_client_works_without_a_real_server(program: PathBuf) {
     let phone = FakePhone::new("PH0NE");
     let served = served(&[&phone]).await;
-    let Some(adb) = Adb::for_server(served.addr.port()) else {
-        return;
-    };
+    let adb = Adb::new(program, served.addr.port());
 
     checks::all(&adb, "PH0NE", &phone).await;
 
