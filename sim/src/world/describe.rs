@@ -48,6 +48,7 @@ impl Phone {
                     "drops": link.drops,
                 },
                 "faults": faults(&state.faults),
+                "mishaps": state.mishaps,
                 "foreground": state.front.package(),
                 "focus": focus.map(|(_, component)| component),
                 "screen": screen,

@@ -1,7 +1,11 @@
 //! Faults at random, the same ones again for the same seed and the same sequence of acts.
 
+use std::sync::Arc;
+
 use super::{
+    clock::Millis,
     fault::{CrashMoment, Fault, FaultKind},
+    schedule::Event,
     state::Desk,
 };
 use crate::apps::Front;
@@ -27,21 +31,39 @@ impl Dice {
     }
 }
 
-/// What happens at random; kinds that stand here more often happen more often.
-const MISHAPS: [FaultKind; 12] = [
+/// What happens at random: every kind, and those that stand here more often happen more often.
+const MISHAPS: [FaultKind; 26] = [
     FaultKind::NoIdle,
     FaultKind::NoIdle,
     FaultKind::GarbageHierarchy,
+    FaultKind::HugeHierarchy,
+    FaultKind::SecureScreen,
     FaultKind::Popup,
     FaultKind::Popup,
     FaultKind::Popup,
+    FaultKind::Offline,
+    FaultKind::Unauthorized,
+    FaultKind::Hang,
+    FaultKind::Slow,
+    FaultKind::Slow,
     FaultKind::DropConnection,
     FaultKind::DropConnection,
     FaultKind::AppCrash,
     FaultKind::AppCrash,
+    FaultKind::AppNotInstalled,
+    FaultKind::Challenge,
+    FaultKind::LoggedOut,
+    FaultKind::UploadFails,
+    FaultKind::UploadSlow,
+    FaultKind::PublishAckLost,
     FaultKind::PublishAckLost,
     FaultKind::Reboot,
+    FaultKind::StorageFull,
 ];
+/// A lasting mishap ends by itself after between one and two times this.
+const LASTS_MS: Millis = 1_500;
+/// What a slow phone's answers take, at most.
+const SLOW_MS: Millis = 200;
 
 impl Desk<'_> {
     /// Before an act (a tap, a start, a link, a dump): with the fault `random`, something may go wrong now.
@@ -53,23 +75,21 @@ impl Desk<'_> {
         if dice.draw(1_000_000) >= u64::from(rate) {
             return;
         }
-        let place = usize::try_from(dice.draw(12)).unwrap_or(0);
+        let kinds = u64::try_from(MISHAPS.len()).unwrap_or(u64::MAX);
+        let place = usize::try_from(dice.draw(kinds)).unwrap_or(0);
         let Some(kind) = MISHAPS.get(place).copied() else {
             return;
         };
-        let after = dice.draw(2) == 1;
+        // Drawn whether they are used or not: what comes next must not depend on what the phone was doing.
+        let (after, lasts, slow) = (dice.draw(2) == 1, dice.draw(LASTS_MS), dice.draw(SLOW_MS));
         self.state.log("W", "random", &format!("{} at random", kind.name()));
+        *self.state.mishaps.entry(kind.name()).or_default() += 1;
         match kind {
-            FaultKind::NoIdle | FaultKind::GarbageHierarchy => self.state.next_dump = Some(kind),
+            FaultKind::NoIdle | FaultKind::GarbageHierarchy | FaultKind::HugeHierarchy => {
+                self.state.next_dump = Some(kind);
+            }
             FaultKind::DropConnection => self.state.drops += 1,
             FaultKind::Reboot => self.begin_reboot(None),
-            FaultKind::Popup => {
-                self.state.faults.set(Fault {
-                    fleeting: true,
-                    ..Fault::new(kind)
-                });
-                self.state.popup_open = true;
-            }
             FaultKind::AppCrash if after => {
                 if let Front::Social(network) = self.state.front
                     && self.state.social.contains_key(&network)
@@ -77,11 +97,38 @@ impl Desk<'_> {
                     self.crash(network);
                 }
             }
-            FaultKind::AppCrash => self.state.faults.set(Fault {
+            FaultKind::AppCrash => self.begin_fault(Fault {
                 moment: CrashMoment::After,
                 ..Fault::new(kind)
             }),
-            other => self.state.faults.set(Fault::new(other)),
+            FaultKind::PublishAckLost => self.begin_fault(Fault::new(kind)),
+            _ => self.begin_mishap(kind, slow, LASTS_MS + lasts),
+        }
+    }
+
+    /// Begins what lasts, for so long. A fault that somebody has set stays as it is.
+    fn begin_mishap(&mut self, kind: FaultKind, slow: Millis, lasts: Millis) {
+        if self.state.faults.get(kind).is_some_and(|fault| fault.mishap.is_none()) {
+            return;
+        }
+        let number = self.state.mishaps.values().sum();
+        self.begin_fault(Fault {
+            ms: if kind == FaultKind::UploadSlow { lasts } else { slow },
+            mishap: Some(number),
+            ..Fault::new(kind)
+        });
+        // A popup ends when it is dismissed.
+        if kind != FaultKind::Popup {
+            let event = Event::MishapEnds(number);
+            Arc::clone(self.world).plan(self.now + lasts, self.me.clone(), event);
+        }
+    }
+
+    /// The mishap of this number is over, unless something else has ended or replaced it.
+    pub(super) fn end_mishap(&mut self, number: u64) {
+        let ended = self.state.faults.iter().find(|fault| fault.mishap == Some(number));
+        if let Some(kind) = ended.map(|fault| fault.kind) {
+            self.end_fault(kind);
         }
     }
 
@@ -92,7 +139,7 @@ impl Desk<'_> {
             .state
             .faults
             .get(FaultKind::Popup)
-            .is_some_and(|fault| fault.fleeting)
+            .is_some_and(|fault| fault.mishap.is_some())
         {
             self.state.faults.end(FaultKind::Popup);
         }

@@ -47,8 +47,8 @@ pub enum FaultKind {
     StorageFull,
     /// The social apps (or `app`) are not there.
     AppNotInstalled,
-    /// With probability `rate` (0..=1) something goes wrong at each tap, start, link or dump; the same again for the
-    /// same `seed` and the same acts.
+    /// With probability `rate` (0..=1) something goes wrong at each tap, start, link or dump, any of the kinds above; the
+    /// same again for the same `seed` and the same acts. What lasts ends by itself after a few seconds.
     Random,
 }
 
@@ -147,8 +147,8 @@ pub struct Fault {
     pub seed: u64,
     /// `rate` of `random`, in millionths.
     pub rate_ppm: u32,
-    /// It came by itself and is over with its first effect.
-    pub fleeting: bool,
+    /// It came at random, as this mishap of the phone, and ends by itself.
+    pub mishap: Option<u64>,
 }
 
 impl Fault {
@@ -164,7 +164,7 @@ impl Fault {
             at_once: false,
             seed: 1,
             rate_ppm: 50_000,
-            fleeting: false,
+            mishap: None,
         }
     }
 

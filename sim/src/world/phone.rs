@@ -157,6 +157,7 @@ impl Phone {
             Event::UploadEnds(number) => desk.finish_upload(number),
             Event::BootEnds(number) if number == desk.state.boots => desk.finish_boot(),
             Event::BootEnds(_) => {}
+            Event::MishapEnds(number) => desk.end_mishap(number),
         });
     }
 
@@ -280,7 +281,7 @@ impl Desk<'_> {
         Arc::clone(self.world).plan(back, self.me.clone(), event);
     }
 
-    fn begin_fault(&mut self, fault: Fault) {
+    pub(super) fn begin_fault(&mut self, fault: Fault) {
         match fault.kind {
             FaultKind::AppCrash if fault.at_once => {
                 for network in Network::ALL {
@@ -307,7 +308,7 @@ impl Desk<'_> {
         }
     }
 
-    fn end_fault(&mut self, kind: FaultKind) -> bool {
+    pub(super) fn end_fault(&mut self, kind: FaultKind) -> bool {
         match kind {
             FaultKind::Popup => self.state.popup_open = false,
             FaultKind::StorageFull => self.files.set_full(false),

@@ -1,4 +1,5 @@
-//! What happens later by itself: uploads that end, phones that come back from a reboot.
+//! What happens later by itself: uploads and mishaps that end, phones that come back from a
+//! reboot.
 
 use std::sync::{Arc, Weak, atomic::Ordering};
 
@@ -19,6 +20,8 @@ pub(crate) enum Event {
     UploadEnds(u64),
     /// The phone has booted; the number tells this boot from later ones.
     BootEnds(u64),
+    /// What came at random, as this mishap of the phone, is over.
+    MishapEnds(u64),
 }
 
 impl World {

@@ -106,6 +106,8 @@ pub(crate) struct PhoneState {
     pub(crate) booting: bool,
     /// Of the fault `random`.
     pub(crate) dice: Dice,
+    /// How often each kind came at random so far.
+    pub(crate) mishaps: BTreeMap<&'static str, u64>,
     /// What the next dump finds instead of the screen.
     pub(crate) next_dump: Option<FaultKind>,
 }
@@ -137,6 +139,7 @@ impl PhoneState {
             boots: 0,
             booting: false,
             dice: Dice::new(0),
+            mishaps: BTreeMap::new(),
             next_dump: None,
         }
     }

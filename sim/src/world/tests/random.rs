@@ -30,6 +30,57 @@ fn random_faults_repeat_with_their_seed() {
 }
 
 #[test]
+fn every_kind_comes_at_random_and_what_lasts_ends_by_itself() {
+    let rig = Rig::new();
+    rig.fault("random", json!({ "seed": 3, "rate": 1 }));
+    for _ in 0..600 {
+        rig.phone.dump();
+        rig.phone.key(82);
+        rig.wait(200);
+    }
+    rig.phone.clear_fault("random").unwrap();
+
+    let told = rig.phone.describe();
+    let came: Vec<&str> = told["mishaps"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let mut all: Vec<&str> = FaultKind::all().map(FaultKind::name).collect();
+    all.retain(|kind| *kind != "random");
+    all.sort_unstable();
+    assert_eq!(came, all);
+    rig.wait(10_000);
+    let waits = ["app_crash", "publish_ack_lost", "popup"];
+    let faults = rig.phone.describe()["faults"].clone();
+    let lasting = faults
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| fault["kind"].as_str().unwrap());
+    assert_eq!(lasting.filter(|kind| !waits.contains(kind)).count(), 0, "{faults}");
+    // The room on the disk came back, too.
+    rig.phone.files().write("/sdcard/room", "x").unwrap();
+}
+
+#[test]
+fn a_mishap_neither_replaces_nor_ends_what_somebody_has_set() {
+    let rig = Rig::new();
+    rig.fault("slow", json!({ "ms": 9_000 }));
+    rig.fault("random", json!({ "seed": 3, "rate": 1 }));
+    for _ in 0..300 {
+        rig.phone.dump();
+        rig.wait(200);
+    }
+    rig.phone.clear_fault("random").unwrap();
+    rig.wait(10_000);
+
+    assert_eq!(rig.phone.describe()["link"]["slow_ms"], 9_000);
+    assert!(rig.phone.describe()["mishaps"]["slow"].as_u64() > Some(0));
+}
+
+#[test]
 fn a_popup_that_came_at_random_does_not_come_again() {
     let rig = Rig::new();
     rig.fault("random", json!({ "seed": 1, "rate": 1 }));
