@@ -5,15 +5,23 @@ mod run;
 
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use farmhand_actors::domain::UiTree;
 use serde_json::{Value, json};
 
 use super::{CliError, Remote, client::part, output};
-use crate::flow::{self, inspect::Element};
+use crate::flow::{self, inspect::Element, parse::sources::OUTSIDE};
 
 /// Longest part of an element's words that is shown, characters.
 const LONGEST_WORDS: usize = 60;
+
+/// Where flow files and all that they include lie.
+#[derive(Debug, Args)]
+pub struct Root {
+    /// The folder of the flows, outside of which nothing is read [default: the folder of each file]
+    #[arg(long, value_name = "FOLDER")]
+    root: Option<PathBuf>,
+}
 
 /// `farmhand flow …`
 #[derive(Debug, Subcommand)]
@@ -22,9 +30,11 @@ pub enum FlowCommand {
     List(Remote),
     /// Check flow files: all faults of all files at once
     Check {
-        /// Flow files; what they include is looked for beside them
+        /// Flow files
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        #[command(flatten)]
+        root: Root,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -66,7 +76,7 @@ pub fn run(command: FlowCommand) -> Result<(), CliError> {
             ];
             output::table(&columns, &items)
         }
-        FlowCommand::Check { files, json } => check(&files, json),
+        FlowCommand::Check { files, root, json } => check(&files, &root, json),
         FlowCommand::Run(run) => run::run(&run),
         FlowCommand::Inspect { serial, remote } => inspect(&serial, &remote),
     }
@@ -100,11 +110,11 @@ fn line(element: &Element) -> String {
     format!("{indent}{} {words:?}  {selector}\n", element.class)
 }
 
-fn check(files: &[PathBuf], json: bool) -> Result<(), CliError> {
+fn check(files: &[PathBuf], root: &Root, json: bool) -> Result<(), CliError> {
     let mut faults = 0_usize;
     let mut results = Vec::new();
     for file in files {
-        let problems = problems(file);
+        let problems = problems(file, root);
         faults = faults.saturating_add(problems.len());
         if !json {
             let verdict = if problems.is_empty() { "ok" } else { "has faults" };
@@ -127,24 +137,48 @@ fn check(files: &[PathBuf], json: bool) -> Result<(), CliError> {
     )))
 }
 
-/// Where a flow file lies and what it is called there.
-fn folder_and_name(file: &Path) -> Result<(&Path, &str), CliError> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let name = file.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or_else(|| CliError::Usage(format!("{}: not the name of a file", file.display())))?;
-    Ok((folder.unwrap_or(Path::new(".")), name))
+impl Root {
+    /// The folder that a flow file is read from, and its path below it.
+    fn place(&self, file: &Path) -> Result<(PathBuf, String), CliError> {
+        let unfit = |why: &str| CliError::Usage(format!("{}: {why}", file.display()));
+        let name = file.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| unfit("not the name of a file"))?;
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let Some(root) = &self.root else {
+            return Ok((folder.to_owned(), name.to_owned()));
+        };
+        let real = |folder: &Path| {
+            let missing = |error| CliError::Usage(format!("{}: {error}", folder.display()));
+            folder.canonicalize().map_err(missing)
+        };
+        let (root, folder) = (real(root)?, real(folder)?);
+        let below = folder.strip_prefix(&root);
+        let below = below.map_err(|_| unfit(&format!("lies outside of {}", root.display())))?;
+        let path = below.join(name).to_str().map(str::to_owned);
+        let path = path.ok_or_else(|| unfit("its folder's name is not UTF-8 text"))?;
+        Ok((root, path))
+    }
+
+    /// What may be the reason when a file is refused since it lies elsewhere.
+    fn hint(&self, problem: &str) -> &'static str {
+        if self.root.is_none() && problem.contains(OUTSIDE) {
+            " (`--root` says which folder that is)"
+        } else {
+            ""
+        }
+    }
 }
 
-fn problems(file: &Path) -> Vec<String> {
-    let (folder, name) = match folder_and_name(file) {
+fn problems(file: &Path, root: &Root) -> Vec<String> {
+    let (folder, name) = match root.place(file) {
         Ok(found) => found,
         Err(error) => return vec![error.to_string()],
     };
-    let checked = flow::check(folder, name);
-    checked
-        .err()
-        .into_iter()
-        .flatten()
+    let checked = flow::check(&folder, &name);
+    let problems = checked.err().into_iter().flatten();
+    problems
         .map(|problem| problem.to_string())
+        .map(|problem| format!("{problem}{}", root.hint(&problem)))
         .collect()
 }

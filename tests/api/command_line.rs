@@ -172,6 +172,66 @@ fn a_controller_that_is_away_ends_with_4() {
 }
 
 #[test]
+fn flow_files_are_checked_all_at_once_without_a_controller() {
+    let folder = tempfile::tempdir().unwrap();
+    let flows = folder.path().join("flows");
+    std::fs::create_dir_all(flows.join("sub")).unwrap();
+    for (path, steps) in [
+        ("good.yaml", "- back"),
+        ("sub/up.yaml", "- runFlow: ../good.yaml"),
+        ("bad.yaml", "- tapon: X\n- bak"),
+        ("worse.yaml", "- runFlow: bad.yaml\n- clearState"),
+    ] {
+        std::fs::write(flows.join(path), format!("appId: a.b\n---\n{steps}\n")).unwrap();
+    }
+    let file = |path: &str| flows.join(path).display().to_string();
+    let nobody = "http://127.0.0.1:9";
+
+    let all = run_at(
+        nobody,
+        &format!(
+            "flow check {} {} {}",
+            file("bad.yaml"),
+            file("good.yaml"),
+            file("worse.yaml")
+        ),
+    );
+    assert_eq!(all.code, 1, "{}{}", all.out, all.err);
+    for words in [
+        "bad.yaml: has faults\n  bad.yaml:3:3: Invalid Command: tapon",
+        "\n  bad.yaml:4:3: Invalid Command: bak",
+        "good.yaml: ok\n",
+        "worse.yaml: has faults\n  bad.yaml:3:3: ",
+        "\n  worse.yaml:4:3: Not Allowed: clearState",
+    ] {
+        assert!(all.out.contains(words), "{words}: {}", all.out);
+    }
+    assert!(all.err.contains("5 fault(s) in 3 file(s)"), "{}", all.err);
+
+    let up = run_at(nobody, &format!("flow check {}", file("sub/up.yaml")));
+    assert_eq!(up.code, 1);
+    assert!(
+        up.out.contains("outside of the folder") && up.out.contains("--root"),
+        "{}",
+        up.out
+    );
+    let root = format!("--root {}", flows.display());
+    let good = run_at(
+        nobody,
+        &format!("flow check {root} {} {} --json", file("sub/up.yaml"), file("good.yaml")),
+    );
+    let rows = good.json();
+    assert_eq!(rows.as_array().unwrap().len(), 2);
+    assert_eq!(rows[0]["problems"], serde_json::json!([]));
+    let elsewhere = run_at(
+        nobody,
+        &format!("flow check --root {} {}", file("sub"), file("good.yaml")),
+    );
+    assert_eq!(elsewhere.code, 1);
+    assert!(elsewhere.out.contains("lies outside of"), "{}", elsewhere.out);
+}
+
+#[test]
 fn help_and_version_end_with_0() {
     for line in [
         "--help",

@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     super::{CliError, Remote, client::Client, client::part, output, task},
-    folder_and_name,
+    Root,
     follow::{Feed, Seen, line},
 };
 use crate::flow::bundle::{self, Bundle};
@@ -30,8 +30,10 @@ const SHELL_VARIABLES: &str = "MAESTRO_";
 /// `farmhand flow run`
 #[derive(Debug, Args)]
 pub struct Run {
-    /// The flow file; what it includes lies beside it or below
+    /// The flow file
     file: PathBuf,
+    #[command(flatten)]
+    root: Root,
     /// The device
     #[arg(long)]
     serial: String,
@@ -84,9 +86,12 @@ pub fn run(run: &Run) -> Result<(), CliError> {
 
 /// What is sent.
 fn body(run: &Run) -> Result<Value, CliError> {
-    let (folder, name) = folder_and_name(&run.file)?;
-    let Bundle { main, files, .. } = bundle::collect(folder, name).map_err(|problems| {
-        let lines: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
+    let (folder, name) = run.root.place(&run.file)?;
+    let Bundle { main, files, .. } = bundle::collect(&folder, &name).map_err(|problems| {
+        let lines = problems.iter().map(ToString::to_string);
+        let lines: String = lines
+            .map(|line| format!("\n  {line}{}", run.root.hint(&line)))
+            .collect();
         CliError::Usage(format!("{} has {} fault(s)", run.file.display(), problems.len()) + &lines)
     })?;
     let files: Map<String, Value> = files.into_iter().map(|(path, bytes)| (path, content(bytes))).collect();

@@ -227,3 +227,23 @@ async fn a_flow_is_kept_with_its_config_checked() {
     let listed = farmhand_actors::ports::ScriptCatalog::get(&*catalog, &name);
     assert!(listed.is_none(), "no other task can name it");
 }
+
+#[test]
+fn a_flow_in_a_folder_is_sent_with_what_lies_beside_that_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in [
+        ("sub/x.yaml", "appId: a.b\n---\n- runFlow: ../y.yaml\n"),
+        ("y.yaml", NEXT.replace("../a.png", "a.png").as_str()),
+        ("a.png", "png"),
+    ] {
+        let file = folder.path().join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+
+    let sent = collect(folder.path(), "sub/x.yaml").unwrap();
+
+    assert_eq!(sent.main, "sub/x.yaml");
+    let paths: Vec<&str> = sent.files.keys().map(String::as_str).collect();
+    assert_eq!(paths, ["a.png", "sub/x.yaml", "y.yaml"]);
+}

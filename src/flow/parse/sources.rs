@@ -1,6 +1,15 @@
 //! Where flow files come from: a folder, or the table of those that ship with farmhand.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of a file's bytes.
+pub type FileDigest = [u8; 32];
 
 /// Reads files by their path below the folder of the flows, `/` between its parts.
 pub trait Sources: Send + Sync {
@@ -10,6 +19,14 @@ pub trait Sources: Send + Sync {
     /// One line that says why it cannot be read.
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
 
+    /// SHA-256 of the file's bytes, however many they are.
+    ///
+    /// # Errors
+    /// One line that says why it cannot be read.
+    fn digest(&self, path: &str) -> Result<FileDigest, String> {
+        self.read(path).map(|bytes| Sha256::digest(bytes).into())
+    }
+
     /// Where the file lies on this host.
     ///
     /// # Errors
@@ -17,12 +34,15 @@ pub trait Sources: Send + Sync {
     fn locate(&self, path: &str) -> Result<PathBuf, String>;
 }
 
+/// How a fault tells of a file that may not be read.
+pub const OUTSIDE: &str = "lies outside of the folder of the flows";
+
 /// Resolves what a file refers to.
 ///
 /// # Errors
 /// It lies outside of the folder of the flows.
 pub fn resolve(from: &str, reference: &str) -> Result<String, String> {
-    let outside = || format!("`{reference}` lies outside of the folder of the flows; move it into the folder");
+    let outside = || format!("`{reference}` {OUTSIDE}; move it into the folder");
     if reference.starts_with(['/', '\\']) || reference.contains('\0') || reference.get(1..2) == Some(":") {
         return Err(outside());
     }
@@ -51,19 +71,47 @@ impl Folder {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
+
+    /// An open file and its length. Nothing but files: a pipe would be waited for.
+    fn open(&self, path: &str) -> Result<(fs::File, u64), String> {
+        let place = self.locate(path)?;
+        let meta = fs::metadata(&place).map_err(|error| unreadable(path, &error))?;
+        if !meta.is_file() {
+            return Err(format!("`{path}` is not a file"));
+        }
+        let file = fs::File::open(&place).map_err(|error| unreadable(path, &error))?;
+        Ok((file, meta.len()))
+    }
+}
+
+fn unreadable(path: &str, error: &std::io::Error) -> String {
+    format!("`{path}` cannot be read: {error}")
 }
 
 impl Sources for Folder {
     fn read(&self, path: &str) -> Result<Vec<u8>, String> {
-        let file = self.locate(path)?;
-        let length = std::fs::metadata(&file).map_err(|error| format!("`{path}` cannot be read: {error}"))?;
-        if length.len() > MAX_READ {
-            return Err(format!(
-                "`{path}` has {} bytes; at most {MAX_READ} are read",
-                length.len()
-            ));
+        let (file, length) = self.open(path)?;
+        if length > MAX_READ {
+            return Err(format!("`{path}` has {length} bytes; at most {MAX_READ} are read"));
         }
-        std::fs::read(&file).map_err(|error| format!("`{path}` cannot be read: {error}"))
+        let mut bytes = Vec::new();
+        file.take(MAX_READ)
+            .read_to_end(&mut bytes)
+            .map_err(|error| unreadable(path, &error))?;
+        Ok(bytes)
+    }
+
+    fn digest(&self, path: &str) -> Result<FileDigest, String> {
+        let (mut file, _) = self.open(path)?;
+        let mut hasher = Sha256::new();
+        let mut part = vec![0; PART];
+        loop {
+            let length = file.read(&mut part).map_err(|error| unreadable(path, &error))?;
+            match part.get(..length) {
+                Some(read) if length > 0 => hasher.update(read),
+                _ => return Ok(hasher.finalize().into()),
+            }
+        }
     }
 
     fn locate(&self, path: &str) -> Result<PathBuf, String> {
@@ -82,3 +130,5 @@ impl Sources for Folder {
 
 /// Longest file that is read, bytes: longer than any flow, so that the parser can tell the length in its own words.
 const MAX_READ: u64 = 32 * 1024 * 1024;
+/// How much of a file is in memory while it is hashed, bytes: films lie beside flows.
+const PART: usize = 64 * 1024;
