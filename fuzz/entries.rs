@@ -62,7 +62,13 @@ pub fn selector(bytes: &[u8]) {
     };
     let by_id = Query {
         id: Some(pattern),
-        contains_descendants: vec![by_text.clone()],
+        contains_descendants: vec![
+            by_text.clone(),
+            Query {
+                any_of: vec![by_text.clone()],
+                ..Query::default()
+            },
+        ],
         index: Some(-1),
         ..Query::default()
     };

@@ -73,6 +73,9 @@ pub struct UiNode {
     pub scrollable: Option<bool>,
     /// `password`
     pub password: Option<bool>,
+    /// In a browser, the selector that found it; Android has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub css: Option<String>,
 }
 
 /// A view tree: nodes in document order (every parent before its children).

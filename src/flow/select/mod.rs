@@ -3,8 +3,10 @@
 //! The order of the steps decides which of several elements is taken, so it follows the upstream format exactly:
 //! basic properties, then the deepest of nested matches, then relations, then order.
 
+mod inside;
 pub mod text;
 pub mod tree;
+mod twins;
 
 #[cfg(test)]
 mod tests;
@@ -13,7 +15,8 @@ use std::sync::Arc;
 
 use farmhand_actors::domain::{Bounds, UiNode};
 
-use self::{text::Pattern, tree::Screen};
+pub use self::twins::{same_attributes, same_but_place};
+use self::{inside::retain_holders, text::Pattern, tree::Screen, twins::collapse_twins};
 use super::model::{ImageSelector, Trait};
 
 /// A selector whose expressions are evaluated and whose patterns are compiled.
@@ -49,6 +52,8 @@ pub struct Query {
     pub any_of: Vec<Query>,
     /// What it looks like, pixel by pixel.
     pub image: Option<Arc<ImageSelector>>,
+    /// Selector of an element of a page.
+    pub css: Option<String>,
 }
 
 impl Query {
@@ -107,6 +112,13 @@ pub fn find_all(query: &Query, screen: &Screen<'_>) -> Vec<usize> {
     if let Some(image) = &query.image {
         return pictures(query, image, screen);
     }
+    let mut found = candidates(query, screen);
+    collapse_twins(screen, &mut found);
+    order(query, screen, found)
+}
+
+/// Elements of which all is true that is said, but for which of several is meant.
+fn candidates(query: &Query, screen: &Screen<'_>) -> Vec<usize> {
     let scope = match &query.child_of {
         None => screen.all().collect(),
         Some(parent) => match find(parent, screen) {
@@ -120,13 +132,16 @@ pub fn find_all(query: &Query, screen: &Screen<'_>) -> Vec<usize> {
     };
     let mut found = basic_matches(query, screen, &scope);
     related(query, screen, &mut found);
-    found.retain(|at| contains(query, screen, *at));
-    collapse_twins(screen, &mut found);
-    order(query, screen, found)
+    retain_holders(query, screen, &mut found);
+    found
 }
 
 /// Places of a picture. It has no place in the tree: what it lies inside of is told by its middle.
 fn pictures(query: &Query, image: &Arc<ImageSelector>, screen: &Screen<'_>) -> Vec<usize> {
+    order(query, screen, picture_candidates(query, image, screen))
+}
+
+fn picture_candidates(query: &Query, image: &Arc<ImageSelector>, screen: &Screen<'_>) -> Vec<usize> {
     let mut found = screen.pictures(image).to_vec();
     if let Some(parent) = &query.child_of {
         let Some(area) = find(parent, screen).and_then(|at| bounds(screen, at)) else {
@@ -135,7 +150,7 @@ fn pictures(query: &Query, image: &Arc<ImageSelector>, screen: &Screen<'_>) -> V
         found.retain(|at| bounds(screen, *at).is_some_and(|here| holds_middle(area, here)));
     }
     related(query, screen, &mut found);
-    order(query, screen, found)
+    found
 }
 
 fn holds_middle(area: Bounds, here: Bounds) -> bool {
@@ -155,13 +170,9 @@ fn basic_matches(query: &Query, screen: &Screen<'_>, scope: &[usize]) -> Vec<usi
         .iter()
         .filter_map(|at| Some((basic_rank(query, screen.node(*at)?)?, *at)))
         .collect();
-    let matching: Vec<usize> = ranked.iter().map(|(_, at)| *at).collect();
     if has_basic(query) {
-        // Scope is in document order, so descendants of a node directly follow it.
-        ranked.retain(|(_, at)| {
-            let below = screen.descendants(*at);
-            !matching.iter().any(|other| below.binary_search(other).is_ok())
-        });
+        let above = screen.above(ranked.iter().map(|(_, at)| *at));
+        ranked.retain(|(_, at)| above.get(*at) != Some(&true));
     }
     ranked.sort_by_key(|(rank, _)| *rank);
     ranked.into_iter().map(|(_, at)| at).collect()
@@ -174,6 +185,7 @@ fn has_basic(query: &Query) -> bool {
         || query.width.is_some()
         || query.height.is_some()
         || !query.traits.is_empty()
+        || query.css.is_some()
 }
 
 /// Which property the text matched (0 text, 1 hint, 2 description), if all basic properties hold.
@@ -193,7 +205,8 @@ fn basic_rank(query: &Query, node: &UiNode) -> Option<u8> {
         .all(|(flag, wanted)| flag_of(*flag, node) == Some(*wanted));
     let size_holds = size_matches(query, node.bounds);
     let traits_hold = query.traits.iter().all(|shape| has_trait(*shape, node));
-    (id_holds && flags_hold && size_holds && traits_hold).then_some(rank)
+    let css_holds = query.css.is_none() || query.css == node.css;
+    (id_holds && flags_hold && size_holds && traits_hold && css_holds).then_some(rank)
 }
 
 fn id_matches(pattern: &Pattern, id: &str) -> bool {
@@ -258,86 +271,6 @@ fn holds(relation: Relation, here: Bounds, anchor: Bounds) -> bool {
     }
 }
 
-fn contains(query: &Query, screen: &Screen<'_>, at: usize) -> bool {
-    if let Some(child) = &query.contains_child {
-        let matching = find_all(child, screen);
-        if !screen.children(at).any(|child| matching.contains(&child)) {
-            return false;
-        }
-    }
-    if query.contains_descendants.is_empty() {
-        return true;
-    }
-    let below = screen.descendants(at);
-    query.contains_descendants.iter().all(|wanted| {
-        if wanted.image.is_some() {
-            let found = find_all(wanted, screen);
-            let area = bounds(screen, at).unwrap_or_default();
-            return found
-                .iter()
-                .any(|found| bounds(screen, *found).is_some_and(|here| holds_middle(area, here)));
-        }
-        let matching = basic_matches(wanted, screen, &below);
-        matching.iter().any(|found| contains(wanted, screen, *found))
-    })
-}
-
-/// Equal nodes (same attributes, place and children) are one, as in a set.
-fn collapse_twins(screen: &Screen<'_>, found: &mut Vec<usize>) {
-    let mut kept: Vec<usize> = Vec::new();
-    for at in found.iter().copied() {
-        if !kept.iter().any(|other| twins(screen, *other, at)) {
-            kept.push(at);
-        }
-    }
-    *found = kept;
-}
-
-fn twins(screen: &Screen<'_>, left: usize, right: usize) -> bool {
-    let mut open = vec![(left, right)];
-    while let Some((left, right)) = open.pop() {
-        let (Some(a), Some(b)) = (screen.node(left), screen.node(right)) else {
-            return false;
-        };
-        let same = same_attributes(a, b) && a.children.len() == b.children.len();
-        if !same {
-            return false;
-        }
-        open.extend(a.children.iter().copied().zip(b.children.iter().copied()));
-    }
-    true
-}
-
-/// Whether two nodes look the same, wherever they stand in the tree.
-#[must_use]
-pub fn same_attributes(a: &UiNode, b: &UiNode) -> bool {
-    same_but_place(a, b) && a.bounds == b.bounds
-}
-
-/// Whether two nodes are the same but for where they lie on the screen.
-#[must_use]
-pub fn same_but_place(a: &UiNode, b: &UiNode) -> bool {
-    let key = |node: &UiNode| {
-        (
-            (
-                node.text.clone(),
-                node.hint.clone(),
-                node.description.clone(),
-                node.id.clone(),
-            ),
-            (node.class.clone(), node.package.clone(), node.clickable, node.enabled),
-            (
-                node.checked,
-                node.focused,
-                node.selected,
-                node.scrollable,
-                node.password,
-            ),
-        )
-    };
-    key(a) == key(b)
-}
-
 fn order(query: &Query, screen: &Screen<'_>, mut found: Vec<usize>) -> Vec<usize> {
     if let Some(index) = query.index {
         found.sort_by_key(|at| bounds(screen, *at).map(|bounds| (bounds.top, bounds.left)));
@@ -347,7 +280,12 @@ fn order(query: &Query, screen: &Screen<'_>, mut found: Vec<usize>) -> Vec<usize
         return one.into_iter().collect();
     }
     if query.nearest {
-        found.sort_by_key(|at| distance(query, screen, *at));
+        let anchors = query.relations.iter().filter_map(|(_, other)| {
+            let anchor = bounds(screen, find(other, screen)?)?;
+            Some(anchor.centre())
+        });
+        let anchors: Vec<(i32, i32)> = anchors.collect();
+        found.sort_by_key(|at| bounds(screen, *at).map_or(i64::MAX, |here| distance(&anchors, here)));
         return found;
     }
     found.sort_by_key(|at| match screen.node(*at).and_then(|node| node.clickable) {
@@ -358,18 +296,13 @@ fn order(query: &Query, screen: &Screen<'_>, mut found: Vec<usize>) -> Vec<usize
     found
 }
 
-/// Sum of the squared distances to the elements of all relations, between middles.
-fn distance(query: &Query, screen: &Screen<'_>, at: usize) -> i64 {
-    let Some((x, y)) = bounds(screen, at).map(|bounds| bounds.centre()) else {
-        return i64::MAX;
-    };
-    query
-        .relations
+/// Sum of the squared distances to the middles of the elements of all relations.
+fn distance(anchors: &[(i32, i32)], here: Bounds) -> i64 {
+    let (x, y) = here.centre();
+    anchors
         .iter()
-        .filter_map(|(_, other)| bounds(screen, find(other, screen)?))
-        .map(|anchor| {
-            let (anchor_x, anchor_y) = anchor.centre();
-            let (dx, dy) = (i64::from(anchor_x) - i64::from(x), i64::from(anchor_y) - i64::from(y));
+        .map(|(anchor_x, anchor_y)| {
+            let (dx, dy) = (i64::from(*anchor_x) - i64::from(x), i64::from(*anchor_y) - i64::from(y));
             dx.saturating_mul(dx).saturating_add(dy.saturating_mul(dy))
         })
         .fold(0, i64::saturating_add)

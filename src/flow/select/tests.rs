@@ -64,6 +64,11 @@ fn texts_match_as_a_whole_without_case_and_also_letter_for_letter() {
         ("ŻÓŁW", "żółw", true),
         ("1+", "1+", true),
         ("", "", true),
+        (r"\Qa.b\E", "a.b", true),
+        (r"\Qa.b\E", "axb", false),
+        (r"Price \Q(USD)\E .*", "price (usd) 5", true),
+        (r"\Qa.b", "A.B", true),
+        (r"\\Q.", r"\Qx", true),
     ] {
         assert_eq!(
             Pattern::new(pattern).unwrap().matches_text(value),
@@ -212,6 +217,95 @@ fn containers_are_found_by_what_they_hold() {
     let mut inside = text("Follow");
     inside.child_of = Some(Box::new(descendants));
     assert_eq!(all(&inside, &tree), [4]);
+}
+
+#[test]
+fn what_is_looked_for_inside_is_a_whole_selector() {
+    let tree = tree(&[
+        (0, "", "list", FULL),
+        (1, "", "row", [0, 0, 100, 100]),
+        (2, "Anna", "", [0, 0, 50, 50]),
+        (2, "Follow", "", [50, 10, 100, 50]),
+        (1, "", "row", [0, 100, 100, 200]),
+        (2, "Bob", "", [0, 100, 50, 150]),
+        (2, "Follow", "", [50, 90, 100, 140]),
+        (2, "Follow", "", [50, 150, 100, 190]),
+    ]);
+    let rows_with = |wanted: Query| {
+        let mut row = id("row");
+        row.contains_descendants = vec![wanted];
+        all(&row, &tree)
+    };
+    let any_of = |names: &[&str]| Query {
+        any_of: names.iter().map(|name| text(name)).collect(),
+        ..Query::default()
+    };
+    assert!(rows_with(any_of(&["Carl", "Dora"])).is_empty());
+    assert_eq!(rows_with(any_of(&["Carl", "Bob"])), [4]);
+    assert_eq!(rows_with(any_of(&["Anna", "Bob"])), [1, 4]);
+    let mut below = text("Follow");
+    below.relations.push((Relation::Below, text("Bob")));
+    assert_eq!(rows_with(below), [4]);
+    let mut of_list = text("Anna");
+    of_list.child_of = Some(Box::new(id("nowhere")));
+    assert!(rows_with(of_list).is_empty());
+    for (index, wanted) in [(0, vec![1, 4]), (1, vec![4]), (-2, vec![4]), (2, vec![])] {
+        let counted = Query {
+            index: Some(index),
+            ..text("Follow")
+        };
+        assert_eq!(rows_with(counted), wanted, "{index}");
+    }
+}
+
+#[test]
+fn a_screen_of_many_elements_is_searched_in_little_time() {
+    let mut nodes = vec![(0, "", "", FULL)];
+    for at in 0..20_000 {
+        let top = at % 1_000;
+        nodes.push((1, "", "row", [0, top, 100, top + 9]));
+        nodes.push((2, "x", "", [at / 1_000, top, 100, top + 9]));
+    }
+    let mut tree = tree(&nodes);
+    for node in &mut tree.nodes {
+        node.enabled = Some(true);
+    }
+    let enabled = || Query {
+        flags: vec![(Flag::Enabled, true)],
+        ..Query::default()
+    };
+    let mut near = enabled();
+    near.relations.push((Relation::Below, text("x")));
+    near.nearest = true;
+    let mut row = id("row");
+    row.contains_descendants = vec![text("x"), enabled()];
+    row.contains_child = Some(Box::new(text("x")));
+
+    let start = std::time::Instant::now();
+    let found = [enabled(), near, row].map(|query| all(&query, &tree).len());
+
+    assert_eq!(found, [20_000, 19_980, 20_000]);
+    assert!(
+        start.elapsed() < std::time::Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
+fn elements_of_a_page_are_found_by_what_the_browser_says() {
+    let mut tree = tree(&[
+        (0, "", "", FULL),
+        (1, "Menu", "", [0, 0, 9, 9]),
+        (2, "x", "", [0, 0, 5, 5]),
+    ]);
+    tree.nodes[1].css = Some(".menu".to_owned());
+    let css = |selector: &str| Query {
+        css: Some(selector.to_owned()),
+        ..Query::default()
+    };
+    assert_eq!(all(&css(".menu"), &tree), [1]);
+    assert!(all(&css(".other"), &tree).is_empty());
 }
 
 #[test]

@@ -35,7 +35,8 @@ impl Pattern {
         if source.chars().count() > MAX_PATTERN {
             return Err(format!("a pattern has at most {MAX_PATTERN} characters; shorten it"));
         }
-        let whole = format!(r"\A(?:{source})\z");
+        let unquoted = unquoted(source);
+        let whole = format!(r"\A(?:{unquoted})\z");
         let linear = regex::RegexBuilder::new(&whole)
             .case_insensitive(true)
             .dot_matches_new_line(true)
@@ -50,7 +51,7 @@ impl Pattern {
             Err(_) => backtracking(&whole).unwrap_or_else(|| Engine::Literal(source.to_lowercase())),
         };
         // `a)|(b` is no pattern, although it becomes one between our own brackets.
-        let regex = if source.contains(')') && !is_pattern(source) {
+        let regex = if source.contains(')') && !is_pattern(&unquoted) {
             Engine::Literal(source.to_lowercase())
         } else {
             regex
@@ -86,6 +87,35 @@ impl Pattern {
             }
         }
     }
+}
+
+/// A pattern without Java's quotes: what stands between `\Q` and `\E` (or the end) stands for itself.
+fn unquoted(source: &str) -> Cow<'_, str> {
+    if !source.contains(r"\Q") {
+        return source.into();
+    }
+    let mut out = String::new();
+    let mut rest = source;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        rest = match escape.strip_prefix(r"\Q") {
+            Some(quoted) => {
+                let (literal, after) = quoted.split_once(r"\E").unwrap_or((quoted, ""));
+                out.push_str(&regex::escape(literal));
+                after
+            }
+            None => {
+                // The backslash and what it escapes, which may be another one.
+                let end = escape.chars().take(2).map(char::len_utf8).sum();
+                let (escaped, after) = escape.split_at(end);
+                out.push_str(escaped);
+                after
+            }
+        };
+    }
+    out.push_str(rest);
+    out.into()
 }
 
 fn is_pattern(source: &str) -> bool {

@@ -100,6 +100,29 @@ impl<'t> Screen<'t> {
             .filter(|child| self.shown.get(*child) == Some(&true))
     }
 
+    /// The place of the node that a node is in.
+    #[must_use]
+    pub fn parent(&self, at: usize) -> Option<usize> {
+        // A parent comes before its children, so going up comes to an end.
+        self.nodes.get(at)?.parent.filter(|parent| *parent < at)
+    }
+
+    /// For each node whether one of these is below it.
+    #[must_use]
+    pub fn above(&self, places: impl Iterator<Item = usize>) -> Vec<bool> {
+        let mut above = vec![false; self.nodes.len()];
+        for place in places {
+            let mut next = self.parent(place);
+            while let Some(up) = next
+                && let Some(flag) = above.get_mut(up).filter(|flag| !**flag)
+            {
+                *flag = true;
+                next = self.parent(up);
+            }
+        }
+        above
+    }
+
     /// Places of all that is shown below a node, the node left out.
     #[must_use]
     pub fn descendants(&self, at: usize) -> Vec<usize> {
