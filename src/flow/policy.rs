@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    model::{Body, Command, Config, Flow, Step, When},
+    model::{Command, Flow, Step, When, each_step},
     problem::Problems,
 };
 
@@ -77,27 +77,21 @@ impl Policy {
     /// Why a step may not run, if it may not.
     #[must_use]
     pub fn refusal(&self, step: &Step) -> Option<String> {
-        let needed = match &step.command {
-            Command::ClearState(_) => Some(Permission::ClearState),
-            Command::LaunchApp(launch) if launch.clear_state => Some(Permission::ClearState),
-            Command::LaunchApp(launch) => launch.permissions.as_deref().and_then(all_allowed),
-            Command::SetPermissions(_, permissions) => all_allowed(permissions),
-            Command::AirplaneMode(_) => Some(Permission::AirplaneMode),
-            Command::RunScript(_) => Some(Permission::RunScript),
-            Command::SetLocation(..) | Command::Travel(..) => Some(Permission::MockLocation),
-            Command::OpenLink(open) if !open.link.starts_with("${") => return self.refuses_link(&open.link),
-            _ => None,
-        };
-        needed.and_then(|needed| self.refuses(needed))
+        match &step.command {
+            Command::OpenLink(open) if !open.link.starts_with("${") => self.refuses_link(&open.link),
+            _ => self.refuses(&needed(step)),
+        }
     }
 
-    /// Why something may not be done, if it may not.
+    /// Why something may not be done, if it may not: all that is missing.
     #[must_use]
-    pub fn refuses(&self, needed: Permission) -> Option<String> {
-        (!self.allows(needed)).then(|| {
+    pub fn refuses(&self, needed: &[Permission]) -> Option<String> {
+        let missing = needed.iter().filter(|needed| !self.allows(**needed));
+        let missing: Vec<String> = missing.map(|missing| format!("`{}`", missing.as_str())).collect();
+        (!missing.is_empty()).then(|| {
             format!(
-                "the policy does not allow `{}`; if this flow needs it, put it under `farmhand.policy.allow`",
-                needed.as_str()
+                "the policy does not allow {}; if this flow needs it, put it under `farmhand.policy.allow`",
+                missing.join(" and ")
             )
         })
     }
@@ -119,6 +113,23 @@ impl Policy {
     }
 }
 
+/// All that a step needs to be allowed.
+fn needed(step: &Step) -> Vec<Permission> {
+    match &step.command {
+        Command::ClearState(_) => vec![Permission::ClearState],
+        Command::LaunchApp(launch) => {
+            let cleared = launch.clear_state.then_some(Permission::ClearState);
+            let granted = launch.permissions.as_deref().and_then(all_allowed);
+            cleared.into_iter().chain(granted).collect()
+        }
+        Command::SetPermissions(_, permissions) => all_allowed(permissions).into_iter().collect(),
+        Command::AirplaneMode(_) => vec![Permission::AirplaneMode],
+        Command::RunScript(_) => vec![Permission::RunScript],
+        Command::SetLocation(..) | Command::Travel(..) => vec![Permission::MockLocation],
+        _ => Vec::new(),
+    }
+}
+
 fn all_allowed(permissions: &[(String, super::model::Text)]) -> Option<Permission> {
     permissions
         .iter()
@@ -128,50 +139,11 @@ fn all_allowed(permissions: &[(String, super::model::Text)]) -> Option<Permissio
 
 /// Notes every step of a flow, and of all that it includes, that its policy refuses.
 pub fn check(flow: &Flow, policy: &Policy, problems: &mut Problems) {
-    let config = &flow.config;
-    check_config(config, policy, problems);
-    check_steps(&flow.steps, policy, problems);
-}
-
-fn check_config(config: &Config, policy: &Policy, problems: &mut Problems) {
-    for steps in [
-        &config.on_start,
-        &config.on_complete,
-        &config.on_failure,
-        &config.extension.baseline,
-    ] {
-        check_steps(steps, policy, problems);
-    }
-    if let Some(account) = &config.extension.account {
-        check(account, policy, problems);
-    }
-    if let Some(body) = &config.extension.check {
-        check_body(body, policy, problems);
-    }
-}
-
-fn check_body(body: &Body, policy: &Policy, problems: &mut Problems) {
-    match body {
-        Body::Inline(steps) => check_steps(steps, policy, problems),
-        Body::File(flow) => check(flow, policy, problems),
-    }
-}
-
-fn check_steps(steps: &[Step], policy: &Policy, problems: &mut Problems) {
-    for step in steps {
+    each_step(flow, &mut |step| {
         if let Some(refusal) = policy.refusal(step) {
             problems.add(&step.place, format!("Not Allowed: {}", step.key), refusal);
         }
-        match &step.command {
-            Command::RunFlow(run) => {
-                check_body(&run.body, policy, problems);
-                check_steps(run.otherwise.as_deref().unwrap_or_default(), policy, problems);
-            }
-            Command::Repeat(repeat) => check_steps(&repeat.steps, policy, problems),
-            Command::Retry(retry) => check_body(&retry.body, policy, problems),
-            _ => {}
-        }
-    }
+    });
 }
 
 /// A condition that nothing on an Android phone can meet is not a fault: flows are shared between platforms.

@@ -9,7 +9,7 @@ use std::{
 use farmhand_actors::domain::FieldError;
 
 use super::{Bundle, Folder, MAX_BYTES, MAX_FILES, Problem, Sources};
-use crate::flow::problem::Place;
+use crate::flow::{expr::is_own_name, parse::sources::FileDigest, problem::Place};
 
 /// Longest path of a file, bytes.
 const MAX_PATH: usize = 255;
@@ -19,34 +19,6 @@ const MAX_DEPTH: usize = 16;
 const MAX_VARIABLES: usize = 200;
 /// Longest value of a variable, bytes.
 const MAX_VALUE: usize = 64 * 1024;
-/// What scripts of flows find under these names is farmhand's.
-const OWN_NAMES: [&str; 24] = [
-    "SERIAL",
-    "USERNAME",
-    "APP",
-    "APP_PACKAGE",
-    "TASK_ID",
-    "ATTEMPT",
-    "MAESTRO_FILENAME",
-    "MAESTRO_DEVICE_UDID",
-    "MAESTRO_SHARD_ID",
-    "MAESTRO_SHARD_INDEX",
-    "params",
-    "target",
-    "media",
-    "effect",
-    "output",
-    "maestro",
-    "http",
-    "json",
-    "pattern",
-    "relativePoint",
-    "console",
-    "globalThis",
-    "undefined",
-    "eval",
-];
-
 /// All that is wrong with a bundle before its flow is read.
 pub(super) fn faults(bundle: &Bundle) -> Vec<FieldError> {
     let mut faults = Vec::new();
@@ -125,10 +97,6 @@ fn check_variable(name: &str, value: &str) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn is_own_name(name: &str) -> bool {
-    name.starts_with("__") || OWN_NAMES.contains(&name)
-}
-
 pub(super) fn problem(file: &str, message: String) -> Problem {
     Problem {
         place: Place {
@@ -184,6 +152,12 @@ impl Sources for Noting {
         let content = self.folder.read(path)?;
         self.note(path);
         Ok(content)
+    }
+
+    fn digest(&self, path: &str) -> Result<FileDigest, String> {
+        let digest = self.folder.digest(path)?;
+        self.note(path);
+        Ok(digest)
     }
 
     fn locate(&self, path: &str) -> Result<PathBuf, String> {

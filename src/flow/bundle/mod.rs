@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+pub use super::expr::is_own_name;
 use super::{
     catalog::Script,
     parse::sources::{Folder, Sources},
@@ -227,12 +228,6 @@ pub fn collect(folder: &Path, file: &str) -> Result<Bundle, Vec<Problem>> {
         files,
         env: BTreeMap::new(),
     })
-}
-
-/// Names of variables that are farmhand's own.
-#[must_use]
-pub fn is_own_name(name: &str) -> bool {
-    check::is_own_name(name)
 }
 
 fn field_error(problem: &Problem) -> FieldError {

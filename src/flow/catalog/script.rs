@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::flow::{
     model::{Body, Command, Flow, Step},
     params::{Schema, fan_out},
-    parse::{LoadedFlow, load, sources::Sources},
+    parse::{LoadedFlow, Platform, load_for, sources::Sources},
     problem::Problem,
 };
 
@@ -20,6 +20,7 @@ pub struct Script {
     params: Arc<Value>,
     content_hash: String,
     env: Vec<(String, String)>,
+    known_steps: u32,
 }
 
 impl Script {
@@ -28,7 +29,15 @@ impl Script {
     /// # Errors
     /// Every fault of the file and of all that it includes.
     pub fn load(sources: &dyn Sources, path: &str) -> Result<Self, Vec<Problem>> {
-        let LoadedFlow { flow, content_hash, .. } = load(sources, path)?;
+        Self::load_for(Platform::Android, sources, path)
+    }
+
+    /// As [`Self::load`], for the screens of a platform.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_for(platform: Platform, sources: &dyn Sources, path: &str) -> Result<Self, Vec<Problem>> {
+        let LoadedFlow { flow, content_hash, .. } = load_for(platform, sources, path)?;
         let params = flow.config.extension.params.clone();
         // A flow without a schema takes anything: it was written for another tool.
         let params = params.unwrap_or_else(|| json!({ "type": "object", "additionalProperties": true }));
@@ -44,6 +53,7 @@ impl Script {
             }]
         })?;
         Ok(Self {
+            known_steps: count(&flow.steps),
             flow,
             schema,
             params: Arc::new(params),
@@ -116,10 +126,11 @@ impl Script {
     /// How many steps the flow has, as far as that can be told beforehand.
     #[must_use]
     pub fn known_steps(&self) -> u32 {
-        count(&self.flow.steps)
+        self.known_steps
     }
 }
 
+/// Flows whose includes would make this long are refused before.
 fn count(steps: &[Step]) -> u32 {
     steps.iter().fold(0, |sum: u32, step| {
         let below = match &step.command {

@@ -3,6 +3,7 @@
 
 mod engine;
 mod http;
+mod names;
 pub mod template;
 #[cfg(test)]
 mod tests;
@@ -16,11 +17,11 @@ use std::{
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-pub use self::http::HttpAccess;
 use self::{
     engine::{Engine, MAX_RESULT},
     template::{Part, parts, unescape},
 };
+pub use self::{http::HttpAccess, names::is_own_name};
 
 /// What went wrong in a script.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

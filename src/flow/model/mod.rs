@@ -5,6 +5,7 @@ mod extension;
 mod options;
 mod picture;
 mod selector;
+mod walk;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ pub use extension::*;
 pub use options::*;
 pub use picture::*;
 pub use selector::*;
+pub use walk::*;
 
 use super::problem::Place;
 
@@ -33,7 +35,7 @@ pub struct Flow {
 /// The first document of a flow.
 #[derive(Debug, Default)]
 pub struct Config {
-    /// Package of the app under test.
+    /// Package of the app under test; in a flow for browsers the address of the page.
     pub app_id: Option<Text>,
     /// The flow's name for people.
     pub name: Option<String>,

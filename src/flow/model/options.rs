@@ -106,11 +106,11 @@ pub enum SwipePath {
     Direction(Direction),
     /// From an element to the screen's edge; a point of the element if not its middle.
     Element(Selector, Option<Text>, Direction),
-    /// Between two points.
-    Points(Spot, Spot),
+    /// Between two points, `x,y` or `x%,y%`.
+    Points(Text, Text),
 }
 
-/// A point that is known when the file is read.
+/// A point.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Spot {
     /// Pixels.

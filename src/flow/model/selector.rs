@@ -49,9 +49,69 @@ pub struct Selector {
     pub any_of: Vec<Selector>,
     /// What it looks like, pixel by pixel.
     pub image: Option<Arc<ImageSelector>>,
+    /// Selector of an element of a page; in browsers only.
+    pub css: Option<Text>,
 }
 
 impl Selector {
+    /// Names of the fields that are given.
+    #[must_use]
+    pub fn given(&self) -> Vec<&'static str> {
+        // Taken apart, so that none is forgotten.
+        let Self {
+            text,
+            id,
+            index,
+            below,
+            above,
+            left_of,
+            right_of,
+            contains_child,
+            contains_descendants,
+            child_of,
+            enabled,
+            checked,
+            focused,
+            selected,
+            width,
+            height,
+            tolerance,
+            traits,
+            nearest,
+            any_of,
+            image,
+            css,
+        } = self;
+        let all = [
+            ("text", text.is_some()),
+            ("id", id.is_some()),
+            ("index", index.is_some()),
+            ("below", below.is_some()),
+            ("above", above.is_some()),
+            ("leftOf", left_of.is_some()),
+            ("rightOf", right_of.is_some()),
+            ("containsChild", contains_child.is_some()),
+            ("containsDescendants", !contains_descendants.is_empty()),
+            ("childOf", child_of.is_some()),
+            ("enabled", enabled.is_some()),
+            ("checked", checked.is_some()),
+            ("focused", focused.is_some()),
+            ("selected", selected.is_some()),
+            ("width", width.is_some()),
+            ("height", height.is_some()),
+            ("tolerance", *tolerance != 0),
+            ("traits", !traits.is_empty()),
+            ("nearest", *nearest),
+            ("anyOf", !any_of.is_empty()),
+            ("image", image.is_some()),
+            ("css", css.is_some()),
+        ];
+        all.into_iter()
+            .filter(|(_, given)| *given)
+            .map(|(name, _)| name)
+            .collect()
+    }
+
     /// Whether a picture of the screen is needed to find it.
     #[must_use]
     pub fn has_image(&self) -> bool {
@@ -90,6 +150,7 @@ impl fmt::Display for Selector {
         };
         add("", self.text.as_ref().map(|text| format!("\"{text}\"")));
         add("image: ", self.image.as_ref().map(|image| image.file.to_string()));
+        add("css: ", self.css.as_ref().map(ToString::to_string));
         add("id: ", self.id.as_ref().map(ToString::to_string));
         for (word, flag) in [
             ("enabled: ", self.enabled),

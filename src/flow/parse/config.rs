@@ -1,6 +1,10 @@
 //! The first document of a flow.
 
-use super::{FlowParser, fields::Fields};
+use super::{
+    FlowParser,
+    fields::{Fields, plain, scalar_text},
+    suggest::slip,
+};
 use crate::flow::model::Config;
 
 impl FlowParser<'_> {
@@ -19,8 +23,11 @@ impl FlowParser<'_> {
             ..Config::default()
         };
         if let Some(url) = url_node {
-            let message = "`url` flows drive a browser; farmhand drives Android apps: use `appId`";
-            self.problems.add(&url.place, "Not Supported: url", message);
+            let why = "`url` flows drive a browser; farmhand drives Android apps: use `appId`";
+            self.note_web(&url.place, "url", why);
+            // It wins over an app.
+            self.page = scalar_text(&url, "url", &mut self.problems);
+            config.app_id.clone_from(&self.page);
         } else if config.app_id.is_none() {
             let message =
                 "either `url` or `appId` must be specified in the config section, e.g. `appId: com.example.app`";
@@ -41,8 +48,27 @@ impl FlowParser<'_> {
         {
             config.extension = self.extension(fields);
         }
-        // Any other key is somebody else's extension, as upstream has it.
+        self.other_keys(fields);
         config
+    }
+
+    /// Any other key is somebody else's extension, as upstream has it, unless it is one of ours misspelt, or means
+    /// something upstream.
+    fn other_keys(&mut self, mut fields: Fields) {
+        let hierarchy = fields.take_unlisted("androidWebViewHierarchy");
+        if let Some(node) = hierarchy.filter(|node| plain(node) == Some("devtools")) {
+            let message =
+                "the insides of web views are seen as Android shows them; leave `androidWebViewHierarchy` out";
+            self.problems
+                .add(&node.place, "Not Supported: androidWebViewHierarchy", message);
+        }
+        for entry in fields.take_rest() {
+            if let Some(meant) = slip(&entry.key, fields.known()) {
+                let message = format!("the key `{}` means nothing. Did you mean `{meant}`?", entry.key);
+                self.problems
+                    .add(&entry.place, format!("Unknown Property: {}", entry.key), message);
+            }
+        }
     }
 
     fn step_list(&mut self, fields: &mut Fields, name: &'static str) -> Vec<crate::flow::model::Step> {

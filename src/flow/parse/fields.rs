@@ -7,6 +7,7 @@ use super::{
     yaml::{Entry, Node, NodeValue},
 };
 use crate::flow::{
+    expr::is_own_name,
     model::Text,
     problem::{Place, Problems},
 };
@@ -91,6 +92,11 @@ impl Fields {
         let node = self.take(name);
         self.known.pop();
         node
+    }
+
+    /// The names that were asked for.
+    pub fn known(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.known.iter().copied()
     }
 
     /// Takes all entries that are left: a map whose keys are free.
@@ -195,6 +201,9 @@ impl Fields {
                 );
                 let title = format!("Environment variable has no value: {}", entry.key);
                 problems.add(&entry.place, title, message);
+            } else if name == "env" && is_own_name(&entry.key) {
+                let message = format!("`{}` is farmhand's own name; choose another one", entry.key);
+                problems.add(&entry.place, format!("Reserved Name: {}", entry.key), message);
             } else if let Some(text) = scalar_text(&entry.value, &entry.key, problems) {
                 texts.push((entry.key, text));
             }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::{
     FlowParser,
     commands::parse_spot,
@@ -106,7 +108,7 @@ impl FlowParser<'_> {
         }
         let read = sources::resolve(&place.file, reference).and_then(|path| {
             let bytes = self.sources.read(&path)?;
-            self.files.insert(path.clone(), bytes.clone());
+            self.files.insert(path.clone(), Sha256::digest(&bytes).into());
             Ok((path.into(), bytes))
         });
         read.map_err(|message| self.problems.add(place, "Picture Not Found", message))
@@ -188,21 +190,18 @@ impl FlowParser<'_> {
         if found.image.is_none() {
             return;
         }
-        let said = [
-            ("text", found.text.is_some()),
-            ("id", found.id.is_some()),
-            ("enabled", found.enabled.is_some()),
-            ("checked", found.checked.is_some()),
-            ("focused", found.focused.is_some()),
-            ("selected", found.selected.is_some()),
-            ("width", found.width.is_some()),
-            ("height", found.height.is_some()),
-            ("traits", !found.traits.is_empty()),
-            ("containsChild", found.contains_child.is_some()),
-            ("containsDescendants", !found.contains_descendants.is_empty()),
-            ("anyOf", !found.any_of.is_empty()),
+        const BESIDE: [&str; 9] = [
+            "image",
+            "index",
+            "nearest",
+            "childOf",
+            "below",
+            "above",
+            "leftOf",
+            "rightOf",
+            "tolerance",
         ];
-        for (name, _) in said.into_iter().filter(|(_, is_said)| *is_said) {
+        for name in found.given().into_iter().filter(|name| !BESIDE.contains(name)) {
             let message = format!(
                 "`{name}` cannot be said of a picture; beside `image` there may be index, nearest, childOf, below, above, \
                  leftOf and rightOf"

@@ -106,6 +106,23 @@ pub const KEYS: [(&str, u32); 30] = [
     ("tv input hdmi 3", 245),
 ];
 
+/// Turns of the screen: word (case and underscores do not matter) and Android's number.
+pub const ORIENTATIONS: [(&str, &str); 4] = [
+    ("portrait", "0"),
+    ("landscape_left", "1"),
+    ("upside_down", "2"),
+    ("landscape_right", "3"),
+];
+
+/// Android's number of an orientation.
+#[must_use]
+pub fn rotation(word: &str) -> Option<&'static str> {
+    let plain = |word: &str| word.to_lowercase().replace('_', "");
+    let wanted = plain(word);
+    let found = ORIENTATIONS.iter().find(|(known, _)| plain(known) == wanted);
+    found.map(|(_, number)| *number)
+}
+
 /// The code of the key named `name`, whatever its case.
 #[must_use]
 pub fn key_code(name: &str) -> Option<u32> {

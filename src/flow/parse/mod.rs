@@ -4,9 +4,10 @@ mod commands;
 mod config;
 mod extension;
 mod fields;
-mod http_use;
 mod image;
 pub mod keys;
+mod platform;
+mod script_use;
 mod selector;
 pub mod sources;
 mod steps;
@@ -23,20 +24,23 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-pub use self::commands::parse_spot;
+pub use self::{commands::parse_spot, platform::Platform};
 use self::{
     fields::Fields,
-    sources::Sources,
+    sources::{FileDigest, Sources},
     yaml::{Node, NodeValue},
 };
 use super::{
-    model::{Config, Flow},
+    model::{Config, Flow, Text, expanded_steps},
     policy,
     problem::{Place, Problem, Problems},
 };
 
 /// Deepest chain of includes; real ones have at most five.
 const MAX_INCLUDES: usize = 32;
+/// Most steps of a flow with every file put in the places where it is included. An attempt ends after a tenth of them; a
+/// flow with more is one whose files include one another again and again.
+const MAX_EXPANDED_STEPS: u64 = 100_000;
 
 /// A flow with all that it includes.
 #[derive(Debug)]
@@ -54,6 +58,14 @@ pub struct LoadedFlow {
 /// # Errors
 /// Every fault that was found, in the order of their places.
 pub fn load(sources: &dyn Sources, path: &str) -> Result<LoadedFlow, Vec<Problem>> {
+    load_for(Platform::Android, sources, path)
+}
+
+/// As [`load`], for the screens of a platform.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_for(platform: Platform, sources: &dyn Sources, path: &str) -> Result<LoadedFlow, Vec<Problem>> {
     let mut parser = FlowParser::new(sources);
     let flow = parser.file(path, None);
     if let Some(flow) = &flow {
@@ -61,7 +73,9 @@ pub fn load(sources: &dyn Sources, path: &str) -> Result<LoadedFlow, Vec<Problem
         policy::check(flow, policy, &mut parser.problems);
         parser.check_http(policy);
         commands::check_commit(flow, &mut parser.problems);
+        check_size(flow, &mut parser.problems);
     }
+    parser.check_platform(platform);
     match flow {
         Some(flow) if parser.problems.is_empty() => Ok(LoadedFlow {
             flow,
@@ -72,12 +86,45 @@ pub fn load(sources: &dyn Sources, path: &str) -> Result<LoadedFlow, Vec<Problem
     }
 }
 
-fn content_hash(files: &BTreeMap<String, Vec<u8>>) -> String {
+/// Whether a file named `config.yaml` holds upstream's settings of a folder of flows: one map, and no flow's app.
+#[must_use]
+pub fn is_workspace_config(bytes: &[u8]) -> bool {
+    let documents = yaml::read_documents(&"config.yaml".into(), bytes, &mut Problems::default());
+    match documents.as_deref() {
+        Some([]) => true,
+        Some([only]) => match &only.value {
+            NodeValue::Map(entries) => !entries
+                .iter()
+                .any(|entry| matches!(entry.key.as_str(), "appId" | "url")),
+            NodeValue::Null => true,
+            NodeValue::List(_) | NodeValue::Scalar { .. } => false,
+        },
+        _ => false,
+    }
+}
+
+fn check_size(flow: &Flow, problems: &mut Problems) {
+    let count = expanded_steps(flow);
+    if count > MAX_EXPANDED_STEPS {
+        let start = Place {
+            file: flow.file.clone(),
+            line: 1,
+            column: 1,
+        };
+        let message = format!(
+            "with every file in the places where it is included, the flow has {count} steps; at most \
+             {MAX_EXPANDED_STEPS} are taken: include files less often, or use `repeat`"
+        );
+        problems.add(&start, "Flow Too Large", message);
+    }
+}
+
+fn content_hash(files: &BTreeMap<String, FileDigest>) -> String {
     let mut hasher = Sha256::new();
-    for (path, bytes) in files {
+    for (path, digest) in files {
         hasher.update(path.as_bytes());
         hasher.update([0]);
-        hasher.update(Sha256::digest(bytes));
+        hasher.update(digest);
     }
     hasher.finalize().iter().fold(String::new(), |mut hex, byte| {
         let _infallible = write!(hex, "{byte:02x}");
@@ -93,10 +140,14 @@ pub(crate) struct FlowParser<'s> {
     reading: Vec<String>,
     /// Flows that were read before.
     flows: HashMap<String, Option<Arc<Flow>>>,
-    /// Bytes of all files that were read.
-    files: BTreeMap<String, Vec<u8>>,
+    /// SHA-256 of all files that the flow needs.
+    files: BTreeMap<String, FileDigest>,
     /// Where scripts make requests.
     http_uses: Vec<Place>,
+    /// The page of the file that is being read, if it is for browsers.
+    page: Option<Text>,
+    /// What only works in a browser.
+    web_uses: Vec<Problem>,
 }
 
 impl<'s> FlowParser<'s> {
@@ -108,6 +159,8 @@ impl<'s> FlowParser<'s> {
             flows: HashMap::new(),
             files: BTreeMap::new(),
             http_uses: Vec::new(),
+            page: None,
+            web_uses: Vec::new(),
         }
     }
 
@@ -132,8 +185,12 @@ impl<'s> FlowParser<'s> {
     fn text_file(&mut self, reference: &str, place: &Place) -> Option<(Arc<str>, Arc<str>)> {
         let read = sources::resolve(&place.file, reference).and_then(|path| {
             let bytes = self.sources.read(&path)?;
-            let text = String::from_utf8(bytes.clone()).map_err(|_| format!("`{path}` is not UTF-8 text"))?;
-            self.files.insert(path.clone(), bytes);
+            if bytes.len() > yaml::MAX_BYTES {
+                let (length, most) = (bytes.len(), yaml::MAX_BYTES);
+                return Err(format!("`{path}` has {length} bytes, a script may have {most}"));
+            }
+            self.files.insert(path.clone(), Sha256::digest(&bytes).into());
+            let text = String::from_utf8(bytes).map_err(|_| format!("`{path}` is not UTF-8 text"))?;
             Ok((path.into(), text.into()))
         });
         read.map_err(|message| self.problems.add(place, "Invalid File Path", message))
@@ -164,9 +221,11 @@ impl<'s> FlowParser<'s> {
         let flow = match self.sources.read(path) {
             Ok(bytes) => {
                 self.reading.push(path.to_owned());
+                let page = self.page.take();
                 let flow = self.flow(&start.file, &bytes).map(Arc::new);
+                self.page = page;
                 self.reading.pop();
-                self.files.insert(path.to_owned(), bytes);
+                self.files.insert(path.to_owned(), Sha256::digest(&bytes).into());
                 flow
             }
             Err(message) => {
@@ -180,7 +239,7 @@ impl<'s> FlowParser<'s> {
 
     fn flow(&mut self, file: &Arc<str>, bytes: &[u8]) -> Option<Flow> {
         let documents = yaml::read_documents(file, bytes, &mut self.problems)?;
-        documents.iter().for_each(|document| self.note_http(document));
+        documents.iter().for_each(|document| self.note_scripts(document));
         let start = Place {
             file: file.clone(),
             line: 1,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{
     FlowParser,
-    fields::{Fields, incorrect},
+    fields::{Fields, incorrect, scalar_text},
     yaml::Node,
 };
 use crate::flow::{
-    model::{Selector, Trait},
+    model::{Selector, Text, Trait},
     select::text::Pattern,
 };
 
@@ -77,17 +77,16 @@ impl FlowParser<'_> {
             }
         }
         self.traits(fields, &mut found);
-        self.unsupported(
-            fields,
-            "css",
-            "css selectors work in web flows only; farmhand drives Android apps",
-        );
+        found.css = self.css(fields);
         found.image = self.image(fields);
         self.relations(fields, &mut found);
         self.check_image(fields, &found);
-        let mut empty = found.clone();
-        (empty.tolerance, empty.nearest) = (0, false);
-        (!is_empty(&empty)).then_some(found)
+        self.check_any_of(fields, &found);
+        let given = found.given();
+        given
+            .iter()
+            .any(|name| !matches!(*name, "tolerance" | "nearest"))
+            .then_some(found)
     }
 
     fn relations(&mut self, fields: &mut Fields, found: &mut Selector) {
@@ -126,48 +125,27 @@ impl FlowParser<'_> {
         }
     }
 
-    pub(super) fn unsupported(&mut self, fields: &mut Fields, name: &'static str, why: &str) {
-        if let Some(node) = fields.take_unlisted(name) {
-            self.problems.add(&node.place, format!("Not Supported: {name}"), why);
+    fn css(&mut self, fields: &mut Fields) -> Option<Text> {
+        let node = fields.take_unlisted("css")?;
+        let why = "css selectors work in web flows only; farmhand drives Android apps";
+        self.note_web(&node.place, "css", why);
+        scalar_text(&node, "css", &mut self.problems)
+    }
+
+    /// Notes what stands beside `anyOf`: each of its selectors is looked for as it is.
+    fn check_any_of(&mut self, fields: &Fields, found: &Selector) {
+        // Pictures have told of it.
+        if found.any_of.is_empty() || found.image.is_some() {
+            return;
+        }
+        for name in found.given().into_iter().filter(|name| *name != "anyOf") {
+            let message = format!("`{name}` cannot stand beside `anyOf`; say it in each of the selectors of `anyOf`");
+            self.problems
+                .add(&fields.place, format!("Incorrect Format: {name}"), message);
         }
     }
 }
 
 fn pixels(number: Option<i64>) -> Option<i32> {
     number.and_then(|number| i32::try_from(number).ok())
-}
-
-fn is_empty(selector: &Selector) -> bool {
-    let Selector {
-        text,
-        id,
-        index,
-        below,
-        above,
-        left_of,
-        right_of,
-        contains_child,
-        contains_descendants,
-        child_of,
-        enabled,
-        checked,
-        focused,
-        selected,
-        width,
-        height,
-        tolerance: _,
-        traits,
-        nearest: _,
-        any_of,
-        image,
-    } = selector;
-    let relations = [below, above, left_of, right_of, contains_child, child_of];
-    image.is_none()
-        && [text, id, index].into_iter().all(Option::is_none)
-        && relations.into_iter().all(Option::is_none)
-        && [enabled, checked, focused, selected].into_iter().all(Option::is_none)
-        && [width, height].into_iter().all(Option::is_none)
-        && contains_descendants.is_empty()
-        && traits.is_empty()
-        && any_of.is_empty()
 }

@@ -2,6 +2,8 @@
 
 /// As upstream: further away than this is another word, not a slip.
 const MAX_DISTANCE: usize = 3;
+/// One wrong letter in so many is a slip where any name is allowed.
+const LETTERS_PER_SLIP: usize = 5;
 
 /// The known name nearest to `wrong`, if one is near.
 #[must_use]
@@ -18,6 +20,16 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
+}
+
+/// The known name that `wrong` is a slip of: where unknown names are allowed, only what is hardly anything else.
+#[must_use]
+pub fn slip<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = wrong.to_lowercase();
+    known.into_iter().find(|name| {
+        let distance = strsim::damerau_levenshtein(&lower, &name.to_lowercase());
+        distance <= name.chars().count() / LETTERS_PER_SLIP
+    })
 }
 
 /// ` Did you mean `x`?`, or nothing.

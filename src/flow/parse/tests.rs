@@ -135,6 +135,69 @@ fn wrong_commands_are_told_with_their_place_and_the_right_word() {
             &["Not Supported: assertWithAI"],
         ),
         ("- tapOn: { css: x }", "3:17", &["Not Supported: css"]),
+        (
+            "- tapOn: { text: X, point: \"${output.x}%,50%\" }",
+            "3:3",
+            &["Incorrect Format: point", "expressions do not work there"],
+        ),
+        ("- tapOn: { point: \"-1,5\" }", "3:3", &["Incorrect Format: point"]),
+        (
+            "- swipe: { from: { id: a, point: here }, direction: UP }",
+            "3:18",
+            &["Incorrect Format: point"],
+        ),
+        (
+            "- swipe: { start: \"50%,120%\", end: \"1,1\" }",
+            "3:3",
+            &["Incorrect Format: start"],
+        ),
+        ("- setOrientation: sideways", "3:3", &["orientation", "landscape_left"]),
+        (
+            "- setLocation: { latitude: 91, longitude: 0 }",
+            "3:3",
+            &["Incorrect Format: latitude", "-90 to 90"],
+        ),
+        (
+            "- setLocation: { latitude: 0, longitude: east }",
+            "3:3",
+            &["Incorrect Format: longitude"],
+        ),
+        (
+            "- travel: { points: [\"0,0\", \"0,181\"] }",
+            "3:3",
+            &["Incorrect Format: longitude", "-180 to 180"],
+        ),
+        ("- travel: { points: [\"here\"] }", "3:3", &["latitude,longitude"]),
+        (
+            "- openLink: { link: \"${A}\", autoVerify: true }",
+            "3:3",
+            &["Not Supported: autoVerify", "appId"],
+        ),
+        (
+            "- inputText: \"${faker.name().firstName()}\"",
+            "3:14",
+            &["Not Supported: faker"],
+        ),
+        (
+            "- runFlow: { commands: [back], env: { output: x } }",
+            "3:39",
+            &["Reserved Name: output"],
+        ),
+        (
+            "- retry: { commands: [back], env: { __show: x } }",
+            "3:37",
+            &["Reserved Name: __show"],
+        ),
+        (
+            "- tapOn: { anyOf: [A, B], index: 1 }",
+            "3:3",
+            &["Incorrect Format: index", "beside `anyOf`"],
+        ),
+        (
+            "- tapOn: { text: X, containsDescendants: [{ anyOf: [A], enabled: true }] }",
+            "3:43",
+            &["`enabled` cannot stand beside `anyOf`"],
+        ),
         ("- eraseText: many", "3:14", &["whole number"]),
         ("- setAirplaneMode: maybe", "3:3", &["enabled or disabled"]),
         (
@@ -177,6 +240,11 @@ fn hostile_yaml_is_refused_with_a_clear_word() {
         "appId: a.b\nappId: c.d\n---\n- back\n",
         "2:1",
         &["Duplicate Key: appId"],
+    );
+    fault(
+        "appId: a.b\n---\n- tapOn: { text: A, text: B }\n",
+        "3:21",
+        &["Duplicate Key: text"],
     );
     fault("appId: a.b\n---\n- tapOn:\n\ttext: X\n", "4:1", &["tab"]);
     fault(
@@ -355,7 +423,11 @@ fn a_check_can_be_commands_or_a_file() {
 
 #[test]
 fn other_tools_keys_and_the_browsers_are_told_apart() {
-    parse("appId: a.b\nandroidWebViewHierarchy: devtools\n---\n- back\n").unwrap();
+    fault(
+        "appId: a.b\nandroidWebViewHierarchy: devtools\n---\n- back\n",
+        "2:26",
+        &["Not Supported: androidWebViewHierarchy"],
+    );
     fault(
         "url: https://a.b\n---\n- back\n",
         "1:6",
@@ -370,8 +442,164 @@ fn other_tools_keys_and_the_browsers_are_told_apart() {
 
 #[test]
 fn other_tools_keys_in_the_config_are_left_alone() {
-    parse("appId: a.b\nandroidWebViewHierarchy: devtools\nmyTool: { x: [1] }\njsEngine: graaljs\n---\n- back\n")
-        .unwrap();
+    parse("appId: a.b\nmyTool: { x: [1] }\ngame: chess\next: 1\njsEngine: graaljs\n---\n- back\n").unwrap();
+}
+
+#[test]
+fn a_slip_in_a_key_of_the_config_is_no_other_tools_key() {
+    for (wrong, right) in [
+        ("farmhnd: { commit: x }", "farmhand"),
+        ("onFlowFailur: [back]", "onFlowFailure"),
+        ("OnFlowStart: [back]", "onFlowStart"),
+        ("Env: { A: b }", "env"),
+    ] {
+        let hint = format!("Did you mean `{right}`?");
+        fault(
+            &format!("appId: a.b\n{wrong}\n---\n- back\n"),
+            "2:1",
+            &["Unknown Property", &hint],
+        );
+    }
+}
+
+#[test]
+fn flows_for_browsers_are_read_and_only_refused_on_phones() {
+    let files = Files::default().with(
+        "f.yaml",
+        "url: http://a.b\nappId: a.b\nfarmhand: { policy: { link_schemes: [http] } }\n---\n- launchApp\n- tapOn: { css: .a }\n",
+    );
+    let flow = load_for(Platform::Web, &files, "f.yaml").unwrap().flow;
+    assert_eq!(flow.config.app_id.as_deref(), Some("http://a.b"), "the page wins");
+    assert!(matches!(&flow.steps[0].command, Command::OpenLink(open) if open.link.as_ref() == "http://a.b"));
+    let found = problems(load(&files, "f.yaml"));
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].contains("Not Supported: url") && found[1].contains("Not Supported: css"));
+}
+
+/// `count` files, each of which includes the next one three times.
+fn fan_out(count: usize, last: &str) -> Files {
+    let each = |files: Files, at: usize| {
+        let next = format!("- runFlow: f{}.yaml\n", at + 1).repeat(3);
+        files.with(&format!("f{at}.yaml"), &format!("appId: a.b\n---\n{next}"))
+    };
+    let files = (0..count).fold(Files::default(), each);
+    files.with(&format!("f{count}.yaml"), &format!("appId: a.b\n---\n{last}"))
+}
+
+#[test]
+fn files_that_include_one_another_again_and_again_are_refused_at_once() {
+    let start = std::time::Instant::now();
+    let found = problems(load(&fan_out(30, "- clearState\n"), "f0.yaml"));
+
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found[0].starts_with("f0.yaml:1:1: Flow Too Large: ") && found[0].contains("at most 100000"),
+        "{found:#?}"
+    );
+    assert!(
+        found[1].starts_with("f30.yaml:3:3: Not Allowed: clearState"),
+        "{found:#?}"
+    );
+    assert!(start.elapsed() < std::time::Duration::from_secs(10));
+
+    load(&fan_out(8, "- back\n"), "f0.yaml").unwrap();
+}
+
+#[test]
+fn each_permission_that_a_step_needs_must_be_allowed() {
+    let flow = |allow: &str| {
+        format!(
+            "appId: a.b\nfarmhand: {{ policy: {{ allow: [{allow}] }} }}\n---\n- launchApp: {{ clearState: true, \
+             permissions: {{ all: allow }} }}\n"
+        )
+    };
+    fault(&flow("clearState"), "4:3", &["does not allow `permissions`;"]);
+    fault(&flow("permissions"), "4:3", &["does not allow `clearState`;"]);
+    fault(&flow(""), "4:3", &["does not allow `clearState` and `permissions`;"]);
+    parse(&flow("clearState, permissions")).unwrap();
+}
+
+#[test]
+fn points_of_a_swipe_may_be_expressions() {
+    let flow = steps("- swipe: { start: \"${x}%,50%\", end: \"${output.to}\" }\n")
+        .unwrap()
+        .flow;
+    let Command::Swipe(swipe) = &flow.steps[0].command else {
+        panic!()
+    };
+    assert!(
+        matches!(&swipe.path, SwipePath::Points(from, to) if from.as_ref() == "${x}%,50%" && to.as_ref() == "${output.to}")
+    );
+}
+
+#[test]
+fn the_step_that_counts_must_fail_and_run_for_all_to_see() {
+    let config =
+        "appId: a.b\nfarmhand: { commit: go, confirm: gone }\n---\n- assertVisible: { text: X, label: gone }\n";
+    let of = |step: &str| format!("{config}{step}\n");
+    for (step, place, words) in [
+        (
+            "- runFlow: { optional: true, commands: [tapOn: { text: X, label: go }] }",
+            "4:3",
+            ["Incorrect Format: runFlow", "`go` of `farmhand.commit`"],
+        ),
+        (
+            "- retry: { optional: true, commands: [runFlow: { commands: [tapOn: { text: X, label: go }] }] }",
+            "4:3",
+            ["Incorrect Format: retry", "may not be optional"],
+        ),
+        (
+            "- runFlow: { label: go, when: { visible: X }, commands: [back] }",
+            "4:3",
+            ["Incorrect Format: runFlow", "passed over as a whole"],
+        ),
+        (
+            "- repeat: { label: go, times: 2, commands: [back] }",
+            "4:3",
+            ["Incorrect Format: repeat", "passed over as a whole"],
+        ),
+    ] {
+        let place = place.replace('4', "5");
+        fault(&of(step), &place, &words);
+    }
+    for step in [
+        "- runFlow: { label: go, commands: [back] }",
+        "- runFlow: { when: { visible: X }, commands: [tapOn: { text: X, label: go }] }",
+        "- runFlow: { optional: true, commands: [back] }\n- tapOn: { text: X, label: go }",
+    ] {
+        parse(&of(step)).unwrap();
+    }
+    let confirm = config
+        .replace(
+            "- assertVisible",
+            "- tapOn: { text: X, label: go }\n- repeat: { times: 1, optional: true, commands: [assertVisible",
+        )
+        .replace("label: gone }\n", "label: gone }] }\n");
+    fault(
+        &confirm,
+        "5:3",
+        &["Incorrect Format: repeat", "`gone` of `farmhand.confirm`"],
+    );
+}
+
+#[test]
+fn a_script_may_be_as_long_as_a_flow() {
+    let flow = "appId: a.b\nfarmhand: { policy: { allow: [runScript] } }\n---\n- runScript: s.js\n";
+    let long = |length: usize| Files::default().with("f.yaml", flow).with("s.js", &" ".repeat(length));
+    load(&long(yaml::MAX_BYTES), "f.yaml").unwrap();
+    let found = problems(load(&long(yaml::MAX_BYTES + 1), "f.yaml"));
+    assert!(found[0].contains("a script may have 1048576"), "{found:#?}");
+}
+
+#[test]
+fn media_beside_a_flow_are_part_of_its_version() {
+    let of = |picture: &str| {
+        let files = Files::default()
+            .with("f.yaml", "appId: a.b\n---\n- addMedia: [a.png]\n")
+            .with("a.png", picture);
+        load(&files, "f.yaml").unwrap().content_hash
+    };
+    assert_ne!(of("one"), of("another"));
 }
 
 fn yaml_like() -> impl Strategy<Value = String> {

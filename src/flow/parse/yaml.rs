@@ -3,7 +3,10 @@
 //! Built from the parser's events, since a deserialiser would lose the raw text of scalars and their columns. The
 //! limits keep a hostile file from costing more than a flow is worth.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
@@ -115,8 +118,18 @@ enum Open {
         place: Place,
         anchor: usize,
         entries: Vec<Entry>,
-        key: Option<(String, Place)>,
+        /// Keys so far.
+        seen: HashSet<String>,
+        key: Option<Key>,
     },
+}
+
+/// A key whose value is still to come.
+struct Key {
+    text: String,
+    place: Place,
+    /// It stood there before: that is told, and its value not looked at.
+    repeated: bool,
 }
 
 struct Builder<'a> {
@@ -192,6 +205,7 @@ impl<'a> Builder<'a> {
                 place,
                 anchor,
                 entries: Vec::new(),
+                seen: HashSet::new(),
                 key: None,
             }),
             Event::SequenceEnd | Event::MappingEnd => self.end(),
@@ -251,22 +265,28 @@ impl<'a> Builder<'a> {
         match self.open.last_mut() {
             None => self.documents.push(node),
             Some(Open::List { items, .. }) => items.push(node),
-            Some(Open::Map { entries, key, .. }) => match key.take() {
+            Some(Open::Map { entries, seen, key, .. }) => match key.take() {
                 None => {
                     let NodeValue::Scalar { text, .. } = &node.value else {
                         self.problems
                             .add(&node.place, "Parsing Failed", "a key must be a plain word");
                         return None;
                     };
-                    if entries.iter().any(|entry| entry.key == *text) {
+                    let repeated = !seen.insert(text.clone());
+                    if repeated {
                         let message = format!("the key `{text}` stands here for the second time; keep one of them");
                         self.problems
                             .add(&node.place, format!("Duplicate Key: {text}"), message);
                     }
-                    *key = Some((text.clone(), node.place.clone()));
+                    *key = Some(Key {
+                        text: text.clone(),
+                        place: node.place.clone(),
+                        repeated,
+                    });
                 }
-                Some((key, place)) => entries.push(Entry {
-                    key,
+                Some(Key { repeated: true, .. }) => {}
+                Some(Key { text, place, .. }) => entries.push(Entry {
+                    key: text,
                     place,
                     value: node,
                 }),

@@ -38,6 +38,7 @@ impl Run {
             traits: selector.traits.clone(),
             nearest: selector.nearest,
             image: selector.image.clone(),
+            css: selector.css.as_deref().map(|css| self.filled(css)).transpose()?,
             ..Query::default()
         };
         query.index = match &selector.index {

@@ -2,21 +2,16 @@
 
 use crate::flow::{
     model::{Switch, Text},
+    parse::keys::{ORIENTATIONS, rotation},
     runner::{Run, fault::Fault},
 };
 
 impl Run {
     pub(super) async fn set_orientation(&mut self, orientation: &Text) -> Result<(), Fault> {
         let word = self.js.interpolate(orientation)?;
-        let rotation = match word.to_lowercase().replace('_', "").as_str() {
-            "portrait" => "0",
-            "landscapeleft" => "1",
-            "upsidedown" => "2",
-            "landscaperight" => "3",
-            _ => {
-                let known = "portrait, landscape_left, landscape_right, upside_down";
-                return Err(Fault::Invalid(format!("`{word}` is not one of {known}")));
-            }
+        let Some(rotation) = rotation(&word) else {
+            let known = ORIENTATIONS.map(|(known, _)| known).join(", ");
+            return Err(Fault::Invalid(format!("`{word}` is not one of {known}")));
         };
         self.shell(&["settings", "put", "system", "accelerometer_rotation", "0"])
             .await?;

@@ -28,7 +28,11 @@ impl Run {
                 let (from, to) = across(*direction);
                 self.finger(from, to, duration).await?;
             }
-            SwipePath::Points(from, to) => self.finger(*from, *to, duration).await?,
+            SwipePath::Points(from, to) => {
+                let from = self.point_on_screen(from).await?;
+                let to = self.point_on_screen(to).await?;
+                self.phone.call(self.phone.driver.swipe(from, to, duration)).await?;
+            }
             SwipePath::Element(selector, point, direction) => {
                 let from = self.element_point(step, selector, point.as_ref()).await?;
                 self.swipe_from(from, *direction, duration).await?;

@@ -43,8 +43,10 @@ impl FlowParser<'_> {
     fn open_link(&mut self, fields: &mut Fields) -> Option<Command> {
         let problems = &mut self.problems;
         let link = fields.required_text("link", problems);
-        // Taps through the chooser upstream; a farm's phones have their default apps set.
-        fields.flag("autoVerify", problems);
+        if fields.flag("autoVerify", problems) == Some(true) {
+            let message = "nothing taps through the choosers of links here; say which app is meant: `appId`";
+            problems.add(&fields.place, "Not Supported: autoVerify", message);
+        }
         let browser = fields.flag("browser", problems).unwrap_or(false);
         let app_id = fields.text("appId", problems);
         link.map(|link| Command::OpenLink(Box::new(OpenLink { link, browser, app_id })))
@@ -58,6 +60,14 @@ impl FlowParser<'_> {
         let stop = fields.flag("stopApp", problems).unwrap_or(true);
         let permissions = self.permissions(fields);
         let arguments = self.arguments(fields);
+        if let (None, Some(page)) = (&app_id, &self.page) {
+            // To start a flow for browsers is to open its page.
+            return Some(Command::OpenLink(Box::new(OpenLink {
+                link: page.clone(),
+                browser: true,
+                app_id: None,
+            })));
+        }
         Some(Command::LaunchApp(Box::new(LaunchApp {
             app_id,
             clear_state,

@@ -1,11 +1,15 @@
-//! What the check for `commit` and `confirm` wants: labels that exist, and commit steps that cannot fail unnoticed.
+//! What the check for `commit` and `confirm` wants: labels that exist, on steps whose failure is seen and that are not
+//! passed over as a whole.
+
+use std::collections::HashMap;
 
 use crate::flow::{
     model::{Body, Command, Flow, Step},
     problem::{Place, Problems},
 };
 
-/// Notes labels under `farmhand.commit` and `farmhand.confirm` that no step has, and optional commit steps.
+/// Notes labels under `farmhand.commit` and `farmhand.confirm` that no step has, and steps of these
+/// labels that may fail unseen or be passed over.
 pub fn check_commit(flow: &Flow, problems: &mut Problems) {
     let extension = &flow.config.extension;
     let start = Place {
@@ -15,16 +19,15 @@ pub fn check_commit(flow: &Flow, problems: &mut Problems) {
     };
     for (name, label) in [("commit", &extension.commit), ("confirm", &extension.confirm)] {
         let Some(label) = label else { continue };
-        let mut steps = Vec::new();
-        labelled(&flow.steps, label, &mut steps);
-        if steps.is_empty() {
+        let mut search = Search {
+            name,
+            label,
+            problems,
+            known: HashMap::new(),
+        };
+        if !search.steps(&flow.steps) {
             let message = format!("no step has the label `{label}`; give it to the step that is meant");
             problems.add(&start, format!("Unknown Label: farmhand.{name}"), message);
-        }
-        for step in steps.iter().filter(|step| step.optional) {
-            let message =
-                format!("the step `{label}` of `farmhand.{name}` may not be optional: its failure must be seen");
-            problems.add(&step.place, format!("Incorrect Format: {}", step.key), message);
         }
     }
     if extension.commit.is_none() && (extension.confirm.is_some() || !extension.baseline.is_empty()) {
@@ -33,26 +36,71 @@ pub fn check_commit(flow: &Flow, problems: &mut Problems) {
     }
 }
 
-fn labelled<'f>(steps: &'f [Step], label: &str, found: &mut Vec<&'f Step>) {
-    for step in steps {
-        if step.label.as_deref() == Some(label) {
-            found.push(step);
-        }
-        match &step.command {
-            Command::RunFlow(run) => {
-                body_labelled(&run.body, label, found);
-                labelled(run.otherwise.as_deref().unwrap_or_default(), label, found);
-            }
-            Command::Repeat(repeat) => labelled(&repeat.steps, label, found),
-            Command::Retry(retry) => body_labelled(&retry.body, label, found),
-            _ => {}
-        }
-    }
+/// Looks for the steps of a label.
+struct Search<'s> {
+    name: &'s str,
+    label: &'s str,
+    problems: &'s mut Problems,
+    /// Whether the files that were gone into have such a step.
+    known: HashMap<*const Flow, bool>,
 }
 
-fn body_labelled<'f>(body: &'f Body, label: &str, found: &mut Vec<&'f Step>) {
-    match body {
-        Body::Inline(steps) => labelled(steps, label, found),
-        Body::File(flow) => labelled(&flow.steps, label, found),
+impl Search<'_> {
+    /// Whether one of the steps, or one within them, has the label.
+    fn steps(&mut self, steps: &[Step]) -> bool {
+        let mut found = false;
+        for step in steps {
+            let inside = step.body().is_some_and(|body| self.body(body));
+            let inside = self.steps(step.inner_steps()) || inside;
+            if inside && step.optional {
+                let message = format!(
+                    "it may not be optional: the step `{}` of `farmhand.{}` is in it, and its failure must be seen",
+                    self.label, self.name
+                );
+                self.fault(step, message);
+            }
+            let is_meant = step.label.as_deref() == Some(self.label);
+            if is_meant {
+                self.check(step);
+            }
+            found |= inside || is_meant;
+        }
+        found
+    }
+
+    fn body(&mut self, body: &Body) -> bool {
+        let flow = match body {
+            Body::Inline(steps) => return self.steps(steps),
+            Body::File(flow) => flow,
+        };
+        let file = std::ptr::from_ref(flow.as_ref());
+        if let Some(found) = self.known.get(&file) {
+            return *found;
+        }
+        let found = self.steps(&flow.steps);
+        self.known.insert(file, found);
+        found
+    }
+
+    fn check(&mut self, step: &Step) {
+        let named = format!("the step `{}` of `farmhand.{}`", self.label, self.name);
+        if step.optional {
+            self.fault(step, format!("{named} may not be optional: its failure must be seen"));
+        }
+        let skipped = match &step.command {
+            Command::RunFlow(run) => run.when.is_some() && run.otherwise.is_none(),
+            Command::RunScript(run) => run.when.is_some(),
+            Command::Repeat(_) => true,
+            _ => false,
+        };
+        if skipped {
+            let message = format!("{named} may be passed over as a whole; give the label to the step within that acts");
+            self.fault(step, message);
+        }
+    }
+
+    fn fault(&mut self, step: &Step, message: String) {
+        self.problems
+            .add(&step.place, format!("Incorrect Format: {}", step.key), message);
     }
 }

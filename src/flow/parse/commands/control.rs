@@ -87,7 +87,7 @@ impl FlowParser<'_> {
         let when = self.when(fields, "when");
         let file = fields.required_text("file", &mut self.problems)?;
         let (file, source) = self.text_file(&file, &fields.place.clone())?;
-        self.note_http_in_script(&source, &fields.place.clone());
+        self.note_script(&source, &fields.place.clone());
         Some(Command::RunScript(Box::new(RunScript {
             file,
             source,

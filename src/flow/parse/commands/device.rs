@@ -7,8 +7,10 @@ use crate::flow::{
     parse::{
         FlowParser,
         fields::{Fields, incorrect, scalar_text},
+        keys::{ORIENTATIONS, rotation},
         sources,
     },
+    problem::Place,
 };
 
 /// Endings of media files that a phone's gallery takes.
@@ -30,17 +32,9 @@ impl FlowParser<'_> {
             "startRecording" => fields.required_text("path", problems).map(Command::StartRecording),
             "stopRecording" => Some(Command::StopRecording),
             "addMedia" => self.add_media(fields),
-            "setLocation" => {
-                let latitude = fields.required_text("latitude", problems);
-                let longitude = fields.required_text("longitude", problems);
-                latitude
-                    .zip(longitude)
-                    .map(|(lat, long)| Command::SetLocation(lat, long))
-            }
+            "setLocation" => self.location(fields),
             "travel" => self.travel(fields),
-            "setOrientation" => fields
-                .required_text("orientation", problems)
-                .map(Command::SetOrientation),
+            "setOrientation" => self.orientation(fields),
             "setAirplaneMode" => self.switch(fields).map(Command::AirplaneMode),
             "toggleAirplaneMode" => Some(Command::AirplaneMode(Switch::Toggle)),
             "setDarkMode" => self.switch(fields).map(Command::DarkMode),
@@ -61,12 +55,51 @@ impl FlowParser<'_> {
         }
     }
 
+    fn orientation(&mut self, fields: &mut Fields) -> Option<Command> {
+        let word = fields.required_text("orientation", &mut self.problems)?;
+        if !word.contains("${") && rotation(&word).is_none() {
+            let wanted = format!("one of {}", ORIENTATIONS.map(|(known, _)| known).join(", "));
+            incorrect(&fields.place, "orientation", &wanted, &mut self.problems);
+        }
+        Some(Command::SetOrientation(word))
+    }
+
+    fn location(&mut self, fields: &mut Fields) -> Option<Command> {
+        let latitude = fields.required_text("latitude", &mut self.problems);
+        let longitude = fields.required_text("longitude", &mut self.problems);
+        let (latitude, longitude) = latitude.zip(longitude)?;
+        self.coordinate("latitude", &latitude, 90.0, &fields.place);
+        self.coordinate("longitude", &longitude, 180.0, &fields.place);
+        Some(Command::SetLocation(latitude, longitude))
+    }
+
+    /// Notes what cannot be a coordinate, whatever its expressions give.
+    fn coordinate(&mut self, name: &str, text: &str, limit: f64, place: &Place) {
+        let number = text.trim().parse::<f64>().ok();
+        if !text.contains("${") && !number.is_some_and(|number| number.abs() <= limit) {
+            incorrect(place, name, &format!("from -{limit} to {limit}"), &mut self.problems);
+        }
+    }
+
     fn travel(&mut self, fields: &mut Fields) -> Option<Command> {
         let points = fields.texts("points", &mut self.problems);
         let speed = fields.text("speed", &mut self.problems);
         if points.is_empty() {
             fields.missing("points", &mut self.problems);
             return None;
+        }
+        for point in points.iter().filter(|point| !point.contains("${")) {
+            let Some((latitude, longitude)) = point.split_once(',') else {
+                incorrect(
+                    &fields.place,
+                    "points",
+                    "places: `latitude,longitude`",
+                    &mut self.problems,
+                );
+                continue;
+            };
+            self.coordinate("latitude", latitude, 90.0, &fields.place);
+            self.coordinate("longitude", longitude, 180.0, &fields.place);
         }
         let speed = speed.map_or(Some(4.0), |speed| {
             speed.parse::<f64>().ok().filter(|speed| *speed > 0.0)
@@ -100,9 +133,16 @@ impl FlowParser<'_> {
                 incorrect(&node.place, "addMedia", &wanted, &mut self.problems);
                 continue;
             }
-            let located = sources::resolve(&node.place.file, &reference).and_then(|path| self.sources.locate(&path));
+            let located = sources::resolve(&node.place.file, &reference).and_then(|path| {
+                let place = self.sources.locate(&path)?;
+                let digest = self.sources.digest(&path)?;
+                Ok((path, digest, place))
+            });
             match located {
-                Ok(path) => items.push(MediaItem::File(path)),
+                Ok((path, digest, place)) => {
+                    self.files.insert(path, digest);
+                    items.push(MediaItem::File(place));
+                }
                 Err(message) => self.problems.add(&node.place, "Media File Not Found", message),
             }
         }

@@ -1,7 +1,7 @@
 //! Commands of the finger: taps, swipes, scrolls, keys.
 
 use crate::flow::{
-    model::{Command, Direction, ScrollUntilVisible, Spot, Swipe, SwipePath, Tap, Touch},
+    model::{Command, Direction, ScrollUntilVisible, Spot, Swipe, SwipePath, Tap, Text, Touch},
     parse::{
         FlowParser,
         fields::{Fields, incorrect, scalar_text},
@@ -56,16 +56,13 @@ impl FlowParser<'_> {
             }
             return None;
         }
-        if let Some(point) = &point
-            && !point.contains("${")
-            && parse_spot(point).is_none()
-        {
-            incorrect(
-                &fields.place,
-                "point",
-                "`x,y` in pixels or `x%,y%` (0 to 100)",
-                problems,
-            );
+        if let Some(point) = &point {
+            if selector.is_some() && point.contains("${") {
+                let wanted = "`x,y` or `x%,y%` beside a selector: expressions do not work there";
+                incorrect(&fields.place, "point", wanted, problems);
+            } else {
+                self.spot("point", point, &fields.place.clone());
+            }
         }
         Some(Command::Tap(Box::new(Tap {
             touch,
@@ -90,7 +87,9 @@ impl FlowParser<'_> {
             (Some((selector, point)), Some(direction), None, None) => SwipePath::Element(selector, point, direction),
             (None, Some(direction), None, None) => SwipePath::Direction(direction),
             (None, None, Some(start), Some(end)) => {
-                SwipePath::Points(self.spot(&start, &fields.place)?, self.spot(&end, &fields.place)?)
+                self.spot("start", &start, &fields.place);
+                self.spot("end", &end, &fields.place);
+                SwipePath::Points(start, end)
             }
             _ if self.problems.len() > before => return None,
             _ => {
@@ -106,29 +105,24 @@ impl FlowParser<'_> {
         })))
     }
 
-    fn swipe_from(
-        &mut self,
-        fields: &mut Fields,
-    ) -> Option<(crate::flow::model::Selector, Option<crate::flow::model::Text>)> {
+    fn swipe_from(&mut self, fields: &mut Fields) -> Option<(crate::flow::model::Selector, Option<Text>)> {
         let node = fields.take("from")?;
         let mut from = Fields::or_scalar(&node, "from", "text", &mut self.problems)?;
         let selector = self.selector_fields(&mut from);
         let point = from.text("point", &mut self.problems);
+        if let Some(point) = &point {
+            self.spot("point", point, &node.place);
+        }
         from.finish(&mut self.problems);
         selector.map(|selector| (selector, point))
     }
 
-    fn spot(&mut self, text: &str, place: &Place) -> Option<Spot> {
-        let spot = parse_spot(text);
-        if spot.is_none() {
-            incorrect(
-                place,
-                "swipe",
-                "given points as `x,y` in pixels or `x%,y%` (0 to 100)",
-                &mut self.problems,
-            );
+    /// Notes what cannot be a point, whatever its expressions give.
+    fn spot(&mut self, name: &str, text: &str, place: &Place) {
+        if !text.contains("${") && parse_spot(text).is_none() {
+            let wanted = "`x,y` in pixels or `x%,y%` (0 to 100)";
+            incorrect(place, name, wanted, &mut self.problems);
         }
-        spot
     }
 
     fn direction(&mut self, fields: &mut Fields) -> Option<Direction> {
@@ -216,5 +210,6 @@ pub fn parse_spot(text: &str) -> Option<Spot> {
         };
         return Some(Spot::Percent(part(x)?, part(y)?));
     }
-    Some(Spot::Pixels(x.parse().ok()?, y.parse().ok()?))
+    let pixels = |text: &str| text.parse::<i32>().ok().filter(|pixels| *pixels >= 0);
+    Some(Spot::Pixels(pixels(x)?, pixels(y)?))
 }

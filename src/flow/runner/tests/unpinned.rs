@@ -30,6 +30,15 @@ async fn of_several_the_first_of_the_document_is_tapped_and_the_nearest_if_wante
 }
 
 #[tokio::test(start_paused = true)]
+async fn points_of_a_swipe_are_evaluated_when_the_step_runs() {
+    let steps = "- evalScript: ${output.x = 50}\n- swipe: { start: \"${output.x}%,25%\", end: \"${output.x},7\", duration: 100 }\n";
+    assert_eq!(
+        taps(steps, FakePhone::new(screen(&[]))).await,
+        ["Swipe(270,240 50,7 100)"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn below_compares_upper_edges_overlap_or_not() {
     let screen = FakePhone::new(screen(&[at("Title", 100), at("Item", 101)]));
     assert_eq!(

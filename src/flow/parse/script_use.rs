@@ -1,4 +1,5 @@
-//! Requests of scripts, seen before anything runs: a policy that forbids them must not be a surprise on the phone.
+//! What scripts use by name, seen before anything runs: what is not there, or what a policy forbids, must not be a surprise
+//! on the phone.
 
 use std::sync::LazyLock;
 
@@ -21,9 +22,13 @@ static HTTP_USE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!("(?m){call}|{alias}")).ok()
 });
 
+/// A use of upstream's `faker`, which makes up names and addresses.
+static FAKER_USE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"(?m)(?:^|[^\w.$'"`/])faker\s*(?:\?\.|\[|\.\s*[A-Za-z])"#).ok());
+
 impl FlowParser<'_> {
-    /// Notes where expressions of a document make requests.
-    pub(super) fn note_http(&mut self, node: &Node) {
+    /// Notes what the expressions of a document use.
+    pub(super) fn note_scripts(&mut self, node: &Node) {
         let mut open = vec![node];
         while let Some(node) = open.pop() {
             match &node.value {
@@ -33,7 +38,7 @@ impl FlowParser<'_> {
                     for entry in entries {
                         let script = super::fields::plain(&entry.value).filter(|_| entry.key == "evalScript");
                         if let Some(script) = script.filter(|script| !script.contains("${")) {
-                            self.note_http_in_script(script, &entry.value.place);
+                            self.note_script(script, &entry.value.place);
                         }
                         open.push(&entry.value);
                     }
@@ -41,7 +46,7 @@ impl FlowParser<'_> {
                 NodeValue::Scalar { text, .. } => {
                     for part in parts(text) {
                         if let Part::Expression(code) = part {
-                            self.note_http_in_script(code, &node.place);
+                            self.note_script(code, &node.place);
                         }
                     }
                 }
@@ -49,16 +54,21 @@ impl FlowParser<'_> {
         }
     }
 
-    /// Notes a script that makes requests.
-    pub(super) fn note_http_in_script(&mut self, script: &str, place: &Place) {
+    /// Notes a script that makes requests, and refuses one that uses what is not there.
+    pub(super) fn note_script(&mut self, script: &str, place: &Place) {
         if HTTP_USE.as_ref().is_some_and(|pattern| pattern.is_match(script)) {
             self.http_uses.push(place.clone());
+        }
+        if FAKER_USE.as_ref().is_some_and(|pattern| pattern.is_match(script)) {
+            let message = "scripts have no `faker`; type made-up texts with `inputRandomText`, `inputRandomPersonName` and \
+                           their kind";
+            self.problems.add(place, "Not Supported: faker", message);
         }
     }
 
     /// Refuses what was noted unless the policy allows it.
     pub(super) fn check_http(&mut self, policy: &Policy) {
-        let Some(refusal) = policy.refuses(Permission::Http) else {
+        let Some(refusal) = policy.refuses(&[Permission::Http]) else {
             return;
         };
         for place in std::mem::take(&mut self.http_uses) {
@@ -69,7 +79,22 @@ impl FlowParser<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::HTTP_USE;
+    use super::{FAKER_USE, HTTP_USE};
+
+    #[test]
+    fn made_up_data_are_told_from_words() {
+        let pattern = FAKER_USE.as_ref().unwrap();
+        for script in [
+            "faker.name().firstName()",
+            "output.a = faker . internet()",
+            "[faker['name']]",
+        ] {
+            assert!(pattern.is_match(script), "{script}");
+        }
+        for script in ["'faker.name'", "output.faker.a", "faker", "myfaker.a", "faker_x.a"] {
+            assert!(!pattern.is_match(script), "{script}");
+        }
+    }
 
     #[test]
     fn requests_are_told_from_links() {

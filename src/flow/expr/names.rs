@@ -1,0 +1,35 @@
+//! Names that variables of flows may not have.
+
+/// What scripts of flows find under these names is farmhand's.
+const OWN_NAMES: [&str; 24] = [
+    "SERIAL",
+    "USERNAME",
+    "APP",
+    "APP_PACKAGE",
+    "TASK_ID",
+    "ATTEMPT",
+    "MAESTRO_FILENAME",
+    "MAESTRO_DEVICE_UDID",
+    "MAESTRO_SHARD_ID",
+    "MAESTRO_SHARD_INDEX",
+    "params",
+    "target",
+    "media",
+    "effect",
+    "output",
+    "maestro",
+    "http",
+    "json",
+    "pattern",
+    "relativePoint",
+    "console",
+    "globalThis",
+    "undefined",
+    "eval",
+];
+
+/// Names of variables that are farmhand's own: what a flow finds under them must be what farmhand put there.
+#[must_use]
+pub fn is_own_name(name: &str) -> bool {
+    name.starts_with("__") || OWN_NAMES.contains(&name)
+}
