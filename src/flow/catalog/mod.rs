@@ -4,15 +4,16 @@
 //! of its name. One with faults changes nothing but the list of its errors.
 
 mod bundled;
+mod look;
 mod script;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, RwLock},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -23,22 +24,21 @@ use farmhand_actors::{
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use self::bundled::Bundled;
 pub use self::script::Script;
+use self::{
+    bundled::Bundled,
+    look::{Fingerprint, fingerprint, is_workspace_config},
+};
 use super::{
     bundle::{Bundle, BundleError, Bundles},
-    parse::sources::Folder,
+    parse::{Platform, sources::Folder},
     runner::media_request,
 };
 
 /// How often the operator's folder is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-/// Most files that are looked at in the operator's folder: more than this is the wrong folder.
-const MAX_FILES: usize = 10_000;
 /// How many errors of a file the refusal of a task tells.
 const SHOWN_ERRORS: usize = 3;
-/// Deepest folder that is looked at.
-const MAX_DEPTH: usize = 16;
 
 /// A script with what is wrong with its newest file.
 #[derive(Debug, Clone)]
@@ -46,11 +46,10 @@ struct Entry {
     /// The version in use; `None` when there has never been a good one.
     script: Option<Arc<Script>>,
     built_in: bool,
+    /// It has a file in the operator's folder.
+    of_file: bool,
     errors: Vec<String>,
 }
-
-/// Path, time of change and length of every file of a folder.
-type Fingerprint = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
 /// Knows all scripts.
 pub struct FlowCatalog {
@@ -58,24 +57,46 @@ pub struct FlowCatalog {
     media: Arc<dyn MediaPicker>,
     built_in: BTreeMap<ScriptName, Entry>,
     entries: RwLock<BTreeMap<ScriptName, Entry>>,
-    seen: RwLock<Fingerprint>,
+    seen: RwLock<Seen>,
     bundles: Option<Bundles>,
+    platform: Platform,
+}
+
+/// What the last look at the operator's folder saw.
+#[derive(Debug, Default)]
+struct Seen {
+    files: Fingerprint,
+    /// Scripts whose file was gone then. Editors replace a file by taking it away for a moment.
+    leaving: BTreeSet<ScriptName>,
+    /// It could not be read, which was told.
+    unreadable: bool,
 }
 
 impl FlowCatalog {
     /// The scripts that ship with farmhand and those of `dir`, read before this returns.
     #[must_use]
     pub fn new(dir: Option<PathBuf>, media: Arc<dyn MediaPicker>) -> Arc<Self> {
-        Self::build(dir, media, None)
+        Self::build(dir, media, None, Platform::Android)
+    }
+
+    /// As [`Self::new`], for flows of another platform.
+    #[cfg(test)]
+    pub fn for_platform(platform: Platform, dir: PathBuf, media: Arc<dyn MediaPicker>) -> Arc<Self> {
+        Self::build(Some(dir), media, None, platform)
     }
 
     /// As [`Self::new`], with a folder for flows that are sent by themselves.
     #[must_use]
     pub fn with_bundles(dir: Option<PathBuf>, media: Arc<dyn MediaPicker>, bundles: Bundles) -> Arc<Self> {
-        Self::build(dir, media, Some(bundles))
+        Self::build(dir, media, Some(bundles), Platform::Android)
     }
 
-    fn build(dir: Option<PathBuf>, media: Arc<dyn MediaPicker>, bundles: Option<Bundles>) -> Arc<Self> {
+    fn build(
+        dir: Option<PathBuf>,
+        media: Arc<dyn MediaPicker>,
+        bundles: Option<Bundles>,
+        platform: Platform,
+    ) -> Arc<Self> {
         let built_in = built_in_scripts();
         let catalog = Self {
             dir,
@@ -84,6 +105,7 @@ impl FlowCatalog {
             built_in,
             seen: RwLock::default(),
             bundles,
+            platform,
         };
         catalog.refresh();
         Arc::new(catalog)
@@ -109,19 +131,49 @@ impl FlowCatalog {
     /// Looks at the operator's folder now; blocks while files are read.
     pub fn refresh(&self) {
         let Some(dir) = &self.dir else { return };
-        let fingerprint = fingerprint(dir);
-        {
-            let mut seen = write(&self.seen);
-            if *seen == fingerprint {
+        let files = match fingerprint(dir) {
+            Ok(files) => files,
+            // What was good before stays in use: a folder may be away for a moment.
+            Err(problem) => {
+                if !std::mem::replace(&mut write(&self.seen).unreadable, true) {
+                    tracing::warn!(folder = %dir.display(), %problem, "the folder of the flows cannot be read");
+                }
                 return;
             }
-            seen.clone_from(&fingerprint);
-        }
+        };
+        let left = {
+            let mut seen = write(&self.seen);
+            seen.unreadable = false;
+            if seen.files == files && seen.leaving.is_empty() {
+                return;
+            }
+            seen.files.clone_from(&files);
+            std::mem::take(&mut seen.leaving)
+        };
         let mut entries = self.built_in.clone();
-        for (path, ..) in &fingerprint {
+        for (path, ..) in &files {
             self.take_file(dir, path, &mut entries);
         }
+        let leaving = self.keep_leaving(&left, &mut entries);
         *write(&self.entries) = entries;
+        write(&self.seen).leaving = leaving;
+    }
+
+    /// Keeps the scripts whose file is gone for the first time; answers which they are.
+    fn keep_leaving(
+        &self,
+        left: &BTreeSet<ScriptName>,
+        entries: &mut BTreeMap<ScriptName, Entry>,
+    ) -> BTreeSet<ScriptName> {
+        let mut leaving = BTreeSet::new();
+        for (name, before) in read(&self.entries).iter() {
+            let is_gone = before.of_file && entries.get(name).is_none_or(|now| !now.of_file);
+            if is_gone && !left.contains(name) {
+                entries.insert(name.clone(), before.clone());
+                leaving.insert(name.clone());
+            }
+        }
+        leaving
     }
 
     fn take_file(&self, dir: &Path, path: &Path, entries: &mut BTreeMap<ScriptName, Entry>) {
@@ -136,16 +188,20 @@ impl FlowCatalog {
         if path.parent() != Some(dir) || !is_flow {
             return;
         }
+        if is_workspace_config(dir, file) {
+            return;
+        }
         let parsed = ScriptName::parse(&stem.to_string_lossy()).ok();
         let Some(name) = parsed.filter(|name| name.bundle().is_none()) else {
             tracing::warn!(flow.file = file, "the file's name cannot be the name of a script");
             return;
         };
         let before = read(&self.entries).get(&name).cloned();
-        let entry = match Script::load(&Folder::new(dir), file) {
+        let entry = match Script::load_for(self.platform, &Folder::new(dir), file) {
             Ok(script) => Entry {
                 script: Some(Arc::new(script)),
                 built_in: false,
+                of_file: true,
                 errors: Vec::new(),
             },
             Err(problems) => {
@@ -154,6 +210,7 @@ impl FlowCatalog {
                 Entry {
                     script: before.as_ref().and_then(|before| before.script.clone()),
                     built_in: before.as_ref().is_some_and(|before| before.built_in),
+                    of_file: true,
                     errors,
                 }
             }
@@ -264,33 +321,12 @@ fn built_in_scripts() -> BTreeMap<ScriptName, Entry> {
             Entry {
                 script,
                 built_in: true,
+                of_file: false,
                 errors,
             },
         );
     }
     scripts
-}
-
-fn fingerprint(dir: &Path) -> Fingerprint {
-    let mut found = Vec::new();
-    let mut open = vec![(dir.to_path_buf(), 0)];
-    while let Some((folder, depth)) = open.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else {
-            continue;
-        };
-        for entry in entries.flatten() {
-            let Ok(meta) = std::fs::metadata(entry.path()) else {
-                continue;
-            };
-            if meta.is_dir() && depth < MAX_DEPTH {
-                open.push((entry.path(), depth + 1));
-            } else if meta.is_file() && found.len() < MAX_FILES {
-                found.push((entry.path(), meta.modified().ok(), meta.len()));
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 fn info(name: &ScriptName, entry: &Entry) -> ScriptInfo {

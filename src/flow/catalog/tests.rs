@@ -168,7 +168,58 @@ fn a_removed_file_is_no_script_any_more() {
     let bench = Bench::new(&[("mine.yaml", GOOD)]);
     std::fs::remove_file(bench.folder.path().join("mine.yaml")).unwrap();
     bench.catalog.refresh();
+    bench.catalog.refresh();
     assert!(bench.catalog.get(&name("mine")).is_none());
+}
+
+#[test]
+fn a_file_that_is_replaced_is_a_script_all_the_time() {
+    let bench = Bench::new(&[("mine.yaml", GOOD), ("post.yaml", GOOD)]);
+    for file in ["mine.yaml", "post.yaml"] {
+        std::fs::remove_file(bench.folder.path().join(file)).unwrap();
+    }
+    bench.catalog.refresh();
+    for script in ["mine", "post"] {
+        assert_eq!(bench.catalog.get(&name(script)).unwrap().description, "one", "{script}");
+        assert!(bench.catalog.script(&name(script)).is_some(), "{script}");
+    }
+
+    bench.write("mine.yaml", &GOOD.replace("one", "another"));
+    bench.catalog.refresh();
+    bench.catalog.refresh();
+
+    assert_eq!(bench.catalog.get(&name("mine")).unwrap().description, "another");
+    assert!(
+        bench.catalog.get(&name("post")).unwrap().built_in,
+        "the one that ships is back"
+    );
+}
+
+#[test]
+fn scripts_stay_while_their_folder_cannot_be_read() {
+    let bench = Bench::new(&[("mine.yaml", GOOD)]);
+    let away = bench.folder.path().with_extension("away");
+    std::fs::rename(bench.folder.path(), &away).unwrap();
+    for _ in 0..3 {
+        bench.catalog.refresh();
+        assert!(bench.catalog.script(&name("mine")).is_some());
+    }
+    std::fs::rename(&away, bench.folder.path()).unwrap();
+    bench.write("mine.yaml", &GOOD.replace("one", "another"));
+    bench.catalog.refresh();
+    assert_eq!(bench.catalog.get(&name("mine")).unwrap().description, "another");
+}
+
+#[test]
+fn upstreams_settings_of_a_folder_are_no_script() {
+    let settings = "flows: [\"*\"]\nexecutionOrder: { flowsOrder: [a] }\n";
+    let bench = Bench::new(&[("config.yaml", settings), ("mine.yaml", GOOD)]);
+    assert!(bench.catalog.get(&name("config")).is_none());
+    assert!(bench.catalog.get(&name("mine")).is_some());
+
+    bench.write("config.yaml", GOOD);
+    bench.catalog.refresh();
+    assert_eq!(bench.catalog.get(&name("config")).unwrap().description, "one");
 }
 
 #[test]
