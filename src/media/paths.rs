@@ -1,17 +1,21 @@
 //! Which files of this host may be read as media.
 //!
 //! A client's path is first mapped (`media.path_map`: `C:/Videos` → a folder here), then resolved with all its links,
-//! and must then lie below one of `media.roots`. The check is made on the *opened* file, so that a link that is
-//! exchanged between check and use changes nothing.
+//! and must then lie below one of `media.roots`. The check is made on the file that was *found*, before it is opened for
+//! reading, so that a link that is exchanged between check and use changes nothing.
 
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
     io,
-    os::fd::AsRawFd,
+    os::{fd::AsRawFd, unix::fs::OpenOptionsExt},
     path::{Component, Path, PathBuf},
 };
 
 use farmhand_actors::ports::MediaError;
+
+/// Linux's `O_PATH` (the same on x86, ARM and RISC-V): finds what a path names without opening it. A pipe without a
+/// writer does not block, and a device does not notice.
+const O_PATH: i32 = 0o10_000_000;
 
 /// The media roots and the prefixes that clients may use for them.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +42,7 @@ impl MediaPaths {
             .filter_map(|root| match root.canonicalize() {
                 Ok(root) => Some(root),
                 Err(error) => {
-                    tracing::warn!(root = %root.display(), %error, "media root left out");
+                    tracing::warn!(root = %root.display(), %error, "a folder of media.roots is left out: make it, then start again");
                     None
                 }
             })
@@ -79,7 +83,7 @@ impl MediaPaths {
         Ok(path)
     }
 
-    /// Opens the file that a client's text means.
+    /// Opens the file that a client's text means. Blocks, as all that looks at the disk.
     ///
     /// # Errors
     /// It is not there, not a regular file, or (with its links resolved) not below a media root.
@@ -92,17 +96,20 @@ impl MediaPaths {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_path(&self, path: &Path, text: &str) -> Result<OpenedFile, MediaError> {
-        let file = File::open(path).map_err(|error| self.not_there(path, text, &error))?;
-        // What was really opened, whatever the path may name by now.
-        let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
-            .map_err(|error| MediaError::Host(format!("{text}: {error}")))?;
+        let found = OpenOptions::new()
+            .read(true)
+            .custom_flags(O_PATH)
+            .open(path)
+            .map_err(|error| self.not_there(path, text, &error))?;
+        let host = |error: io::Error| MediaError::Host(format!("{text}: {error}"));
+        // What was really found, whatever the path may name by now.
+        let found_at = format!("/proc/self/fd/{}", found.as_raw_fd());
+        let path = std::fs::read_link(&found_at).map_err(host)?;
         self.must_be_below_a_root(&path, text)?;
-        let meta = file
-            .metadata()
-            .map_err(|error| MediaError::Host(format!("{text}: {error}")))?;
-        if !meta.is_file() {
+        if !found.metadata().map_err(host)?.is_file() {
             return Err(MediaError::Missing(format!("{text}: not a file")));
         }
+        let file = File::open(&found_at).map_err(|error| MediaError::Missing(format!("{text}: {error}")))?;
         Ok(OpenedFile { file, path })
     }
 
@@ -120,6 +127,27 @@ impl MediaPaths {
             return Err(MediaError::Missing(format!("{text}: not a folder")));
         }
         Ok(folder)
+    }
+
+    /// The account's own folder in a folder: `@username`, with whatever case it was written.
+    #[must_use]
+    pub fn own_folder(root: &Path, username: &str) -> Option<PathBuf> {
+        let exact = root.join(format!("@{username}"));
+        if exact.is_dir() {
+            return Some(exact);
+        }
+        let mut alike: Vec<PathBuf> = std::fs::read_dir(root)
+            .ok()?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| {
+                let name = path.file_name().and_then(|name| name.to_str());
+                name.and_then(|name| name.strip_prefix('@'))
+                    .is_some_and(|name| name.to_lowercase() == username.to_lowercase())
+            })
+            .filter(|path| path.is_dir())
+            .collect();
+        alike.sort();
+        alike.into_iter().next()
     }
 
     fn must_be_below_a_root(&self, path: &Path, text: &str) -> Result<(), MediaError> {
@@ -227,6 +255,42 @@ mod tests {
         ] {
             assert!(matches!(farm.paths.open(text), Err(MediaError::Missing(_))), "{text}");
         }
+    }
+
+    #[test]
+    fn a_pipe_and_a_device_are_refused_without_being_opened() {
+        let farm = farm();
+        let pipe = farm.root.join("pipe");
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        symlink("/dev/zero", farm.root.join("zero")).unwrap();
+
+        // Nobody writes to the pipe: whoever opens it waits for ever.
+        let pipe = farm.paths.open("C:/Videos/pipe").unwrap_err().to_string();
+        let device = farm.paths.open("C:/Videos/zero").unwrap_err().to_string();
+
+        assert!(pipe.contains("not a file"), "{pipe}");
+        assert!(device.contains("outside of the folders"), "{device}");
+    }
+
+    #[test]
+    fn an_accounts_own_folder_is_found_however_its_name_is_written() {
+        let farm = farm();
+        std::fs::create_dir(farm.root.join("@Alice")).unwrap();
+        std::fs::write(farm.root.join("@Bob"), "").unwrap();
+
+        let found = MediaPaths::own_folder(&farm.root, "alice");
+        assert_eq!(found, Some(farm.root.join("@Alice")));
+        std::fs::create_dir(farm.root.join("@alice")).unwrap();
+        let exact = MediaPaths::own_folder(&farm.root, "alice");
+        assert_eq!(exact, Some(farm.root.join("@alice")));
+        assert_eq!(MediaPaths::own_folder(&farm.root, "bob"), None);
+        assert_eq!(MediaPaths::own_folder(&farm.root, "ali"), None);
     }
 
     #[test]

@@ -27,7 +27,7 @@ const MAX_TEXT_BYTES: u64 = 1024 * 1024;
 
 /// [`MediaPicker`] over files of this host and the material library.
 pub struct Picker {
-    paths: MediaPaths,
+    paths: Arc<MediaPaths>,
     library: Arc<MediaLibrary>,
     store: Arc<dyn MaterialStore>,
     clock: Arc<dyn Clock>,
@@ -56,7 +56,7 @@ impl Picker {
         }
         std::fs::create_dir_all(&spool)?;
         Ok(Self {
-            paths,
+            paths: Arc::new(paths),
             library,
             store,
             clock,
@@ -65,10 +65,31 @@ impl Picker {
         })
     }
 
+    /// Looks at the disk on a thread that may block.
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&MediaPaths) -> T + Send + 'static,
+    ) -> Result<T, MediaError> {
+        let paths = Arc::clone(&self.paths);
+        tokio::task::spawn_blocking(move || look(&paths))
+            .await
+            .map_err(|error| MediaError::Host(error.to_string()))
+    }
+
+    async fn open(&self, name: &str) -> Result<OpenedFile, MediaError> {
+        let name = name.to_owned();
+        self.on_disk(move |paths| paths.open(&name)).await?
+    }
+
+    async fn reopen(&self, path: &Path, shown: &str) -> Result<OpenedFile, MediaError> {
+        let (path, shown) = (path.to_owned(), shown.to_owned());
+        self.on_disk(move |paths| paths.open_path(&path, &shown)).await?
+    }
+
     async fn pick_named(&self, names: &[String], request: &MediaRequest) -> Result<PickedMedia, MediaError> {
         let mut files = Vec::new();
         for name in names.iter().take(wanted(request)) {
-            let opened = self.paths.open(name)?;
+            let opened = self.open(name).await?;
             files.push(self.spool(opened, request.kind, name.clone()).await?);
         }
         if files.is_empty() {
@@ -81,14 +102,20 @@ impl Picker {
     }
 
     async fn pick_from_folder(&self, folder: &str, request: &MediaRequest) -> Result<PickedMedia, MediaError> {
-        let root = self.paths.folder(folder)?;
-        let own = request.username.as_ref().map(|name| root.join(format!("@{name}")));
+        let (text, username) = (folder.to_owned(), request.username.clone());
+        let found = self.on_disk(move |paths| {
+            let root = paths.folder(&text)?;
+            let own = username.and_then(|username| MediaPaths::own_folder(&root, username.as_str()));
+            Ok((own, root))
+        });
+        let (own, root) = found.await??;
         let mut last = None;
-        for place in own.into_iter().filter(|own| own.is_dir()).chain([root.clone()]) {
+        for place in own.into_iter().chain([root.clone()]) {
             match self.pick_in(&place, folder, request).await {
-                Ok(mut picked) => {
-                    read_texts(&mut picked, &[&place, &root], &self.paths, request.seed);
-                    return Ok(picked);
+                Ok(picked) => {
+                    let seed = request.seed;
+                    let read = move |paths: &MediaPaths| read_texts(picked, &[&place, &root], paths, seed);
+                    return self.on_disk(read).await;
                 }
                 Err(error @ MediaError::Missing(_)) => last = last.or(Some(error)),
                 Err(error) => return Err(error),
@@ -99,16 +126,13 @@ impl Picker {
 
     /// The first unused files of one folder, by name.
     async fn pick_in(&self, place: &Path, folder: &str, request: &MediaRequest) -> Result<PickedMedia, MediaError> {
+        let (at, kind) = (place.to_owned(), request.kind);
+        let listed = self.on_disk(move |paths| list_kind(&at, kind, paths)).await?;
         let mut candidates = Vec::new();
-        for path in list(place).map_err(|error| MediaError::Host(format!("{folder}: {error}")))? {
+        for path in listed.map_err(|error| MediaError::Host(format!("{folder}: {error}")))? {
             let shown = path.display().to_string();
-            let Ok(mut opened) = self.paths.open_path(&path, &shown) else {
-                continue;
-            };
-            let Ok(Some((kind, _))) = sniff(&mut opened.file) else {
-                continue;
-            };
-            if kind == request.kind {
+            // It was there a moment ago; one that has gone since is no candidate.
+            if let Ok(mut opened) = self.reopen(&path, &shown).await {
                 let sha256 = self.hash(&mut opened, &shown).await?;
                 candidates.push((path, shown, sha256));
             }
@@ -127,7 +151,7 @@ impl Picker {
         }
         let mut files = Vec::new();
         for (path, shown, _) in candidates.into_iter().take(wanted(request)) {
-            let opened = self.paths.open_path(&path, &shown)?;
+            let opened = self.reopen(&path, &shown).await?;
             files.push(self.spool(opened, request.kind, shown).await?);
         }
         Ok(PickedMedia {
@@ -240,18 +264,14 @@ impl Picker {
 #[async_trait]
 impl MediaPicker for Picker {
     async fn warnings(&self, request: &MediaRequest) -> Vec<String> {
-        match &request.source {
-            MediaSource::Files(names) => names
-                .iter()
-                .filter_map(|name| self.paths.open(name).err())
-                .map(|error| error.to_string())
-                .collect(),
-            MediaSource::Folder(folder) => {
-                let found = self.paths.folder(folder);
-                found.err().map(|error| error.to_string()).into_iter().collect()
-            }
+        let source = request.source.clone();
+        let looked = self.on_disk(move |paths| match &source {
+            MediaSource::Files(names) => names.iter().filter_map(|name| paths.open(name).err()).collect(),
+            MediaSource::Folder(folder) => paths.folder(folder).err().into_iter().collect::<Vec<_>>(),
             MediaSource::Library { .. } => Vec::new(),
-        }
+        });
+        let problems = looked.await.unwrap_or_else(|error| vec![error]);
+        problems.iter().map(ToString::to_string).collect()
     }
 
     async fn pick(&self, request: &MediaRequest) -> Result<PickedMedia, MediaError> {
@@ -317,8 +337,18 @@ fn list(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Files of a folder that are of one kind by their content, by name.
+fn list_kind(folder: &Path, kind: MediaKind, paths: &MediaPaths) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = list(folder)?;
+    found.retain(|path| {
+        let opened = paths.open_path(path, "");
+        opened.is_ok_and(|mut opened| matches!(sniff(&mut opened.file), Ok(Some((of, _))) if of == kind))
+    });
+    Ok(found)
+}
+
 /// `caption.txt`, `sound_names.txt` and `sound_urls.txt`: the account's own first, then the folder's.
-fn read_texts(picked: &mut PickedMedia, places: &[&Path], paths: &MediaPaths, seed: u64) {
+fn read_texts(mut picked: PickedMedia, places: &[&Path], paths: &MediaPaths, seed: u64) -> PickedMedia {
     let text = |name: &str| {
         places.iter().find_map(|place| {
             let path = place.join(name);
@@ -331,6 +361,7 @@ fn read_texts(picked: &mut PickedMedia, places: &[&Path], paths: &MediaPaths, se
     picked.caption = text("caption.txt");
     picked.sound_name = text("sound_names.txt").and_then(|text| line(&text, seed));
     picked.sound_url = text("sound_urls.txt").and_then(|text| line(&text, seed));
+    picked
 }
 
 /// One of the lines that are not blank, the same for the same seed.
