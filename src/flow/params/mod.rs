@@ -50,7 +50,8 @@ impl Schema {
         let mut config = given.clone();
         self.rename_aliases(&mut config, &mut errors);
         fill_defaults(&self.schema, &mut config);
-        let config = Value::Object(config);
+        let mut config = Value::Object(config);
+        take_whole_numbers(&mut config);
         let complaints: Vec<_> = self.validator.iter_errors(&config).collect();
         for error in complaints
             .iter()
@@ -151,6 +152,25 @@ fn fill_defaults(schema: &Value, config: &mut Map<String, Value>) {
         if let Some(Value::Object(inner)) = config.get_mut(name) {
             fill_defaults(property, inner);
         }
+    }
+}
+
+/// JSON does not tell `1.0` from `1`, and neither does a schema: scripts find the whole number in either case.
+fn take_whole_numbers(value: &mut Value) {
+    /// 2^53: beyond it a float no longer holds every whole number.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let float = number
+                .as_f64()
+                .filter(|float| float.fract() == 0.0 && float.abs() <= EXACT);
+            if let Some(float) = float {
+                *value = Value::from(float as i64);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(take_whole_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(take_whole_numbers),
+        _ => {}
     }
 }
 

@@ -173,3 +173,12 @@ fn targets_become_one_config_each() {
         assert!(errors[0].message.contains("at least one target"), "{errors:?}");
     }
 }
+
+#[test]
+fn a_whole_number_is_one_however_json_writes_it() {
+    let (config, errors) = schema().check(&json!({"who": "a", "kind": 1.0, "volume": 3e1}));
+
+    assert!(errors.is_empty(), "{errors:?}");
+    assert_eq!(config["kind"].as_i64(), Some(1));
+    assert_eq!(config["volume"].as_i64(), Some(30));
+}
