@@ -218,14 +218,18 @@ impl FarmSettings {
         Duration::from_secs(self.ask_timeout_s)
     }
 
-    /// An account's limits: its own where it has some, else the farm's; none when limits are switched off.
+    /// An account's limits: number by number its own where it has one, else the farm's; none when limits are switched
+    /// off.
     #[must_use]
     pub fn effective_limits(&self, own: &Limits) -> Limits {
         if !self.limits.enabled {
             return Limits::new();
         }
         let mut limits = self.limits.scripts.clone();
-        limits.extend(own.iter().map(|(script, limit)| (script.clone(), *limit)));
+        for (script, own) in own {
+            let limit = limits.entry(script.clone()).or_default();
+            *limit = own.or(*limit);
+        }
         limits
     }
 }
@@ -251,14 +255,20 @@ mod tests {
     }
 
     #[test]
-    fn an_accounts_own_limit_replaces_the_farms_and_switching_off_removes_all() {
+    fn an_accounts_own_numbers_replace_the_farms_and_switching_off_removes_all() {
         let mut settings = FarmSettings::default();
         let post = ScriptName::parse("post").unwrap();
-        let own = Limits::from([(post.clone(), ScriptLimit::default())]);
+        let farms = settings.limits.scripts[&post];
+        let own = ScriptLimit {
+            per_day: Some(3),
+            ..ScriptLimit::default()
+        };
+        let own = Limits::from([(post.clone(), own)]);
 
         let limits = settings.effective_limits(&own);
 
-        assert_eq!(limits.get(&post), Some(&ScriptLimit::default()));
+        let per_day = limits[&post].per_day;
+        assert_eq!((per_day, limits[&post].per_hour), (Some(3), farms.per_hour));
         assert_eq!(limits.len(), 3);
         settings.limits.enabled = false;
         assert!(settings.effective_limits(&own).is_empty());

@@ -20,12 +20,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the controller at `server` (`http://host:port`). The API key comes from `FARMHAND_API_KEY`: on the
+    /// A client of the controller at `server` (`http://host:port`, or `https://…` of a TLS proxy before it). The API key comes from `FARMHAND_API_KEY`: on the
     /// command line everybody on this host could read it.
     pub fn new(server: &str) -> Result<Self, CliError> {
-        if !server.starts_with("http://") {
+        if !["http://", "https://"].iter().any(|scheme| server.starts_with(scheme)) {
             return Err(CliError::Usage(format!(
-                "--server {server}: an address like http://127.0.0.1:50809 is wanted"
+                "--server {server}: an address like http://127.0.0.1:50809 or https://farm.example is wanted"
             )));
         }
         let config = Agent::config_builder()

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use farmhand_actors::{
-    domain::{DeviceState, Limits, ScriptLimit, Serial, Username},
+    domain::{DeviceState, Limits, Serial, Username},
     supervisor::{NewAccount, SupervisorError, SupervisorHandle},
 };
 use farmhand_sim::simulator::{PhoneSpec, Simulator, SimulatorOptions};
@@ -18,8 +18,21 @@ use crate::{settings::Settings, startup::Application, telemetry};
 const APP: &str = "tiktok";
 /// Accounts of each phone.
 const ACCOUNTS_PER_PHONE: u32 = 2;
-/// So many of each script in an hour and in a day: a demo must not stop at limits made for real apps.
-const DEMO_LIMIT: u32 = 10_000;
+/// What a demo begins with instead of the usual defaults: it must not stop at limits made for real apps, and whoever
+/// tries things out posts the same thing twice. What is set anywhere wins.
+const DEFAULTS: &str = "
+[duplicates]
+window_h = 0
+[limits.post]
+per_hour = 10000
+per_day = 10000
+[limits.follow]
+per_hour = 10000
+per_day = 10000
+[limits.unfollow]
+per_hour = 10000
+per_day = 10000
+";
 
 /// Longest wait for a simulated phone to come online.
 const ONLINE_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
@@ -37,10 +50,10 @@ const MEDIA: [(&str, &[u8]); 7] = [
 
 /// Runs the demo until Ctrl-C or SIGTERM.
 pub fn run(serve: &Serve) -> Result<(), CliError> {
-    let mut settings = serve.settings()?;
+    let mut settings = serve.settings(DEFAULTS)?;
     telemetry::start(&settings.log).map_err(CliError::Usage)?;
     in_system(async {
-        let phones = settings.sim.phones.clamp(1, 500);
+        let phones = settings.sim.phones;
         let options = SimulatorOptions {
             phones: (1..=phones).map(phone).collect(),
             base_port: None,
@@ -85,16 +98,6 @@ fn adapt(settings: &mut Settings, simulator: &Simulator) -> Result<(), CliError>
     for prefix in ["C:/Videos", "C:/Images"] {
         let known = settings.media.path_map.entry(prefix.to_owned());
         known.or_insert_with(|| media.display().to_string());
-    }
-    let limit = ScriptLimit {
-        per_hour: Some(DEMO_LIMIT),
-        per_day: Some(DEMO_LIMIT),
-        min_gap_s: None,
-    };
-    // Whoever tries things out posts the same thing twice.
-    settings.duplicates.window_h = 0;
-    for script in settings.limits.scripts.values_mut() {
-        *script = limit;
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub enum DeviceCommand {
     List(Remote),
     /// Show one device
     Show(One),
-    /// Change alias, tags, or switch it on or off
+    /// Change alias, tags, app, or switch it on or off
     Set {
         /// Its new alias
         #[arg(long)]
@@ -34,6 +34,9 @@ pub enum DeviceCommand {
         /// Its tags, replacing the old ones
         #[arg(long = "tag")]
         tags: Option<Vec<String>>,
+        /// The app of its tasks without an account
+        #[arg(long)]
+        app: Option<String>,
         /// Whether it may be given tasks
         #[arg(long)]
         enabled: Option<bool>,
@@ -61,7 +64,7 @@ pub enum DeviceCommand {
         #[command(flatten)]
         one: One,
     },
-    /// Print the view tree (XML)
+    /// Print the view tree (XML, or JSON with --json)
     Hierarchy(One),
     /// Run a command in the phone's shell (scope admin)
     Shell {
@@ -109,12 +112,14 @@ pub fn run(command: DeviceCommand) -> Result<(), CliError> {
         DeviceCommand::Set {
             alias,
             tags,
+            app,
             enabled,
             one,
         } => {
             let mut body = Map::new();
             body.extend(alias.map(|alias| ("alias".to_owned(), json!(alias))));
             body.extend(tags.map(|tags| ("tags".to_owned(), json!(tags))));
+            body.extend(app.map(|app| ("app".to_owned(), json!(app))));
             body.extend(enabled.map(|enabled| ("enabled".to_owned(), json!(enabled))));
             output::json(&one.remote.client()?.patch(&one.path(""), &Value::Object(body))?)
         }
@@ -129,7 +134,15 @@ pub fn run(command: DeviceCommand) -> Result<(), CliError> {
                 .remote
                 .client()?
                 .get_bytes(&one.path("/screenshot"), "image/png", &query)?;
-            std::fs::write(&output, picture).map_err(|error| CliError::Failed(format!("{}: {error}", output.display())))
+            let written = std::fs::write(&output, &picture);
+            written.map_err(|error| CliError::Failed(format!("{}: {error}", output.display())))?;
+            if one.remote.json {
+                return output::json(&json!({ "output": output, "bytes": picture.len() }));
+            }
+            Ok(())
+        }
+        DeviceCommand::Hierarchy(one) if one.remote.json => {
+            output::json(&one.remote.client()?.get(&one.path("/hierarchy"), &[])?)
         }
         DeviceCommand::Hierarchy(one) => {
             let tree = one
@@ -141,6 +154,9 @@ pub fn run(command: DeviceCommand) -> Result<(), CliError> {
         DeviceCommand::Shell { one, words } => shell(&one, &words),
         DeviceCommand::Log(one) => {
             let log = one.remote.client()?.get(&one.path("/log"), &[])?;
+            if one.remote.json {
+                return output::json(&log);
+            }
             output::print(log.get("log").and_then(Value::as_str).unwrap_or_default())
         }
     }

@@ -46,8 +46,7 @@ impl Finding {
 
 /// Looks, and fails when something is wrong.
 pub fn run(doctor: &Doctor) -> Result<(), CliError> {
-    let settings =
-        Settings::load(doctor.local.config.as_deref(), &[]).map_err(|error| CliError::Usage(error.to_string()))?;
+    let settings = doctor.local.settings("", Vec::new())?;
     let findings = in_system(async { Ok(look(&settings).await) })?;
     let rows: Vec<Value> = findings
         .iter()
@@ -79,9 +78,16 @@ async fn look(settings: &Settings) -> Vec<Finding> {
         Finding::of("data_dir", data_folder(settings), "wrong"),
         Finding::of("database", database(settings).await, "wrong"),
         Finding::of("http", port(settings), "warning"),
+        Finding::of(
+            "license",
+            startup::license_message(settings).map_err(|error| error.to_string()),
+            "wrong",
+        ),
+        Finding::of("flows.dir", flows(settings), "warning"),
+        Finding::of("media.roots", media(settings), "warning"),
         Finding::of("adb program", adb_program(), "warning"),
     ];
-    for server in &settings.adb.servers {
+    for (place, server) in settings.adb.servers.iter().enumerate() {
         let version = adb::server_version(server, SERVER_DEADLINE).await;
         let result = match version {
             Ok(version) => Ok(format!("answers, version {version}")),
@@ -92,14 +98,14 @@ async fn look(settings: &Settings) -> Vec<Finding> {
         let answers = result.is_ok();
         findings.push(Finding::of(format!("adb server {server}"), result, "wrong"));
         if answers {
-            findings.extend(phones(server, settings).await);
+            findings.extend(phones(server, settings, place == 0).await);
         }
     }
     findings
 }
 
-/// The phones that a server shows.
-async fn phones(server: &str, settings: &Settings) -> Vec<Finding> {
+/// The phones that a server shows; through the first one those of `devices` are connected.
+async fn phones(server: &str, settings: &Settings, is_first: bool) -> Vec<Finding> {
     let listed = match adb::list_phones(server, SERVER_DEADLINE).await {
         Ok(listed) => listed,
         Err(problem) => return vec![Finding::of("devices", Err(problem), "wrong")],
@@ -108,6 +114,19 @@ async fn phones(server: &str, settings: &Settings) -> Vec<Finding> {
         let mend = "none; plug a phone in and allow USB debugging on it, or name phones on Wi-Fi in `devices`";
         return vec![Finding::of("devices", Err(mend.to_owned()), "warning")];
     }
+    let absent = settings
+        .devices
+        .iter()
+        .filter(|phone| is_first && listed.iter().all(|listed| listed.name != phone.address))
+        .map(|phone| {
+            let (serial, address) = (&phone.serial, &phone.address);
+            let mend = format!(
+                "{address} is not connected; the controller connects it when it runs: if it does not, see that the phone \
+                 listens (`adb tcpip 5555` over USB) and that `adb connect {address}` works"
+            );
+            Finding::of(format!("device {serial}"), Err(mend), "warning")
+        });
+    let absent: Vec<Finding> = absent.collect();
     let told = listed.into_iter().map(|phone| {
         let result = if phone.usable {
             Ok(phone.finding)
@@ -116,7 +135,7 @@ async fn phones(server: &str, settings: &Settings) -> Vec<Finding> {
         };
         Finding::of(format!("device {}", phone.name), result, "warning")
     });
-    told.collect()
+    told.chain(absent).collect()
 }
 
 fn data_folder(settings: &Settings) -> Result<String, String> {
@@ -137,6 +156,29 @@ async fn database(settings: &Settings) -> Result<String, String> {
     let stats = store.stats().await.map_err(|error| error.to_string());
     store.close().await;
     stats.map(|stats| format!("opens, {} tasks", stats.total))
+}
+
+fn flows(settings: &Settings) -> Result<String, String> {
+    let folder = &settings.flows.dir;
+    if folder.is_empty() {
+        return Ok("none: only the bundled scripts".to_owned());
+    }
+    std::fs::read_dir(folder)
+        .map(|_| format!("{folder} can be read; `farmhand flow check {folder}` checks what is in it"))
+        .map_err(|error| format!("{folder}: {error}; make the folder, or leave flows.dir empty"))
+}
+
+fn media(settings: &Settings) -> Result<String, String> {
+    let roots = &settings.media.roots;
+    if roots.is_empty() {
+        return Ok("none: media come from the library alone".to_owned());
+    }
+    let problem = |root: &String| std::fs::read_dir(root).err().map(|error| format!("{root}: {error}"));
+    let problems: Vec<String> = roots.iter().filter_map(problem).collect();
+    if problems.is_empty() {
+        return Ok(format!("{} can be read", roots.join(", ")));
+    }
+    Err(format!("{}; make or mount it, then start again", problems.join("; ")))
 }
 
 fn port(settings: &Settings) -> Result<String, String> {

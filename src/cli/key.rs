@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     http::auth,
-    settings::Settings,
     startup,
     store::{ApiKey, NewKey, Store},
 };
@@ -77,7 +76,7 @@ pub fn run(command: KeyCommand) -> Result<(), CliError> {
 }
 
 async fn open(local: &Local) -> Result<std::sync::Arc<Store>, CliError> {
-    let settings = Settings::load(local.config.as_deref(), &[]).map_err(|error| CliError::Usage(error.to_string()))?;
+    let settings = local.settings("", Vec::new())?;
     startup::open_store(&settings).await.map_err(failed)
 }
 

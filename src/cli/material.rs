@@ -48,6 +48,17 @@ pub enum MaterialCommand {
     },
 }
 
+/// The materials that were added: one document, or a table.
+fn show(added: &[Value], json: bool) -> Result<(), CliError> {
+    if added.is_empty() {
+        return Ok(());
+    }
+    if json {
+        return output::json(&Value::Array(added.to_vec()));
+    }
+    output::table(&COLUMNS, added)
+}
+
 /// Runs the command.
 pub fn run(command: MaterialCommand) -> Result<(), CliError> {
     match command {
@@ -74,11 +85,19 @@ pub fn run(command: MaterialCommand) -> Result<(), CliError> {
             let mut fields = vec![("tags", tags)];
             fields.extend(username.map(|username| ("username", username)));
             fields.extend(caption.map(|caption| ("caption", caption)));
+            let mut added = Vec::with_capacity(files.len());
             for (at, file) in files.iter().enumerate() {
                 eprintln!("{} of {}: {}", at.saturating_add(1), files.len(), file.display());
-                output::json(&client.post_file("/material", file, &fields)?)?;
+                match client.post_file("/material", file, &fields) {
+                    Ok(material) => added.push(material),
+                    Err(error) => {
+                        // What was added before stays: it is told.
+                        show(&added, remote.json)?;
+                        return Err(error);
+                    }
+                }
             }
-            Ok(())
+            show(&added, remote.json)
         }
         MaterialCommand::Delete { id, remote } => output::json(&remote.client()?.delete(&format!("/material/{id}"))?),
     }

@@ -25,6 +25,8 @@ use clap::{Args, Parser, Subcommand};
 
 use client::Client;
 
+use crate::settings::Settings;
+
 /// Drives a farm of Android phones.
 #[derive(Debug, Parser)]
 #[command(name = "farmhand", version, about, max_term_width = 100)]
@@ -98,6 +100,19 @@ pub struct Local {
     /// A settings file, read after ./settings.toml
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Folder of everything that must survive a restart
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Local {
+    /// The settings, with this command's own defaults (TOML) below and its flags on top.
+    fn settings(&self, defaults: &str, mut flags: Vec<(&str, String)>) -> Result<Settings, CliError> {
+        let data_dir = self.data_dir.as_ref().map(|folder| folder.display().to_string());
+        flags.extend(data_dir.map(|folder| ("data_dir", folder)));
+        let settings = Settings::load_over(defaults, self.config.as_deref(), &flags);
+        settings.map_err(|error| CliError::Usage(error.to_string()))
+    }
 }
 
 /// Why a command failed; decides the exit code.

@@ -1,6 +1,6 @@
 //! `farmhand serve`
 
-use std::{future::Future, path::PathBuf};
+use std::future::Future;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,26 +19,21 @@ pub struct Serve {
     /// Port to listen on; 0: any free one
     #[arg(long)]
     port: Option<u16>,
-    /// Folder of everything that must survive a restart
-    #[arg(long)]
-    data_dir: Option<PathBuf>,
 }
 
 impl Serve {
-    /// The settings, with the flags on top.
-    pub fn settings(&self) -> Result<Settings, CliError> {
+    /// The settings, with `defaults` (TOML) of the command below and the flags on top.
+    pub fn settings(&self, defaults: &str) -> Result<Settings, CliError> {
         let mut flags = Vec::new();
         flags.extend(self.host.clone().map(|host| ("http.host", host)));
         flags.extend(self.port.map(|port| ("http.port", port.to_string())));
-        let data_dir = self.data_dir.as_ref().map(|folder| folder.display().to_string());
-        flags.extend(data_dir.map(|folder| ("data_dir", folder)));
-        Settings::load(self.local.config.as_deref(), &flags).map_err(|error| CliError::Usage(error.to_string()))
+        self.local.settings(defaults, flags)
     }
 }
 
 /// Runs the controller until Ctrl-C or SIGTERM.
 pub fn run(serve: &Serve) -> Result<(), CliError> {
-    let settings = serve.settings()?;
+    let settings = serve.settings("")?;
     telemetry::start(&settings.log).map_err(CliError::Usage)?;
     in_system(async {
         let application = Application::start(settings).await.map_err(failed)?;

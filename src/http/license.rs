@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     envelope::{Answer, ApiError, success},
+    query::NoQuery,
     state::App,
 };
 
@@ -194,6 +195,13 @@ impl License {
         }
     }
 
+    /// Plan, devices and whether the API may be used, in a line.
+    #[must_use]
+    pub fn summary(&self, now: Timestamp) -> String {
+        let (plan, devices, message) = (self.plan.as_str(), self.device_limit, self.message(now));
+        format!("{plan}, {devices} devices at the same time: {message}")
+    }
+
     fn view(&self, now: Timestamp) -> Value {
         json!({
             "plan_name": self.plan.as_str(),
@@ -205,7 +213,7 @@ impl License {
 }
 
 /// `GET /api/v1/license/check`
-pub async fn check(app: web::Data<App>) -> Answer {
+pub async fn check(_: NoQuery, app: web::Data<App>) -> Answer {
     app.state.license.check(app.now())?;
     Ok(success(&app.state.license.view(app.now())))
 }

@@ -4,6 +4,7 @@
 //! The embedded file names every key, so it is also the list of keys that exist: any other is refused with the one
 //! that was probably meant.
 
+mod check;
 mod sections;
 
 use std::path::Path;
@@ -16,7 +17,9 @@ pub use sections::*;
 pub const DEFAULTS: &str = include_str!("../../settings.toml");
 
 /// Tables whose keys the operator chooses.
-const OPEN_TABLES: [&str; 3] = ["apps", "limits", "media.path_map"];
+const OPEN_TABLES: [&str; 2] = ["apps", "media.path_map"];
+/// The table whose tables are named by scripts: any name may stand there, their keys may not be any.
+const SCRIPT_TABLES: &str = "limits";
 
 /// Why the settings cannot be used. Every text names the key and the mend.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +46,17 @@ impl Settings {
     /// # Errors
     /// Names every unknown key with the one probably meant, or the first wrong value.
     pub fn load(file: Option<&Path>, overrides: &[(&str, String)]) -> Result<Self, SettingsError> {
-        Self::load_from(Path::new("settings.toml"), file, std::env::vars().collect(), overrides)
+        Self::load_over("", file, overrides)
+    }
+
+    /// As [`Self::load`], with defaults of the caller's own (TOML) instead of some of the embedded ones: whatever is
+    /// set anywhere still wins over them.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_over(defaults: &str, file: Option<&Path>, overrides: &[(&str, String)]) -> Result<Self, SettingsError> {
+        let env = std::env::vars().collect();
+        Self::load_from(defaults, Path::new("settings.toml"), file, env, overrides)
     }
 
     /// The defaults alone, whatever this directory and the environment say: for benches.
@@ -52,6 +65,7 @@ impl Settings {
     /// Never, unless the embedded file is broken.
     pub fn defaults() -> Result<Self, SettingsError> {
         Self::load_from(
+            "",
             Path::new("settings.toml.none"),
             None,
             std::collections::HashMap::new(),
@@ -60,6 +74,7 @@ impl Settings {
     }
 
     fn load_from(
+        defaults: &str,
         local: &Path,
         file: Option<&Path>,
         env: std::collections::HashMap<String, String>,
@@ -67,6 +82,7 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let known = Config::builder()
             .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
+            .add_source(File::from_str(defaults, FileFormat::Toml))
             .build()
             .map_err(unreadable)?;
         let mut layers = Config::builder().add_source(File::from(local).format(FileFormat::Toml).required(false));
@@ -90,71 +106,13 @@ impl Settings {
             .add_source(layers)
             .build()
             .map_err(unreadable)?;
-        let settings: Self = all.try_deserialize().map_err(unreadable)?;
+        let mut settings: Self = all.try_deserialize().map_err(unreadable)?;
+        for limit in settings.limits.scripts.values_mut() {
+            *limit = limit.without_zeros();
+        }
         settings.check()?;
         Ok(settings)
     }
-
-    fn check(&self) -> Result<(), SettingsError> {
-        let invalid = |key: &str, problem: String| {
-            let key = key.to_owned();
-            Err(SettingsError::Invalid { key, problem })
-        };
-        if self.retry.delay.is_sorted_by(|from, to| from > to) {
-            return invalid(
-                "retry.delay",
-                "the first number must not be above the second".to_owned(),
-            );
-        }
-        if jiff::tz::TimeZone::get(&self.scheduler.time_zone).is_err() {
-            let name = &self.scheduler.time_zone;
-            return invalid(
-                "scheduler.time_zone",
-                format!("'{name}' is no time zone; use an IANA name like Europe/Warsaw"),
-            );
-        }
-        if self.http.max_body == 0 {
-            return invalid("http.max_body", "must be at least 1 byte".to_owned());
-        }
-        if self.tasks.max_per_request == 0 {
-            return invalid("tasks.max_per_request", "must be at least 1".to_owned());
-        }
-        if self.attempt.time_limit_s == 0 || self.attempt.stop_grace_ms >= 1_700 {
-            let problem = "time_limit_s must be at least 1, stop_grace_ms below 1700";
-            return invalid("attempt", problem.to_owned());
-        }
-        if !(0.0..=1.0).contains(&self.quarantine.max_share) {
-            return invalid("quarantine.max_share", "must be from 0 to 1".to_owned());
-        }
-        if let Some(host) = self.flows.http_hosts.iter().find(|host| !is_host(host)) {
-            let problem = format!("'{host}' is no host; write a name or an address, and `:port` if only that is meant");
-            return invalid("flows.http_hosts", problem);
-        }
-        if let Err(problem) = self.webhooks.check() {
-            return invalid("webhooks", problem);
-        }
-        if self.adb.servers.is_empty() {
-            return invalid(
-                "adb.servers",
-                "name at least one server, e.g. 127.0.0.1:5037".to_owned(),
-            );
-        }
-        if let Some((key, problem)) = self.adb.agent.problem() {
-            return invalid(key, problem);
-        }
-        if !self.database.url.is_empty() && !self.database.url.starts_with("sqlite:") {
-            return invalid(
-                "database.url",
-                "only sqlite:// is supported, e.g. sqlite://data/farmhand.db".to_owned(),
-            );
-        }
-        Ok(())
-    }
-}
-
-/// Whether a text can be the host of a link.
-fn is_host(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:[]".contains(c))
 }
 
 /// Environment variables are texts: those that stand where the defaults have a list or a number become one. (The
@@ -211,8 +169,16 @@ fn compare(path: &str, known: &Value, given: &Value, problems: &mut Vec<String>)
         } else {
             format!("{path}.{name}")
         };
+        // A script that the defaults do not name has the same keys as those that they do.
+        let of_script = || known.values().find(|value| matches!(value.kind, ValueKind::Table(_)));
+        let is_table = |value: &Value| matches!(value.kind, ValueKind::Table(_));
         match (known.get(name), given.get(name)) {
             (Some(known), Some(given)) => compare(&full, known, given, problems),
+            (None, Some(given)) if path == SCRIPT_TABLES && is_table(given) => {
+                if let Some(known) = of_script() {
+                    compare(&full, known, given, problems);
+                }
+            }
             _ => problems.push(unknown(&full, path, name, known.keys())),
         }
     }
@@ -241,7 +207,7 @@ mod tests {
         let file = dir.path().join("farm.toml");
         std::fs::write(&file, toml).unwrap();
         let env: HashMap<_, _> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Settings::load_from(&dir.path().join("settings.toml"), Some(&file), env, &[])
+        Settings::load_from("", &dir.path().join("settings.toml"), Some(&file), env, &[])
     }
 
     #[test]
@@ -265,6 +231,55 @@ mod tests {
             "{error}"
         );
         assert!(error.contains("unknown key 'rety'; did you mean 'retry'?"), "{error}");
+    }
+
+    #[test]
+    fn below_limits_only_the_names_of_scripts_are_free() {
+        let refused = |toml: &str| load(toml, &[]).unwrap_err().to_string();
+
+        let switch = refused("[limits]\nenabeld = false");
+        let key = refused("[limits.my_flow]\nper_huor = 3\n[limits.post]\nper_dya = 1");
+
+        assert!(
+            switch.contains("unknown key 'limits.enabeld'; did you mean 'limits.enabled'?"),
+            "{switch}"
+        );
+        assert!(key.contains("did you mean 'limits.my_flow.per_hour'?"), "{key}");
+        assert!(key.contains("did you mean 'limits.post.per_day'?"), "{key}");
+        let mine = ScriptName::parse("my_flow").unwrap();
+        let settings = load("[limits.my_flow]\nper_hour = 3", &[]).unwrap();
+        assert_eq!(settings.limits.scripts[&mine].per_hour, Some(3));
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_no_limit() {
+        let settings = load("[limits.post]\nper_hour = 0\nper_day = 0", &[]).unwrap();
+
+        let post = settings.limits.scripts[&ScriptName::parse("post").unwrap()];
+        assert_eq!((post.per_hour, post.per_day, post.min_gap_s), (None, None, None));
+    }
+
+    #[test]
+    fn what_is_set_anywhere_wins_over_the_defaults_of_a_command() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("farm.toml");
+        // As the embedded default has it, but said: that counts.
+        std::fs::write(&file, "[limits.post]\nper_hour = 30\n[duplicates]\nwindow_h = 24\n").unwrap();
+        let own = "[limits.post]\nper_hour = 9\nper_day = 9\n[duplicates]\nwindow_h = 0\n";
+
+        let settings = Settings::load_from(own, &dir.path().join("none"), Some(&file), HashMap::new(), &[]).unwrap();
+
+        let post = settings.limits.scripts[&ScriptName::parse("post").unwrap()];
+        assert_eq!((post.per_hour, post.per_day), (Some(30), Some(9)));
+        assert_eq!(settings.duplicates.window_h, 24);
+    }
+
+    #[test]
+    fn addresses_of_servers_and_phones_may_be_names_and_ipv6() {
+        let toml = "devices = [{ serial = \"a\", address = \"[fe80::1]:5555\" }]\n\
+                    [adb]\nservers = [\"adb-host.lan:5037\", \"[::1]:5038\"]";
+
+        assert_eq!(load(toml, &[]).unwrap().adb.servers.len(), 2);
     }
 
     #[test]
@@ -313,6 +328,23 @@ mod tests {
             ("[auth]\nmode = \"password\"", "auth.mode"),
             ("[flows]\nhttp_hosts = [\"http://10.0.0.1/\"]", "flows.http_hosts"),
             ("devices = [{ serial = \"a\", adress = \"b\" }]", "devices"),
+            (
+                "devices = [{ serial = \"a\", address = \"192.168.1.20\" }]",
+                "devices[0].address",
+            ),
+            (
+                "devices = [{ serial = \"a\", address = \"b:1\" }, { serial = \"a\", address = \"c:1\" }]",
+                "devices[1].serial",
+            ),
+            (
+                "devices = [{ serial = \"a\", address = \"b:1\" }, { serial = \"c\", address = \"b:1\" }]",
+                "devices[1].address",
+            ),
+            ("[adb]\nservers = [\"nonsense\"]", "adb.servers"),
+            ("[adb]\nservers = [\"127.0.0.1:99999\"]", "adb.servers"),
+            ("[adb]\nservers = [\"127.0.0.1:0\"]", "adb.servers"),
+            ("[sim]\nphones = 0", "sim.phones"),
+            ("[sim]\nphones = 501", "sim.phones"),
         ] {
             let error = load(toml, &[]).unwrap_err().to_string();
             assert!(error.contains(key), "{toml}: {error}");
@@ -321,7 +353,13 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_there_or_not_toml_is_named() {
-        let missing = Settings::load_from(Path::new("none"), Some(Path::new("/no/such.toml")), HashMap::new(), &[]);
+        let missing = Settings::load_from(
+            "",
+            Path::new("none"),
+            Some(Path::new("/no/such.toml")),
+            HashMap::new(),
+            &[],
+        );
         assert!(missing.unwrap_err().to_string().contains("/no/such.toml"));
         assert!(load("port = ", &[]).unwrap_err().to_string().contains("farm.toml"));
     }

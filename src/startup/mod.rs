@@ -229,6 +229,15 @@ pub async fn open_store(settings: &Settings) -> Result<Arc<Store>, StartupError>
     Ok(Store::open(translate::store(settings, &data)).await?)
 }
 
+/// What the licence of these settings allows, in a line.
+///
+/// # Errors
+/// Names the key that is wrong.
+pub fn license_message(settings: &Settings) -> Result<String, StartupError> {
+    let now = SystemClock::default().now().wall;
+    Ok(translate::license(settings, now)?.summary(now))
+}
+
 /// Connections that do not end by themselves (event streams) are cut.
 async fn stop_server(handle: &ServerHandle) {
     if tokio::time::timeout(Duration::from_secs(1), handle.stop(true))
@@ -286,6 +295,10 @@ fn start_scripts(
 ) -> Result<Scripts, StartupError> {
     let flows = &settings.flows.dir;
     let folder = (!flows.is_empty()).then(|| PathBuf::from(flows));
+    if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
+        // One that is made later is seen without a restart.
+        tracing::warn!(folder = %folder.display(), "flows.dir is no folder (yet): there are only the bundled scripts");
+    }
     let catalog = FlowCatalog::with_bundles(folder, Arc::clone(&media), Bundles::new(data.join("bundles")));
     actix_rt::spawn(Arc::clone(&catalog).watch(stop.clone()));
     actix_rt::spawn(bundles::prune(Arc::clone(&catalog), Arc::clone(store), stop.clone()));

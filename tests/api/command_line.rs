@@ -232,6 +232,74 @@ fn flow_files_are_checked_all_at_once_without_a_controller() {
 }
 
 #[test]
+fn every_client_command_prints_one_json_document_on_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let picture = dir.path().join("screen.png");
+
+    let tree = run(&format!("device hierarchy {WORKING} --json")).json();
+    let log = run(&format!("device log {WORKING} --json")).json();
+    let saved = run(&format!(
+        "device screenshot {WORKING} --output {} --json",
+        picture.display()
+    ))
+    .json();
+    let (one, other) = (media().join("image1.jpg"), media().join("image2.jpg"));
+    let added = run(&format!("material add {} {} --json", one.display(), other.display())).json();
+
+    assert!(tree.is_object() && log["log"].is_string(), "{tree} {log}");
+    assert_eq!(saved["bytes"], std::fs::metadata(&picture).unwrap().len());
+    assert_eq!(added.as_array().map(Vec::len), Some(2), "{added}");
+    for material in added.as_array().unwrap() {
+        assert_eq!(run(&format!("material delete {}", material["id"])).code, 0);
+    }
+}
+
+#[test]
+fn keys_and_the_doctor_look_into_the_folder_that_they_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, settings) = (dir.path().join("data"), dir.path().join("farm.toml"));
+    let away = free_port();
+    let text = format!(
+        "[flows]\ndir = \"/no/such/flows\"\n[media]\nroots = [\"/no/such/media\"]\n\
+         [adb]\nservers = [\"127.0.0.1:{away}\"]\n[license]\nplan = \"Gold\"\n"
+    );
+    std::fs::write(&settings, text).unwrap();
+    let (data_dir, config) = (data.display(), settings.display());
+
+    let made = run(&format!("key create --name x --json --data-dir {data_dir}")).json();
+    let keys = run(&format!("key list --json --data-dir {data_dir}")).json();
+    let doctor = run(&format!("doctor --json --data-dir {data_dir} --config {config}"));
+
+    assert_eq!(keys[0]["prefix"], made["prefix"]);
+    assert!(data.join("farmhand.db").is_file());
+    assert_eq!(doctor.code, 1, "{}", doctor.err);
+    let findings: Value = serde_json::from_str(&doctor.out).unwrap();
+    let state = |what: &str| {
+        let mut all = findings.as_array().unwrap().iter();
+        let found = all.find(|finding| finding["check"] == what);
+        let found = found.unwrap_or_else(|| panic!("{what}: {findings}"));
+        (
+            found["state"].as_str().unwrap().to_owned(),
+            found["finding"].to_string(),
+        )
+    };
+    assert_eq!(state("database").0, "ok");
+    assert_eq!(state("flows.dir").0, "warning");
+    assert_eq!(state("media.roots").0, "warning");
+    let (license, said) = state("license");
+    assert!(license == "wrong" && said.contains("Gold"), "{said}");
+}
+
+#[test]
+fn an_address_behind_tls_is_taken() {
+    let nobody = format!("https://127.0.0.1:{}", free_port());
+
+    let ended = run_at(&nobody, "task list");
+
+    assert_eq!(ended.code, 4, "{}", ended.err);
+}
+
+#[test]
 fn help_and_version_end_with_0() {
     for line in [
         "--help",

@@ -56,6 +56,21 @@ fn wrong_settings_do_not_start_and_the_message_says_what_was_meant() {
         ("[license]\ntoken = \"abc\"\n", vec!["license.token"]),
         ("[database]\nurl = \"postgres://x\"\n", vec!["database.url"]),
         ("[http\n", vec!["farm.toml"]),
+        ("[limits]\nenabeld = false\n", vec!["limits.enabeld", "limits.enabled"]),
+        (
+            "[limits.post]\nper_huor = 1\n",
+            vec!["limits.post.per_huor", "per_hour"],
+        ),
+        ("[adb]\nservers = [\"nonsense\"]\n", vec!["adb.servers", "nonsense"]),
+        (
+            "devices = [{ serial = \"a\", address = \"10.0.0.7\" }]\n",
+            vec!["devices[0].address", "10.0.0.7"],
+        ),
+        (
+            "devices = [{ serial = \"a\", address = \"b:1\" }, { serial = \"a\", address = \"c:1\" }]\n",
+            vec!["devices[1].serial"],
+        ),
+        ("[sim]\nphones = 501\n", vec!["sim.phones"]),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let ended = serve(dir.path(), settings, &[]);

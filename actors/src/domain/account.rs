@@ -54,6 +54,27 @@ pub struct ScriptLimit {
 }
 
 impl ScriptLimit {
+    /// As an operator means it: 0 is no limit.
+    #[must_use]
+    pub fn without_zeros(self) -> Self {
+        let some = |number: Option<u32>| number.filter(|number| *number > 0);
+        Self {
+            per_hour: some(self.per_hour),
+            per_day: some(self.per_day),
+            min_gap_s: some(self.min_gap_s),
+        }
+    }
+
+    /// This limit, and where it says nothing the other one.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            per_hour: self.per_hour.or(other.per_hour),
+            per_day: self.per_day.or(other.per_day),
+            min_gap_s: self.min_gap_s.or(other.min_gap_s),
+        }
+    }
+
     /// The minimum gap as a duration.
     #[must_use]
     pub fn min_gap(&self) -> Duration {
@@ -100,6 +121,15 @@ pub struct AccountRef {
     pub app: String,
     /// The app's package.
     pub package: Package,
+}
+
+/// One account of an import, as it is written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AccountChange {
+    /// A new one.
+    Create(AccountRecord),
+    /// What is named is changed.
+    Patch(Username, AccountPatch),
 }
 
 /// What a person may change of an account; `None` leaves it.
