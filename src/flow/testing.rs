@@ -573,6 +573,7 @@ pub fn spec(script: &str, config: Value, purpose: Purpose) -> AttemptSpec {
             app: "tiktok".to_owned(),
             package: Package::parse("com.example.app").unwrap(),
         }),
+        app: None,
         lease: Lease {
             epoch: Epoch(1),
             token: "token".into(),

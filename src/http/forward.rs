@@ -7,7 +7,9 @@ use farmhand_actors::{
     domain::{AccountPatch, DevicePatch, Drain, Serial, SubmitTasks, Submitted, TaskId, Username},
     ports::{DeviceDriver, Resolution, RetryFilter},
     router::{Deleted, RetryAllAnswer, RouterError, RouterHandle},
-    supervisor::{AccountSnapshot, ActorSnapshot, DeviceSnapshot, NewAccount, SupervisorError, SupervisorHandle},
+    supervisor::{
+        AccountEdit, AccountSnapshot, ActorSnapshot, DeviceSnapshot, NewAccount, SupervisorError, SupervisorHandle,
+    },
 };
 
 use super::ports::{Farm, TaskCommands};
@@ -89,6 +91,10 @@ impl Farm for SupervisorHandle {
 
     async fn patch_account(&self, username: Username, patch: AccountPatch) -> Result<AccountSnapshot, SupervisorError> {
         Self::patch_account(self, username, patch).await
+    }
+
+    async fn import_accounts(&self, edits: Vec<AccountEdit>) -> Result<(), SupervisorError> {
+        Self::import_accounts(self, edits).await
     }
 
     async fn delete_account(&self, username: Username) -> Result<(), SupervisorError> {

@@ -8,8 +8,9 @@ use super::{
     envelope::{Answer, ApiError, instant, success, success_list},
     fields::echo,
     ports::NewUpload,
+    query::NoQuery,
     state::App,
-    upload::{self, Upload},
+    upload::{self, Form, Upload},
 };
 
 const TAGS_LIMIT: usize = 32;
@@ -17,7 +18,7 @@ const TAG_LIMIT: usize = 64;
 const CAPTION_LIMIT: usize = 10_000;
 
 /// `GET /api/v1/material`
-pub async fn list(app: web::Data<App>) -> Answer {
+pub async fn list(_: NoQuery, app: web::Data<App>) -> Answer {
     Ok(success_list(
         app.state.reads.list_materials().await?.iter().map(view).collect(),
     ))
@@ -25,11 +26,14 @@ pub async fn list(app: web::Data<App>) -> Answer {
 
 /// `POST /api/v1/material`
 pub async fn create(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> Answer {
-    let upload = upload::read(&app, &request, payload, &["tags", "username", "caption", "sort_order"]).await?;
-    let new = parse(&upload)?;
-    if let Some(username) = &new.username {
+    let mut form = upload::read(&app, &request, payload, &["tags", "username", "caption", "sort_order"]).await?;
+    let texts = read_texts(&mut form);
+    let upload = form.finish()?;
+    if let Some(username) = &texts.username {
         app.state.farm.account(username.clone()).await?;
     }
+    // The file lives until it was added.
+    let new = texts.of(&upload);
     Ok(success(&view(&app.state.library.add(new).await?)))
 }
 
@@ -48,24 +52,33 @@ pub async fn delete(app: web::Data<App>, path: web::Path<String>) -> Answer {
     Ok(success(&json!({ "deleted_count": 1, "deleted": [id] })))
 }
 
-fn parse(upload: &Upload) -> Result<NewUpload, ApiError> {
-    let text = |name: &str| {
-        upload
-            .texts
-            .get(name)
-            .map(|text| text.trim())
-            .filter(|text| !text.is_empty())
-    };
-    let mut faults = Vec::new();
-    let mut fault = |field: &str, message: String| {
-        faults.push(farmhand_actors::domain::FieldError {
-            field: field.to_owned(),
-            message,
-        });
-    };
+/// What is said of a file.
+struct Texts {
+    tags: Vec<String>,
+    username: Option<Username>,
+    caption: Option<String>,
+    sort_order: i32,
+}
+
+impl Texts {
+    fn of(self, upload: &Upload) -> NewUpload {
+        NewUpload {
+            name: upload.name.clone(),
+            path: upload.file.to_path_buf(),
+            tags: self.tags,
+            username: self.username,
+            caption: self.caption,
+            sort_order: self.sort_order.into(),
+        }
+    }
+}
+
+fn read_texts(form: &mut Form) -> Texts {
+    let given = std::mem::take(&mut form.texts);
+    let text = |name: &str| given.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
     let tags = parse_tags(text("tags").unwrap_or_default());
     if tags.len() > TAGS_LIMIT || tags.iter().any(|tag| tag.chars().count() > TAG_LIMIT) {
-        fault(
+        form.fault(
             "tags",
             format!("at most {TAGS_LIMIT} tags of at most {TAG_LIMIT} characters, separated by commas"),
         );
@@ -74,7 +87,7 @@ fn parse(upload: &Upload) -> Result<NewUpload, ApiError> {
         .map(Username::parse)
         .transpose()
         .unwrap_or_else(|error| {
-            fault("username", error.problem.to_owned());
+            form.fault("username", error.problem);
             None
         });
     let caption = text("caption").map(str::to_owned);
@@ -82,23 +95,18 @@ fn parse(upload: &Upload) -> Result<NewUpload, ApiError> {
         .as_ref()
         .is_some_and(|caption| caption.chars().count() > CAPTION_LIMIT)
     {
-        fault("caption", format!("is too long: at most {CAPTION_LIMIT} characters"));
+        form.fault("caption", format!("is too long: at most {CAPTION_LIMIT} characters"));
     }
     let sort_order = text("sort_order").map_or(Ok(0), str::parse::<i32>).unwrap_or_else(|_| {
-        fault("sort_order", "must be a whole number".to_owned());
+        form.fault("sort_order", "must be a whole number");
         0
     });
-    if !faults.is_empty() {
-        return Err(ApiError::Invalid(faults));
-    }
-    Ok(NewUpload {
-        name: upload.name.clone(),
-        path: upload.file.to_path_buf(),
+    Texts {
         tags,
         username,
         caption,
-        sort_order: sort_order.into(),
-    })
+        sort_order,
+    }
 }
 
 /// Separated by commas; blank and repeated ones do not count.

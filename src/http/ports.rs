@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
-        AccountPatch, Attempt, DevicePatch, Drain, Event, FailureReason, FieldError, Material, MaterialId, Screenshot,
-        ScriptName, Serial, Source, Status, SubmitTasks, Submitted, Task, TaskId, TaskStats, Timestamp, Username,
-        ValidConfig,
+        AccountPatch, Attempt, DevicePatch, Drain, Event, FailureReason, FieldError, IdempotencyKey, Material,
+        MaterialId, Screenshot, ScriptName, Serial, Source, Status, SubmitTasks, Submitted, Task, TaskId, TaskStats,
+        Timestamp, Username, ValidConfig,
     },
-    ports::{DeviceDriver, MediaError, Resolution, RetryFilter, StoreError},
+    ports::{DeviceDriver, MediaError, Resolution, RetryFilter, StoreError, SubmitResult},
     router::{Deleted, RetryAllAnswer, RouterError},
-    supervisor::{AccountSnapshot, ActorSnapshot, DeviceSnapshot, NewAccount, SupervisorError},
+    supervisor::{AccountEdit, AccountSnapshot, ActorSnapshot, DeviceSnapshot, NewAccount, SupervisorError},
 };
 use serde_json::Value;
 
@@ -61,6 +61,8 @@ pub trait Farm: Send + Sync {
     async fn create_account(&self, account: NewAccount) -> Result<AccountSnapshot, SupervisorError>;
     /// Changes an account.
     async fn patch_account(&self, username: Username, patch: AccountPatch) -> Result<AccountSnapshot, SupervisorError>;
+    /// Creates and changes accounts: all of them or none.
+    async fn import_accounts(&self, edits: Vec<AccountEdit>) -> Result<(), SupervisorError>;
     /// Deletes an account.
     async fn delete_account(&self, username: Username) -> Result<(), SupervisorError>;
     /// `needs_attention` or `cooldown` → `active`.
@@ -144,6 +146,8 @@ pub trait Reads: Send + Sync {
     async fn leases(&self) -> Result<Vec<HeldLease>, StoreError>;
     /// Exact counts.
     async fn stats(&self) -> Result<TaskStats, StoreError>;
+    /// What a request with this key was answered with within its window; `None`: nothing.
+    async fn find_answer(&self, key: &IdempotencyKey, at: Timestamp) -> Result<Option<SubmitResult>, StoreError>;
     /// The material library.
     async fn list_materials(&self) -> Result<Vec<Material>, StoreError>;
     /// Events after a place.

@@ -1,8 +1,11 @@
 //! Reading query strings strictly: unknown names, repeated ones and wrong values are faults, all found at once.
 
-use std::ops::RangeInclusive;
+use std::{
+    future::{Ready, ready},
+    ops::RangeInclusive,
+};
 
-use actix_web::{HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use farmhand_actors::domain::FieldError;
 
 use super::{
@@ -85,6 +88,18 @@ impl Query {
         } else {
             Err(ApiError::Invalid(self.faults))
         }
+    }
+}
+
+/// For requests that take no parameters.
+pub struct NoQuery;
+
+impl FromRequest for NoQuery {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Query::of(request, &[]).finish(Self))
     }
 }
 

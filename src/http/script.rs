@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use super::{
     envelope::{Answer, success_list},
+    query::NoQuery,
     state::App,
 };
 
 /// `GET /api/v1/script`
-pub async fn list(app: web::Data<App>) -> Answer {
+pub async fn list(_: NoQuery, app: web::Data<App>) -> Answer {
     Ok(success_list(app.state.scripts.list().iter().map(view).collect()))
 }
 

@@ -1,11 +1,12 @@
 //! What is answered while the controller starts: it may have a long log to read, and who calls should not wait for it.
 
-use actix_web::{App, HttpResponse, HttpServer, ResponseError, dev::ServerHandle, http::KeepAlive, web};
+use actix_web::{App, HttpResponse, HttpServer, dev::ServerHandle, http::KeepAlive, middleware::from_fn, web};
 use serde_json::json;
 
 use super::{
-    envelope::ApiError,
+    envelope::{Answer, ApiError},
     health,
+    observe::observe,
     server::{Listener, ServeError},
 };
 
@@ -36,6 +37,7 @@ impl Starting {
                 .route("/health/ready", web::get().to(not_yet))
                 .route("/health/startup", web::get().to(not_yet))
                 .default_service(web::to(unavailable))
+                .wrap(from_fn(observe))
         })
         .workers(1)
         .keep_alive(KeepAlive::Disabled)
@@ -58,6 +60,45 @@ async fn not_yet() -> HttpResponse {
     HttpResponse::ServiceUnavailable().json(json!({ "status": "starting" }))
 }
 
-async fn unavailable() -> HttpResponse {
-    ApiError::unavailable("farmhand is starting; try again in a moment").error_response()
+async fn unavailable() -> Answer {
+    Err(ApiError::unavailable("farmhand is starting; try again in a moment"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+    use crate::http::HttpSettings;
+
+    #[actix_web::test]
+    async fn what_is_answered_while_starting_carries_the_requests_id() {
+        let settings = HttpSettings {
+            port: 0,
+            ..HttpSettings::default()
+        };
+        let listener = Listener::bind(&settings).unwrap();
+        let starting = Starting::serve(&listener).unwrap();
+        let address = listener.address();
+        let asked = web::block(move || {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream
+                .write_all(b"GET /api/v1/task HTTP/1.1\r\nhost: x\r\nx-request-id: mine-1\r\n\r\n")
+                .unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        });
+
+        let answer = asked.await.unwrap();
+
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        assert!(answer.contains("x-request-id: mine-1\r\n"), "{answer}");
+        assert!(answer.contains("retry-after: "), "{answer}");
+        assert!(
+            answer.contains("\"code\":50301") && answer.contains("\"request_id\":\"mine-1\""),
+            "{answer}"
+        );
+        starting.end().await;
+    }
 }

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use super::{
     envelope::{Answer, instant, success},
     lease::Held,
+    query::NoQuery,
     state::App,
 };
 
 /// `GET /api/v1/supervisor`
-pub async fn tree(app: web::Data<App>) -> Answer {
+pub async fn tree(_: NoQuery, app: web::Data<App>) -> Answer {
     let (actors, held) = (app.state.farm.tree().await?, Held::read(&app).await?);
     let items: Vec<Value> = actors.iter().map(view).collect();
     Ok(success(&json!({

@@ -169,6 +169,7 @@ pub fn device(name: &str) -> DeviceSnapshot {
         serial: serial(name),
         alias: Some("desk".to_owned()),
         tags: vec!["a".to_owned()],
+        app: None,
         enabled: true,
         state: DeviceState::Online,
         since: now(),
@@ -333,6 +334,15 @@ impl Farm for FakeFarm {
     async fn patch_account(&self, username: Username, patch: AccountPatch) -> Result<AccountSnapshot, SupervisorError> {
         self.account_patches.lock().unwrap().push(patch);
         self.account(username).await
+    }
+    async fn import_accounts(&self, edits: Vec<AccountEdit>) -> Result<(), SupervisorError> {
+        for edit in edits {
+            match edit {
+                AccountEdit::New(new) => self.create_account(new).await.map(drop)?,
+                AccountEdit::Patch(username, patch) => self.patch_account(username, patch).await.map(drop)?,
+            }
+        }
+        Ok(())
     }
     async fn delete_account(&self, username: Username) -> Result<(), SupervisorError> {
         self.account(username).await.map(drop)
@@ -503,6 +513,7 @@ pub struct FakeReads {
     pub filters: Mutex<Vec<(TaskFilter, u32, u32)>>,
     pub keys: Mutex<Vec<KeyRecord>>,
     pub touched: Mutex<Vec<String>>,
+    pub answers: Mutex<Vec<(String, SubmitResult)>>,
     pub events: Mutex<EventPage>,
     pub newest: tokio::sync::watch::Sender<i64>,
     pub fails: Mutex<Option<StoreError>>,
@@ -517,6 +528,7 @@ impl Default for FakeReads {
             filters: Mutex::default(),
             keys: Mutex::default(),
             touched: Mutex::default(),
+            answers: Mutex::default(),
             events: Mutex::default(),
             newest: tokio::sync::watch::Sender::new(0),
             fails: Mutex::default(),
@@ -567,6 +579,13 @@ impl Reads for FakeReads {
             completed: 3,
             failed: 4,
         })
+    }
+    async fn find_answer(&self, key: &IdempotencyKey, _: Timestamp) -> Result<Option<SubmitResult>, StoreError> {
+        let answers = self.answers.lock().unwrap();
+        Ok(answers
+            .iter()
+            .find(|(known, _)| *known == key.key)
+            .map(|(_, answer)| answer.clone()))
     }
     async fn list_materials(&self) -> Result<Vec<Material>, StoreError> {
         self.fail()?;

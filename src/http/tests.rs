@@ -92,6 +92,34 @@ async fn an_unknown_path_and_a_wrong_method_are_answered_in_the_envelope() {
 }
 
 #[actix_web::test]
+async fn a_parameter_that_is_not_taken_is_refused_wherever_something_is_read() {
+    let api = Api::new();
+
+    for path in [
+        "/device",
+        "/device/device_serial_1",
+        "/device/device_serial_1/hierarchy",
+        "/account",
+        "/account/user1",
+        "/material",
+        "/script",
+        "/supervisor",
+        "/task/stats",
+        "/task/1",
+        "/schedule",
+        "/webhook",
+        "/license/check",
+    ] {
+        let refused = api.get(&format!("/api/v1{path}?pgae=1")).await;
+        assert_eq!(
+            (refused.code(), refused.faults()),
+            (40001, vec!["pgae".to_owned()]),
+            "{path}"
+        );
+    }
+}
+
+#[actix_web::test]
 async fn a_body_that_cannot_be_read_is_answered_in_the_envelope() {
     let api = Api::with_settings(HttpSettings {
         max_body: 100,

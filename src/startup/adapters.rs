@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use farmhand_actors::{
-    domain::{Attempt, Material, MaterialId, Screenshot, ScriptName, Task, TaskId, TaskStats, Timestamp, ValidConfig},
-    ports::{MediaError, StoreError},
+    domain::{
+        Attempt, IdempotencyKey, Material, MaterialId, Screenshot, ScriptName, Task, TaskId, TaskStats, Timestamp,
+        ValidConfig,
+    },
+    ports::{MediaError, StoreError, SubmitResult},
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -75,6 +78,10 @@ impl Reads for StoreReads {
 
     async fn stats(&self) -> Result<TaskStats, StoreError> {
         self.0.stats().await
+    }
+
+    async fn find_answer(&self, key: &IdempotencyKey, at: Timestamp) -> Result<Option<SubmitResult>, StoreError> {
+        self.0.find_answer(key, at).await
     }
 
     async fn list_materials(&self) -> Result<Vec<Material>, StoreError> {

@@ -1,7 +1,7 @@
 //! Accounts.
 
 use farmhand_actors::domain::{
-    AccountPatch, AccountRecord, AccountStatus, EventTopic, NewEvent, Package, Timestamp, Username,
+    AccountChange, AccountPatch, AccountRecord, AccountStatus, EventTopic, NewEvent, Package, Timestamp, Username,
 };
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
@@ -104,6 +104,28 @@ pub(super) async fn patch_account(
     .await?;
     tell(tx, username, "account.changed");
     Ok(Some(account))
+}
+
+/// Creates and changes accounts; the first that cannot be undoes all.
+pub(super) async fn import_accounts(
+    tx: &mut Transaction,
+    changes: &Vec<AccountChange>,
+) -> Result<Vec<AccountRecord>, Fault> {
+    let mut records = Vec::with_capacity(changes.len());
+    for change in changes {
+        let record = match change {
+            AccountChange::Create(record) => {
+                create_account(tx, record).await?;
+                record.clone()
+            }
+            AccountChange::Patch(username, patch) => {
+                let patched = patch_account(tx, &(username.clone(), patch.clone())).await?;
+                patched.ok_or_else(|| Fault::Conflict(format!("account {username} does not exist")))?
+            }
+        };
+        records.push(record);
+    }
+    Ok(records)
 }
 
 /// Sets status, reason, evidence and the end of a cooldown.

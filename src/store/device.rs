@@ -46,10 +46,15 @@ pub(super) async fn note_device(
 
 /// Changes what the patch names.
 pub(super) async fn patch_device(tx: &mut Transaction, (serial, patch): &(Serial, DevicePatch)) -> Result<(), Fault> {
-    let DevicePatch { alias, tags, enabled } = patch;
+    let DevicePatch {
+        alias,
+        tags,
+        app,
+        enabled,
+    } = patch;
     let written = sqlx::query(
         "UPDATE device SET alias = CASE WHEN ?2 THEN ?3 ELSE alias END, tags = coalesce(?4, tags),
-                           enabled = coalesce(?5, enabled)
+                           enabled = coalesce(?5, enabled), app = CASE WHEN ?6 THEN ?7 ELSE app END
          WHERE serial = ?1",
     )
     .bind(serial.as_str())
@@ -57,6 +62,8 @@ pub(super) async fn patch_device(tx: &mut Transaction, (serial, patch): &(Serial
     .bind(alias.clone().flatten())
     .bind(tags.as_ref().map(json).transpose()?)
     .bind(*enabled)
+    .bind(app.is_some())
+    .bind(app.clone().flatten())
     .execute(&mut tx.conn)
     .await?;
     if written.rows_affected() == 0 {
@@ -97,6 +104,7 @@ fn device_of(row: &SqliteRow) -> Result<DeviceRecord, Fault> {
         serial: get_serial(row, "serial")?,
         alias: get(row, "alias")?,
         tags: get_json(row, "tags")?,
+        app: get(row, "app")?,
         enabled: get(row, "enabled")?,
         held: held.map(|(reason, since)| Held { reason, since }),
         info: get_json(row, "info")?,

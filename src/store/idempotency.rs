@@ -7,6 +7,8 @@ use farmhand_actors::{
     ports::{IDEMPOTENCY_WINDOW, SubmitResult},
 };
 
+use sqlx::SqliteConnection;
+
 use super::{
     fault::Fault,
     transaction::Transaction,
@@ -56,7 +58,7 @@ impl Answers {
 
 /// Reads what these keys were answered with.
 pub(super) async fn find_answers(
-    tx: &mut Transaction,
+    conn: &mut SqliteConnection,
     keys: impl Iterator<Item = &IdempotencyKey>,
 ) -> Result<Answers, Fault> {
     let keys = keys.map(|key| key.key.as_str()).collect::<Vec<_>>();
@@ -68,7 +70,7 @@ pub(super) async fn find_answers(
         "SELECT key, body_hash, answer, created_at FROM idempotency WHERE key IN (SELECT value FROM json_each(?1))",
     )
     .bind(json(&keys)?)
-    .fetch_all(&mut tx.conn)
+    .fetch_all(conn)
     .await?;
     for row in &rows {
         let answer = Answer {

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
-        AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, Claim, Claimed, DeviceInfo, DevicePatch,
-        DeviceRecord, Drain, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, Held, IdempotencyKey, Material,
-        MaterialId, NewEvent, NewTask, PendingTask, Progress, Rescued, ScheduleId, Serial, StepRecord, TaskId,
-        TaskState, TaskStats, Timestamp, Username, schedule::Schedule,
+        AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, Claim, Claimed, DeviceInfo,
+        DevicePatch, DeviceRecord, Drain, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, Held, IdempotencyKey,
+        Material, MaterialId, NewEvent, NewTask, PendingTask, Progress, Rescued, ScheduleId, Serial, StepRecord,
+        TaskId, TaskState, TaskStats, Timestamp, Username, schedule::Schedule,
     },
     ports::{
         AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Finished, Lane, LaneAsk, LaneHead,
@@ -162,6 +162,10 @@ impl AccountStore for Store {
         patch: AccountPatch,
     ) -> Result<Option<AccountRecord>, StoreError> {
         self.write((username.clone(), patch), account::patch_account).await
+    }
+
+    async fn import_accounts(&self, changes: Vec<AccountChange>) -> Result<Vec<AccountRecord>, StoreError> {
+        self.write(changes, account::import_accounts).await
     }
 
     async fn set_account_status(

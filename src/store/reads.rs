@@ -2,14 +2,15 @@
 
 use farmhand_actors::{
     domain::{
-        Attempt, Material, ScheduleId, ScriptName, Task, TaskId, TaskStats, Timestamp,
+        Attempt, IdempotencyKey, Material, ScheduleId, ScriptName, Task, TaskId, TaskStats, Timestamp,
         schedule::{Schedule, ScheduleRun},
     },
-    ports::StoreError,
+    ports::{StoreError, SubmitResult},
 };
 
 use super::{
-    ApiKey, EventPage, LeaseHolder, NewKey, Store, TaskFilter, api_key, attempt, event, list, material, schedule, task,
+    ApiKey, EventPage, LeaseHolder, NewKey, Store, TaskFilter, api_key, attempt, event, idempotency, list, material,
+    schedule, task,
 };
 
 /// Every function fails with the store's errors.
@@ -86,6 +87,15 @@ impl Store {
     /// The store cannot be read.
     pub async fn stats(&self) -> Result<TaskStats, StoreError> {
         Ok(task::count_tasks(&mut *self.reader().await?).await?)
+    }
+
+    /// What a request with this key was answered with in the last 24 hours; `None`: nothing.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn find_answer(&self, key: &IdempotencyKey, at: Timestamp) -> Result<Option<SubmitResult>, StoreError> {
+        let answers = idempotency::find_answers(&mut *self.reader().await?, std::iter::once(key)).await?;
+        Ok(answers.result_for(key, at)?)
     }
 
     /// All materials, by `sort_order`, then id.

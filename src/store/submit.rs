@@ -36,7 +36,11 @@ const ROWS_MAX: usize = 500;
 
 /// Creates the tasks of many requests.
 pub(super) async fn submit(tx: &mut Transaction, asks: &mut [Ask<Submission, SubmitResult>]) -> Result<(), Fault> {
-    let mut answers = find_answers(tx, asks.iter().filter_map(|ask| ask.input.idempotency.as_ref())).await?;
+    let mut answers = find_answers(
+        &mut tx.conn,
+        asks.iter().filter_map(|ask| ask.input.idempotency.as_ref()),
+    )
+    .await?;
     let mut numbered = Vec::new();
     for ask in asks {
         let Ask { input, output, .. } = ask;

@@ -188,6 +188,54 @@ fn what_was_exported_can_be_imported() {
 }
 
 #[test]
+fn an_import_keeps_what_a_row_does_not_name() {
+    let api = &shared().api;
+    let limits = json!({ "follow": { "per_day": 7 } });
+    let body = json!({ "username": "kept", "app": "instagram", "serial": PARKED[1], "limits": limits });
+    api.post("/account", &body).ok();
+    let import =
+        |kind: &str, body: &str| api.envelope("POST", "/account/import", &[("content-type", kind)], body.as_bytes());
+
+    import("text/csv", "username,status,serial\n@Kept,disabled,\n").ok();
+
+    let account = api.get("/account/kept").ok();
+    assert_eq!(
+        (&account["app"], &account["serial"], &account["status"]),
+        (&json!("instagram"), &json!(PARKED[1]), &json!("disabled"))
+    );
+    assert_eq!(account["limits"]["follow"]["per_day"], 7);
+    import("application/json", "[{\"username\":\"kept\",\"serial\":null}]").ok();
+    let account = api.get("/account/kept").ok();
+    assert_eq!(
+        (&account["app"], &account["serial"]),
+        (&json!("instagram"), &json!(null))
+    );
+    // Its other row is wrong: nothing of it counts.
+    import("text/csv", "username,app\nkept,tiktok\nnew1,myspace\n").faults();
+    assert_eq!(api.get("/account/kept").ok()["app"], "instagram");
+    api.delete("/account/kept").ok();
+}
+
+#[test]
+fn numbers_of_an_account_go_before_the_farms_one_by_one() {
+    let api = &shared().api;
+    let body = json!({ "username": "limited", "limits": { "follow": { "per_day": 7, "per_hour": 0 } } });
+    let limits = api.post("/account", &body).ok()["effective_limits"]["follow"].clone();
+    let farms = api.post("/account", &json!({ "username": "unlimited" })).ok()["effective_limits"]["follow"].clone();
+
+    assert_eq!(
+        (&limits["per_day"], &limits["per_hour"]),
+        (&json!(7), &farms["per_hour"]),
+        "{limits} {farms}"
+    );
+    let body = json!({ "limits": { "folow": { "per_day": 7 } } });
+    assert_eq!(api.patch("/account/limited", &body).faults(), ["limits.folow"]);
+    for name in ["limited", "unlimited"] {
+        api.delete(&format!("/account/{name}")).ok();
+    }
+}
+
+#[test]
 fn a_wrong_import_changes_nothing() {
     let api = &shared().api;
     let import =

@@ -115,6 +115,21 @@ fn alias_tags_and_enabled_are_set_checked_and_answered_as_they_are_then() {
     assert_eq!(api.patch(&path, &json!([])).faults(), ["body"]);
 }
 
+#[test]
+fn a_device_has_an_app_for_tasks_without_an_account() {
+    let api = &shared().api;
+    let path = format!("/device/{SHAKEN}");
+
+    assert_eq!(api.get(&path).ok()["app"], "tiktok");
+    assert_eq!(
+        api.patch(&path, &json!({ "app": "Instagram" })).ok()["app"],
+        "instagram"
+    );
+    assert_eq!(api.patch(&path, &json!({ "alias": null })).ok()["app"], "instagram");
+    assert_eq!(api.patch(&path, &json!({ "app": "myspace" })).faults(), ["app"]);
+    assert_eq!(api.patch(&path, &json!({ "app": null })).ok()["app"], "tiktok");
+}
+
 fn size(format: &str, bytes: &[u8]) -> (u32, u32) {
     let format = image::ImageFormat::from_mime_type(format).unwrap();
     let picture = image::load_from_memory_with_format(bytes, format).unwrap();

@@ -385,6 +385,27 @@ fn an_idempotency_key_creates_once() {
 }
 
 #[test]
+fn an_idempotency_key_gives_the_first_answer_also_when_what_it_named_is_gone() {
+    let farm = shared();
+    let name = farm.account(PARKED[0], "tiktok");
+    let headers = [("content-type", "application/json"), ("Idempotency-Key", "order 7")];
+    let body = json!({
+        "usernames": [name], "script_name": "follow", "script_config": { "target_users": ["x"] }
+    });
+    let create = || {
+        farm.api
+            .envelope("POST", "/task", &headers, body.to_string().as_bytes())
+    };
+    let first = create().ok();
+
+    farm.api.delete(&format!("/task/{}", ids(&first)[0])).ok();
+    farm.api.delete(&format!("/account/{name}")).ok();
+
+    assert_eq!(create().ok(), first);
+    farm.api.post("/task", &body).refused(40401);
+}
+
+#[test]
 fn an_idempotency_key_that_was_refused_may_be_used_again() {
     let headers = [("content-type", "application/json"), ("Idempotency-Key", "key-3")];
     let body = follow("ghost", "x").to_string();

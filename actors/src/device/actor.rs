@@ -7,7 +7,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AbandonBefore, AnswerQuarantine, AttemptEnding, ChangePresence, DeviceStatus, EnableDevice, HoldDevice,
+    AbandonBefore, AnswerQuarantine, AttemptEnding, ChangeDevice, ChangePresence, DeviceStatus, HoldDevice,
     StartAttempt, StopAttempt, ask,
     attempt::{AttemptRun, run_attempt},
     core::{DeviceCore, Effect},
@@ -278,6 +278,7 @@ impl Handler<StartAttempt> for DeviceActor {
 
     fn handle(&mut self, StartAttempt(spec): StartAttempt, ctx: &mut Self::Context) {
         self.parts.pulse.handled();
+        let spec = spec.on_a_device_for(self.parts.record.app.as_deref());
         let effects = self.core.on_start(spec, self.parts.clock.now());
         self.perform(effects, ctx);
     }
@@ -348,10 +349,11 @@ impl Handler<ChangePresence> for DeviceActor {
     }
 }
 
-impl Handler<EnableDevice> for DeviceActor {
+impl Handler<ChangeDevice> for DeviceActor {
     type Result = ();
 
-    fn handle(&mut self, EnableDevice(enabled): EnableDevice, ctx: &mut Self::Context) {
+    fn handle(&mut self, ChangeDevice { enabled, app }: ChangeDevice, ctx: &mut Self::Context) {
+        self.parts.record.app = app;
         let effects = self.core.on_enabled(enabled, self.parts.clock.now());
         self.perform(effects, ctx);
     }

@@ -68,10 +68,15 @@ pub struct ChangePresence {
     pub problem: Option<String>,
 }
 
-/// A person switched the device on or off.
-#[derive(Debug, Clone, Copy, Message)]
+/// What a person has set of the device, as it is now.
+#[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
-pub struct EnableDevice(pub bool);
+pub struct ChangeDevice {
+    /// Whether it may be given tasks.
+    pub enabled: bool,
+    /// The app of its tasks without an account; `None`: the usual one.
+    pub app: Option<String>,
+}
 
 /// A person has put the device into quarantine, or (`None`) let it out.
 #[derive(Debug, Clone, PartialEq, Eq, Message)]

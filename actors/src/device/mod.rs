@@ -6,7 +6,7 @@
 //! | [`StopAttempt`] | router | the same, within the grace |
 //! | [`AbandonBefore`] | supervisor, when the router was rebuilt | tells [`crate::router::DeviceChanged`] |
 //! | [`ChangePresence`] | supervisor, from the adb watcher | - |
-//! | [`EnableDevice`] | supervisor | - |
+//! | [`ChangeDevice`] | supervisor | - |
 //! | [`HoldDevice`] | supervisor | - |
 //! | [`AnswerQuarantine`] | supervisor, to [`crate::supervisor::QuarantineAsked`] | - |
 

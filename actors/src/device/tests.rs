@@ -35,6 +35,7 @@ fn device_with(settings: FarmSettings) -> DeviceCore {
         serial: serial("p1"),
         alias: None,
         tags: Vec::new(),
+        app: None,
         enabled: true,
         held: None,
         info: DeviceInfo::default(),
@@ -65,6 +66,7 @@ fn spec(attempt: i64) -> Arc<AttemptSpec> {
         config: Arc::new(serde_json::json!({})),
         serial: serial("p1"),
         account: None,
+        app: None,
         lease: Lease {
             epoch: Epoch(1),
             token: "t".into(),

@@ -35,6 +35,8 @@ pub struct AttemptSpec {
     pub serial: Serial,
     /// The account, if there is one.
     pub account: Option<AccountRef>,
+    /// The device's own app, for an attempt without an account; `None`: the usual one.
+    pub app: Option<String>,
     /// The right to act.
     pub lease: Lease,
     /// Wall time that the attempt may take.
@@ -43,6 +45,20 @@ pub struct AttemptSpec {
     pub seed: u64,
     /// `X-Request-Id` of the request that created the task, for the logs.
     pub request_id: Option<Arc<str>>,
+}
+
+impl AttemptSpec {
+    /// The same on a device that is for this app.
+    #[must_use]
+    pub fn on_a_device_for(self: Arc<Self>, app: Option<&str>) -> Arc<Self> {
+        if app.is_none() {
+            return self;
+        }
+        Arc::new(Self {
+            app: app.map(str::to_owned),
+            ..Self::clone(&self)
+        })
+    }
 }
 
 /// A claim of a pending task for a device: the store makes it an attempt or refuses.

@@ -92,6 +92,8 @@ pub struct DeviceRecord {
     pub alias: Option<String>,
     /// For filters.
     pub tags: Vec<String>,
+    /// The app of its tasks without an account; `None`: the usual one.
+    pub app: Option<String>,
     /// Whether it may be given tasks.
     pub enabled: bool,
     /// That a person has put it into quarantine.
@@ -111,6 +113,8 @@ pub struct DevicePatch {
     pub alias: Option<Option<String>>,
     /// Replaces the tags.
     pub tags: Option<Vec<String>>,
+    /// The app of its tasks without an account; `Some(None)`: the usual one.
+    pub app: Option<Option<String>>,
     /// Switches it on or off.
     pub enabled: Option<bool>,
 }

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::ScheduleStore;
 use crate::domain::{
-    AccountPatch, AccountRecord, AccountStatus, AccountUse, Claim, Claimed, DeviceInfo, DevicePatch, DeviceRecord,
-    Drain, Epoch, Failure, FailureReason, Held, IdempotencyKey, Lease, Material, MaterialId, MediaKind, NewEvent,
-    NewTask, PendingTask, Purpose, Rescued, ScriptName, Serial, Submitted, TaskId, TaskState, TaskStats, Timestamp,
-    Username,
+    AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, Claim, Claimed, DeviceInfo, DevicePatch,
+    DeviceRecord, Drain, Epoch, Failure, FailureReason, Held, IdempotencyKey, Lease, Material, MaterialId, MediaKind,
+    NewEvent, NewTask, PendingTask, Purpose, Rescued, ScriptName, Serial, Submitted, TaskId, TaskState, TaskStats,
+    Timestamp, Username,
 };
 
 /// Why the store did not do it; nothing was written.
@@ -312,6 +312,9 @@ pub trait AccountStore: Send + Sync {
         username: &Username,
         patch: AccountPatch,
     ) -> Result<Option<AccountRecord>, StoreError>;
+
+    /// Writes all of these, or nothing; answers the records as they are then.
+    async fn import_accounts(&self, changes: Vec<AccountChange>) -> Result<Vec<AccountRecord>, StoreError>;
 
     /// Sets status, its reason, its evidence and the end of a cooldown, and tells `event` in the same transaction.
     async fn set_account_status(

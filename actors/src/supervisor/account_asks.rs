@@ -5,13 +5,13 @@ use std::sync::Arc;
 use actix::{Addr, AsyncContext, Context, Handler, Message, MessageResult};
 
 use super::{
-    NewAccount, SupervisorActor, SupervisorError,
+    AccountEdit, NewAccount, SupervisorActor, SupervisorError,
     actor::AccountEntry,
     asks::{Reply, answer},
 };
 use crate::{
     account::{AccountActor, ChangeRecord, core::package_of},
-    domain::{AccountPatch, AccountRecord, AccountStatus, Username},
+    domain::{AccountChange, AccountPatch, AccountRecord, AccountStatus, Username},
     mail::tell,
     ports::StoreError,
 };
@@ -35,6 +35,10 @@ pub(super) struct CreateAccount(pub NewAccount, pub Reply<()>);
 #[rtype(result = "()")]
 pub(super) struct PatchAccount(pub Username, pub AccountPatch, pub Reply<()>);
 
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct ImportAccounts(pub Vec<AccountEdit>, pub Reply<()>);
+
 /// The account's actor has already agreed to give no more leases.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -47,6 +51,10 @@ struct AccountCreated(AccountRecord, Result<(), StoreError>, Reply<()>);
 #[derive(Message)]
 #[rtype(result = "()")]
 struct AccountPatched(Username, Result<Option<AccountRecord>, StoreError>, Reply<()>);
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct AccountsImported(Result<Vec<AccountRecord>, StoreError>, Reply<()>);
 
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -106,6 +114,16 @@ impl SupervisorActor {
         record.app = patch.app.clone().unwrap_or(record.app);
         record.package = patch.package.clone().unwrap_or(record.package);
         self.check_app(&record)
+    }
+
+    fn checked(&self, edit: AccountEdit) -> Result<AccountChange, SupervisorError> {
+        match edit {
+            AccountEdit::New(new) => self.new_record(new).map(AccountChange::Create),
+            AccountEdit::Patch(username, patch) => {
+                self.check_patch(&username, &patch)?;
+                Ok(AccountChange::Patch(username, patch))
+            }
+        }
     }
 
     fn check_app(&self, record: &AccountRecord) -> Result<(), SupervisorError> {
@@ -201,7 +219,43 @@ impl Handler<AccountPatched> for SupervisorActor {
     }
 }
 
+impl Handler<ImportAccounts> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, ImportAccounts(edits, reply): ImportAccounts, ctx: &mut Self::Context) {
+        let changes: Result<Vec<_>, _> = edits.into_iter().map(|edit| self.checked(edit)).collect();
+        let changes = match changes {
+            Ok(changes) => changes,
+            Err(error) => return answer(reply, Err(error)),
+        };
+        let (store, addr) = (Arc::clone(&self.parts.store), ctx.address());
+        actix_rt::spawn(async move {
+            let stored = store.import_accounts(changes).await;
+            tell(&addr, AccountsImported(stored, reply));
+        });
+    }
+}
+
+impl Handler<AccountsImported> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, AccountsImported(stored, reply): AccountsImported, ctx: &mut Self::Context) {
+        let result = stored.map(|records| self.take_in(records, ctx));
+        answer(reply, result.map_err(SupervisorError::Store));
+    }
+}
+
 impl SupervisorActor {
+    fn take_in(&mut self, records: Vec<AccountRecord>, ctx: &mut Context<Self>) {
+        for record in records {
+            if self.accounts.contains_key(&record.username) {
+                self.apply_record(record);
+            } else {
+                self.add_account(record, ctx);
+            }
+        }
+    }
+
     fn apply_record(&mut self, record: AccountRecord) {
         let Some(account) = self.accounts.get_mut(&record.username) else {
             return;

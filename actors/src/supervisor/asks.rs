@@ -9,7 +9,7 @@ use super::{
     ActorSnapshot, DeviceSnapshot, SupervisorActor, SupervisorError, actor::DeviceEntry, children::account_key,
 };
 use crate::{
-    device::{DeviceStatus, EnableDevice, core::DeviceCore},
+    device::{ChangeDevice, DeviceStatus, core::DeviceCore},
     domain::{DeviceEvidence, DevicePatch, DeviceRecord, DeviceState, LastGood, Serial, Username},
     mail::{ChildKey, tell},
     ports::StoreError,
@@ -73,6 +73,7 @@ impl SupervisorActor {
             serial: record.serial.clone(),
             alias: record.alias.clone(),
             tags: record.tags.clone(),
+            app: record.app.clone(),
             enabled: record.enabled,
             state: shown.state,
             since: shown.since,
@@ -138,9 +139,11 @@ impl SupervisorActor {
             let record = &mut device.record;
             record.alias = patch.alias.unwrap_or(record.alias.take());
             record.tags = patch.tags.unwrap_or(std::mem::take(&mut record.tags));
+            record.app = patch.app.unwrap_or(record.app.take());
             record.enabled = patch.enabled.unwrap_or(record.enabled);
             if let Some(living) = &device.living {
-                tell(&living.addr, EnableDevice(record.enabled));
+                let (enabled, app) = (record.enabled, record.app.clone());
+                tell(&living.addr, ChangeDevice { enabled, app });
             }
         }
         let mut snapshot = self.device_snapshot(self.known_device(serial)?);

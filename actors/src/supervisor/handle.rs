@@ -7,8 +7,11 @@ use jiff::tz::TimeZone;
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{
-    AccountSnapshot, ActorSnapshot, DeviceSnapshot, NewAccount, PresenceReport, SupervisorActor, SupervisorError,
-    account_asks::{AccountFound, CreateAccount, DeleteRetired, FindAccount, ListAccounts, PatchAccount},
+    AccountEdit, AccountSnapshot, ActorSnapshot, DeviceSnapshot, NewAccount, PresenceReport, SupervisorActor,
+    SupervisorError,
+    account_asks::{
+        AccountFound, CreateAccount, DeleteRetired, FindAccount, ImportAccounts, ListAccounts, PatchAccount,
+    },
     asks::{GetDevice, GetTree, ListDevices, PatchDevice, PermitDriver, Reply, RestartActor},
     quarantine::OrderHold,
 };
@@ -143,6 +146,14 @@ impl SupervisorHandle {
         let name = username.clone();
         self.order(|reply| PatchAccount(name, patch, reply)).await?;
         self.account(username).await
+    }
+
+    /// Creates and changes accounts: all of them or none.
+    ///
+    /// # Errors
+    /// As [`Self::create_account`] and [`Self::patch_account`]; then nothing was written.
+    pub async fn import_accounts(&self, edits: Vec<AccountEdit>) -> Result<(), SupervisorError> {
+        self.order(|reply| ImportAccounts(edits, reply)).await
     }
 
     /// Deletes an account that no task runs for.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
-        AccountRecord, DeviceEvidence, DeviceInfo, DeviceState, Generation, Limits, Package, Presence, QuarantineInfo,
-        ScriptName, Serial, TaskId, Timestamp, Username,
+        AccountPatch, AccountRecord, DeviceEvidence, DeviceInfo, DeviceState, Generation, Limits, Package, Presence,
+        QuarantineInfo, ScriptName, Serial, TaskId, Timestamp, Username,
     },
     ports::StoreError,
 };
@@ -127,6 +127,8 @@ pub struct DeviceSnapshot {
     pub alias: Option<String>,
     /// For filters.
     pub tags: Vec<String>,
+    /// The app of its tasks without an account; `None`: the usual one.
+    pub app: Option<String>,
     /// Whether it may be given tasks.
     pub enabled: bool,
     /// Its state.
@@ -198,6 +200,35 @@ pub struct NewAccount {
     pub disabled: bool,
     /// Its own limits.
     pub limits: Limits,
+}
+
+/// One account of an import.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AccountEdit {
+    /// It is created.
+    New(NewAccount),
+    /// It exists, and what is named is changed.
+    Patch(Username, AccountPatch),
+}
+
+impl AccountEdit {
+    /// Whose.
+    #[must_use]
+    pub fn username(&self) -> &Username {
+        match self {
+            Self::New(new) => &new.username,
+            Self::Patch(username, _) => username,
+        }
+    }
+
+    /// The device that it is to be bound to.
+    #[must_use]
+    pub fn serial(&self) -> Option<&Serial> {
+        match self {
+            Self::New(new) => new.serial.as_ref(),
+            Self::Patch(_, patch) => patch.serial.as_ref()?.as_ref(),
+        }
+    }
 }
 
 /// All phones that one adb server shows, each time that something changed (or the server went away: empty).

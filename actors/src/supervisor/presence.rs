@@ -95,6 +95,7 @@ impl SupervisorActor {
             serial: serial.clone(),
             alias: None,
             tags: Vec::new(),
+            app: None,
             enabled: true,
             held: None,
             info: DeviceInfo::default(),

@@ -59,6 +59,7 @@ where
     effects::only_a_live_attempt_may_act_or_tell(fresh().await).await?;
     effects::an_attempt_that_is_stopped_after_its_effect_was_confirmed_completes_its_task(fresh().await).await?;
     people::accounts_are_kept(fresh().await).await?;
+    people::an_import_is_written_whole_or_not_at_all(fresh().await).await?;
     people::uses_are_counted_from_confirmed_ends(fresh().await).await?;
     people::devices_are_kept(fresh().await).await?;
     schedules::a_schedule_is_kept_as_it_was_written(fresh().await).await?;

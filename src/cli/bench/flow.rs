@@ -102,6 +102,7 @@ async fn attempt(folder: &Path, journal: Arc<Stopwatch>) -> Result<Outcome, CliE
         config: Arc::new(json!({})),
         serial,
         account: None,
+        app: None,
         lease: Lease {
             epoch: Epoch(1),
             token: "bench".into(),

@@ -110,6 +110,7 @@ impl Run {
         let account = spec.account.as_ref();
         let app = match account {
             Some(account) => account.app.clone(),
+            None if spec.app.is_some() => spec.app.clone().unwrap_or_default(),
             None if extension.apps.is_empty() || extension.apps.contains(&self.settings.default_app) => {
                 self.settings.default_app.clone()
             }
@@ -118,8 +119,9 @@ impl Run {
         if !extension.apps.is_empty() && !extension.apps.contains(&app.to_lowercase()) {
             let known = extension.apps.join(", ");
             return Err(Fault::Invalid(format!(
-                "the script `{}` is for {known}, and the account's app is {app}",
-                spec.script
+                "the script `{}` is for {known}, and the {}'s app is {app}",
+                spec.script,
+                if account.is_some() { "account" } else { "device" },
             )));
         }
         let package = match account {

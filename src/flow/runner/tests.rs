@@ -63,9 +63,19 @@ impl Bench {
         self.run_as(phone, Purpose::Execute, json!({})).await
     }
 
+    async fn run_without_account(&self, phone: &Arc<FakePhone>, app: Option<&str>) -> Outcome {
+        let mut spec = spec("flow", json!({}), Purpose::Execute);
+        spec.account = None;
+        spec.app = app.map(str::to_owned);
+        self.run_spec(phone, spec).await
+    }
+
     async fn run_as(&self, phone: &Arc<FakePhone>, purpose: Purpose, config: Value) -> Outcome {
+        self.run_spec(phone, spec("flow", config, purpose)).await
+    }
+
+    async fn run_spec(&self, phone: &Arc<FakePhone>, mut spec: farmhand_actors::domain::AttemptSpec) -> Outcome {
         let catalog = FlowCatalog::new(Some(self.folder.path().join("flows")), self.media.clone());
-        let mut spec = spec("flow", config, purpose);
         spec.time_limit = self.time_limit;
         let errors = farmhand_actors::ports::ScriptCatalog::get(&*catalog, &spec.script)
             .unwrap()
@@ -566,4 +576,24 @@ async fn media_of_equal_content_keep_their_own_names() {
     let phone = Arc::new(phone(&[]));
     completed(&bench.run(&phone).await);
     assert_eq!(phone.events(), ["AddMedia(b.png)", "AddMedia(a.png)"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_account_the_devices_app_is_meant_and_without_it_the_usual_one() {
+    let steps = "- evalScript: ${output.remark = APP + ' ' + APP_PACKAGE}\n";
+    let bench = Bench::steps(steps);
+    let phone = Arc::new(phone(&[]));
+    let mut said = Vec::new();
+
+    for app in [None, Some("instagram")] {
+        match bench.run_without_account(&phone, app).await {
+            Outcome::Completed { remark } => said.push(remark),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    assert_eq!(
+        said,
+        ["tiktok com.zhiliaoapp.musically", "instagram com.instagram.android"]
+    );
 }

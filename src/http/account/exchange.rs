@@ -1,23 +1,23 @@
 //! Accounts in and out in bulk, as CSV and as JSON. What was exported can be imported again.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, http::header, web};
 use farmhand_actors::{
-    domain::{AccountPatch, AccountStatus, FieldError, Username},
-    supervisor::{AccountSnapshot, NewAccount},
+    domain::{AccountStatus, FieldError, Serial, Username},
+    supervisor::{AccountEdit, AccountSnapshot},
 };
 use serde_json::{Map, Value, json};
 
 use super::{
-    fields::{WRITABLE, read_new},
+    fields::{Known, WRITABLE, read_new, read_patch},
     limits_view,
 };
 use crate::http::{
     body::{OptionalJsonBody, check_type, read_body},
     csv,
     envelope::{Answer, ApiError, success},
-    fields::{Fields, kind_of, unknown},
+    fields::{Fields, echo, kind_of, unknown},
     query::Query,
     state::App,
 };
@@ -42,13 +42,12 @@ pub async fn export(app: web::Data<App>, request: HttpRequest) -> Answer {
     })
 }
 
-/// `POST /api/v1/account/import`: accounts that exist are changed, the others created. Nothing is done when
-/// anything is wrong with the request.
+/// `POST /api/v1/account/import`: accounts that exist are changed by the fields that are there, the others created.
+/// Nothing is done when anything is wrong with any of them.
 pub async fn import(app: web::Data<App>, request: HttpRequest, payload: web::Payload) -> Answer {
-    let rows = read_rows(&request, payload).await?;
-    let accounts = parse_rows(&rows, &app.settings.apps)?;
-    let known = check_against_farm(&app, &accounts).await?;
-    write(&app, accounts, &known).await
+    let (rows, faults) = read_rows(&request, payload).await?;
+    let accounts = parse_rows(&app, &rows, faults).await?;
+    write(&app, accounts).await
 }
 
 fn accepts_csv(request: &HttpRequest) -> bool {
@@ -93,7 +92,10 @@ fn export_csv(accounts: &[AccountSnapshot]) -> HttpResponse {
 /// Where a row stands (for faults), and its fields.
 type Row = (String, Value);
 
-async fn read_rows(request: &HttpRequest, payload: web::Payload) -> Result<Vec<Row>, ApiError> {
+/// The rows that can be read, and the faults of the others.
+type Rows = (Vec<Row>, Vec<FieldError>);
+
+async fn read_rows(request: &HttpRequest, payload: web::Payload) -> Result<Rows, ApiError> {
     let wanted = "application/json or text/csv";
     check_type(request, &["application/json", "text/csv"], wanted)?;
     let mut payload = payload.into_inner();
@@ -103,7 +105,7 @@ async fn read_rows(request: &HttpRequest, payload: web::Payload) -> Result<Vec<R
         return csv_rows(text);
     }
     let OptionalJsonBody(body) = OptionalJsonBody::from_request(request, &mut payload).await?;
-    json_rows(body.unwrap_or(Value::Null))
+    Ok((json_rows(body.unwrap_or(Value::Null))?, Vec::new()))
 }
 
 fn json_rows(body: Value) -> Result<Vec<Row>, ApiError> {
@@ -131,27 +133,42 @@ fn json_rows(body: Value) -> Result<Vec<Row>, ApiError> {
         .collect())
 }
 
-/// The first record names the columns.
-fn csv_rows(text: &str) -> Result<Vec<Row>, ApiError> {
-    let fault = |line: usize, problem: String| ApiError::invalid(format!("line {line}"), problem);
-    let records = csv::read(text).map_err(|error| fault(error.line, error.problem.to_owned()))?;
+/// The first record names the columns; what stands below wrong names is not looked at. A blank cell is a field that is
+/// left out.
+fn csv_rows(text: &str) -> Result<Rows, ApiError> {
+    let fault = |line: usize, message: String| FieldError {
+        field: format!("line {line}"),
+        message,
+    };
+    let records =
+        csv::read(text).map_err(|error| ApiError::Invalid(vec![fault(error.line, error.problem.to_owned())]))?;
     let Some(((first, columns), records)) = records.split_first() else {
-        return Err(fault(1, format!("must name the columns: {}", WRITABLE.join(","))));
+        let problem = format!("must name the columns: {}", WRITABLE.join(","));
+        return Err(ApiError::Invalid(vec![fault(1, problem)]));
     };
     let columns: Vec<&str> = columns.iter().map(|column| column.trim()).collect();
-    if let Some(column) = columns.iter().find(|column| !WRITABLE.contains(column)) {
-        return Err(fault(*first, unknown(column, &WRITABLE, "column")));
-    }
+    let mut faults: Vec<FieldError> = columns
+        .iter()
+        .filter(|column| !WRITABLE.contains(column))
+        .map(|column| {
+            fault(
+                *first,
+                format!("{}: {}", echo(column), unknown(column, &WRITABLE, "column")),
+            )
+        })
+        .collect();
     if columns.iter().collect::<HashSet<_>>().len() < columns.len() {
-        return Err(fault(*first, "names a column twice".to_owned()));
+        faults.push(fault(*first, "names a column twice".to_owned()));
+    }
+    if !faults.is_empty() {
+        return Err(ApiError::Invalid(faults));
     }
     let mut rows = Vec::with_capacity(records.len());
     for (line, record) in records {
         if record.len() != columns.len() {
-            return Err(fault(
-                *line,
-                format!("has {} fields; the first line names {}", record.len(), columns.len()),
-            ));
+            let (has, named) = (record.len(), columns.len());
+            faults.push(fault(*line, format!("has {has} fields; the first line names {named}")));
+            continue;
         }
         let cells = columns.iter().zip(record).filter(|(_, cell)| !cell.trim().is_empty());
         let row: Map<String, Value> = cells
@@ -159,7 +176,7 @@ fn csv_rows(text: &str) -> Result<Vec<Row>, ApiError> {
             .collect();
         rows.push((format!("line {line}"), Value::Object(row)));
     }
-    Ok(rows)
+    Ok((rows, faults))
 }
 
 /// Limits stand in their cell as JSON; what is not JSON stays text and is refused as such.
@@ -172,22 +189,18 @@ fn cell_value(column: &str, cell: &str) -> Value {
     }
 }
 
-/// An account to be imported, and the status that it shall have, if any.
-struct Imported {
-    place: String,
-    account: NewAccount,
-    status: Option<AccountStatus>,
-}
-
-fn parse_rows(rows: &[Row], apps: &[String]) -> Result<Vec<Imported>, ApiError> {
-    if rows.is_empty() || rows.len() > ACCOUNTS_LIMIT {
-        return Err(ApiError::invalid(
-            "accounts",
-            format!("must hold 1 to {ACCOUNTS_LIMIT} accounts"),
-        ));
+/// Reads every row, whatever is wrong with another one.
+async fn parse_rows(app: &App, rows: &[Row], mut faults: Vec<FieldError>) -> Result<Vec<AccountEdit>, ApiError> {
+    if faults.is_empty() && rows.is_empty() || rows.len() > ACCOUNTS_LIMIT {
+        let problem = format!("must hold 1 to {ACCOUNTS_LIMIT} accounts");
+        return Err(ApiError::invalid("accounts", problem));
     }
-    let mut faults = Vec::new();
-    let mut accounts = Vec::with_capacity(rows.len());
+    let known = Known::of_exports(app);
+    let accounts = app.state.farm.accounts().await?;
+    let accounts: HashSet<Username> = accounts.into_iter().map(|account| account.record.username).collect();
+    let devices = app.state.farm.devices().await?;
+    let serials: HashSet<Serial> = devices.into_iter().map(|device| device.serial).collect();
+    let mut edits = Vec::with_capacity(rows.len());
     let mut seen: HashSet<Username> = HashSet::new();
     for (place, row) in rows {
         let Value::Object(object) = row else {
@@ -197,32 +210,42 @@ fn parse_rows(rows: &[Row], apps: &[String]) -> Result<Vec<Imported>, ApiError> 
             });
             continue;
         };
-        let (plain, status) = split_status(object);
+        let plain = without_farm_states(object);
         let mut fields = Fields::new(&plain, format!("{place}."), &WRITABLE);
-        let account = read_new(&mut fields, apps);
-        if account
-            .as_ref()
-            .is_some_and(|account| !seen.insert(account.username.clone()))
-        {
+        let edit = read_edit(&mut fields, &known, &accounts);
+        if edit.as_ref().is_some_and(|edit| !seen.insert(edit.username().clone())) {
             fields.fault("username", "stands here twice");
         }
+        if let Some(serial) = edit.as_ref().and_then(AccountEdit::serial)
+            && !serials.contains(serial)
+        {
+            fields.fault("serial", format!("device {serial} does not exist"));
+        }
         faults.extend(fields.into_faults());
-        accounts.extend(account.map(|account| Imported {
-            place: place.clone(),
-            account,
-            status,
-        }));
+        edits.extend(edit);
     }
     if faults.is_empty() {
-        Ok(accounts)
+        Ok(edits)
     } else {
         Err(ApiError::Invalid(faults))
     }
 }
 
+/// An account that exists keeps what the row does not name; `None` when the row has no name.
+fn read_edit(fields: &mut Fields<'_>, known: &Known, accounts: &HashSet<Username>) -> Option<AccountEdit> {
+    let username = fields.value("username").and_then(Value::as_str);
+    let existing = username
+        .and_then(|username| Username::parse(username).ok())
+        .filter(|username| accounts.contains(username));
+    match existing {
+        Some(username) => Some(AccountEdit::Patch(username, read_patch(fields, known))),
+        None => read_new(fields, known).map(AccountEdit::New),
+    }
+}
+
 /// An export also holds the states that only the farm sets. They are not set again: whoever needs attention here
 /// may be well there.
-fn split_status(object: &Map<String, Value>) -> (Map<String, Value>, Option<AccountStatus>) {
+fn without_farm_states(object: &Map<String, Value>) -> Map<String, Value> {
     let mut plain = object.clone();
     let status = object
         .get("status")
@@ -230,57 +253,19 @@ fn split_status(object: &Map<String, Value>) -> (Map<String, Value>, Option<Acco
         .and_then(AccountStatus::from_word);
     if matches!(status, Some(AccountStatus::NeedsAttention | AccountStatus::Cooldown)) {
         plain.remove("status");
-        return (plain, None);
     }
-    (plain, status)
+    plain
 }
 
-/// The usernames that exist already; unknown devices are faults.
-async fn check_against_farm(app: &App, accounts: &[Imported]) -> Result<BTreeSet<Username>, ApiError> {
-    let devices = app.state.farm.devices().await?;
-    let serials: HashSet<_> = devices.into_iter().map(|device| device.serial).collect();
-    let faults: Vec<FieldError> = accounts
-        .iter()
-        .filter_map(|imported| {
-            let serial = imported
-                .account
-                .serial
-                .as_ref()
-                .filter(|serial| !serials.contains(*serial))?;
-            let field = format!("{}.serial", imported.place);
-            Some(FieldError {
-                field,
-                message: format!("device {serial} does not exist"),
-            })
-        })
-        .collect();
-    if !faults.is_empty() {
-        return Err(ApiError::Invalid(faults));
-    }
-    let known = app.state.farm.accounts().await?;
-    Ok(known.into_iter().map(|account| account.record.username).collect())
-}
-
-async fn write(app: &App, accounts: Vec<Imported>, known: &BTreeSet<Username>) -> Answer {
+async fn write(app: &App, edits: Vec<AccountEdit>) -> Answer {
     let (mut created, mut updated) = (Vec::new(), Vec::new());
-    for Imported { account, status, .. } in accounts {
-        let username = account.username.clone();
-        if known.contains(&username) {
-            let patch = AccountPatch {
-                app: Some(account.app),
-                package: Some(account.package),
-                serial: Some(account.serial),
-                status,
-                cooldown_until: None,
-                limits: Some(account.limits),
-            };
-            app.state.farm.patch_account(username.clone(), patch).await?;
-            updated.push(username);
-        } else {
-            app.state.farm.create_account(account).await?;
-            created.push(username);
+    for edit in &edits {
+        match edit {
+            AccountEdit::New(new) => created.push(new.username.clone()),
+            AccountEdit::Patch(username, _) => updated.push(username.clone()),
         }
     }
+    app.state.farm.import_accounts(edits).await?;
     Ok(success(&json!({
         "created_count": created.len(),
         "updated_count": updated.len(),

@@ -9,11 +9,12 @@ use serde_json::Value;
 
 use crate::http::{
     envelope::ApiError,
-    fields::{Fields, id, kind_of, whole_number},
+    fields::{Fields, id, kind_of, unknown, whole_number},
+    state::App,
 };
 
-/// The app of an account that names none.
-const USUAL_APP: &str = "tiktok";
+/// The app of an account or a device that names none.
+pub const USUAL_APP: &str = "tiktok";
 /// Fields that a client may send.
 pub const WRITABLE: [&str; 6] = ["username", "app", "package", "serial", "status", "limits"];
 /// No limit is meant above this.
@@ -22,10 +23,45 @@ const SCRIPTS_LIMIT: usize = 256;
 /// No account is meant to rest for longer.
 const LONGEST_COOLDOWN: SignedDuration = SignedDuration::from_hours(366 * 24);
 
+/// What there is that an account may name.
+pub struct Known {
+    apps: Vec<String>,
+    /// `None`: any.
+    scripts: Option<Vec<ScriptName>>,
+}
+
+impl Known {
+    /// The apps of the settings, the scripts of now.
+    pub fn of(app: &App) -> Self {
+        Self {
+            apps: app.settings.apps.clone(),
+            scripts: Some(app.state.scripts.list().into_iter().map(|script| script.name).collect()),
+        }
+    }
+
+    /// For what was exported, perhaps when there were other scripts.
+    pub fn of_exports(app: &App) -> Self {
+        Self {
+            apps: app.settings.apps.clone(),
+            scripts: None,
+        }
+    }
+
+    fn script(&self, script: ScriptName) -> Result<ScriptName, String> {
+        match &self.scripts {
+            Some(scripts) if !scripts.contains(&script) => {
+                let known: Vec<&str> = scripts.iter().map(ScriptName::as_str).collect();
+                Err(unknown(script.as_str(), &known, "script"))
+            }
+            _ => Ok(script),
+        }
+    }
+}
+
 /// A body of `POST /api/v1/account`.
-pub fn parse_new(body: &Value, apps: &[String]) -> Result<NewAccount, ApiError> {
+pub fn parse_new(body: &Value, farm: &Known) -> Result<NewAccount, ApiError> {
     let mut fields = Fields::of_body(body, &WRITABLE)?;
-    let account = read_new(&mut fields, apps);
+    let account = read_new(&mut fields, farm);
     match account {
         Some(account) => fields.finish(account),
         None => Err(ApiError::Invalid(fields.into_faults())),
@@ -33,14 +69,14 @@ pub fn parse_new(body: &Value, apps: &[String]) -> Result<NewAccount, ApiError> 
 }
 
 /// An account that is to be created; `None` when it has no name.
-pub fn read_new(fields: &mut Fields<'_>, apps: &[String]) -> Option<NewAccount> {
+pub fn read_new(fields: &mut Fields<'_>, farm: &Known) -> Option<NewAccount> {
     let username = fields.parsed("username", id(Username::parse));
     let username = fields.required("username", username);
-    let app = read_app(fields, apps).unwrap_or_else(|| USUAL_APP.to_owned());
+    let app = read_app(fields, &farm.apps).unwrap_or_else(|| USUAL_APP.to_owned());
     let package = fields.parsed("package", id(Package::parse));
     let serial = fields.parsed("serial", id(Serial::parse));
     let status = read_status(fields);
-    let limits = read_limits(fields).unwrap_or_default();
+    let limits = read_limits(fields, farm).unwrap_or_default();
     Some(NewAccount {
         username: username?,
         app,
@@ -52,7 +88,7 @@ pub fn read_new(fields: &mut Fields<'_>, apps: &[String]) -> Option<NewAccount> 
 }
 
 /// A body of `PATCH /api/v1/account/{username}`.
-pub fn parse_patch(body: &Value, apps: &[String]) -> Result<AccountPatch, ApiError> {
+pub fn parse_patch(body: &Value, farm: &Known) -> Result<AccountPatch, ApiError> {
     let known: Vec<&str> = WRITABLE.into_iter().chain(["cooldown_until"]).collect();
     let mut fields = Fields::of_body(body, &known)?;
     if fields.value("username").is_some() {
@@ -63,20 +99,25 @@ pub fn parse_patch(body: &Value, apps: &[String]) -> Result<AccountPatch, ApiErr
             fields.fault(name, "must not be null; leave it out to keep it");
         }
     }
+    let patch = read_patch(&mut fields, farm);
+    fields.finish(patch)
+}
+
+/// What an account is to be changed by.
+pub fn read_patch(fields: &mut Fields<'_>, farm: &Known) -> AccountPatch {
     let cooldown_until = fields.parsed("cooldown_until", read_cooldown);
-    let patch = AccountPatch {
-        app: read_app(&mut fields, apps),
-        package: nullable(&mut fields, "package", id(Package::parse)),
-        serial: nullable(&mut fields, "serial", id(Serial::parse)),
-        status: read_patched_status(&mut fields, cooldown_until.is_some()),
+    AccountPatch {
+        app: read_app(fields, &farm.apps),
+        package: nullable(fields, "package", id(Package::parse)),
+        serial: nullable(fields, "serial", id(Serial::parse)),
+        status: read_patched_status(fields, cooldown_until.is_some()),
         cooldown_until,
         limits: if fields.is_null("limits") {
             Some(Limits::new())
         } else {
-            read_limits(&mut fields)
+            read_limits(fields, farm)
         },
-    };
-    fields.finish(patch)
+    }
 }
 
 fn nullable<T, E: ToString>(
@@ -91,7 +132,8 @@ fn nullable<T, E: ToString>(
     }
 }
 
-fn read_app(fields: &mut Fields<'_>, apps: &[String]) -> Option<String> {
+/// One of the apps of the settings.
+pub fn read_app(fields: &mut Fields<'_>, apps: &[String]) -> Option<String> {
     fields.parsed("app", |word| {
         let known = apps.iter().find(|app| app.eq_ignore_ascii_case(word.trim()));
         known
@@ -141,7 +183,7 @@ fn read_cooldown(text: &str) -> Result<Timestamp, &'static str> {
     }
 }
 
-fn read_limits(fields: &mut Fields<'_>) -> Option<Limits> {
+fn read_limits(fields: &mut Fields<'_>, farm: &Known) -> Option<Limits> {
     let object = fields.object("limits")?;
     if object.len() > SCRIPTS_LIMIT {
         fields.fault("limits", format!("names more than {SCRIPTS_LIMIT} scripts"));
@@ -150,10 +192,11 @@ fn read_limits(fields: &mut Fields<'_>) -> Option<Limits> {
     let mut limits = Limits::new();
     for (script, limit) in object {
         let path = format!("limits.{}", crate::http::fields::echo(script));
-        let script = match ScriptName::parse(script) {
+        let named = ScriptName::parse(script).map_err(|error| error.problem.to_owned());
+        let script = match named.and_then(|script| farm.script(script)) {
             Ok(script) => script,
-            Err(error) => {
-                fields.fault(&path, error.problem);
+            Err(problem) => {
+                fields.fault(&path, problem);
                 continue;
             }
         };
@@ -169,13 +212,13 @@ fn read_limits(fields: &mut Fields<'_>) -> Option<Limits> {
     Some(limits)
 }
 
-/// 0 is no limit, as in the farm's settings; a gap of 0 is no gap.
+/// 0 is no limit of the account's own: then the farm's counts.
 fn read_limit(fields: &mut Fields<'_>) -> ScriptLimit {
     let mut number = |name: &str| {
         let value = fields.value(name)?;
         let number = whole_number(value).filter(|number| (0..=LIMIT_LIMIT).contains(number));
         if number.is_none() {
-            fields.fault(name, "must be a whole number from 0; 0 or null means no limit");
+            fields.fault(name, "must be a whole number from 0; 0 or null means the farm's limit");
         }
         number
             .and_then(|number| u32::try_from(number).ok())

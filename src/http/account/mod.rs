@@ -10,18 +10,22 @@ use farmhand_actors::{
 };
 use serde_json::{Map, Value, json};
 
-pub use self::exchange::{export, import};
+pub use self::{
+    exchange::{export, import},
+    fields::{USUAL_APP, read_app},
+};
 use super::{
     body::JsonBody,
     envelope::{Answer, ApiError, instant, success, success_list},
     evidence,
     fields::echo,
     lease::Held,
+    query::NoQuery,
     state::App,
 };
 
 /// `GET /api/v1/account`
-pub async fn list(app: web::Data<App>) -> Answer {
+pub async fn list(_: NoQuery, app: web::Data<App>) -> Answer {
     let (accounts, held) = (app.state.farm.accounts().await?, Held::read(&app).await?);
     Ok(success_list(
         accounts.iter().map(|account| shown(account, &held)).collect(),
@@ -30,19 +34,19 @@ pub async fn list(app: web::Data<App>) -> Answer {
 
 /// `POST /api/v1/account`
 pub async fn create(app: web::Data<App>, JsonBody(body): JsonBody) -> Answer {
-    let account = fields::parse_new(&body, &app.settings.apps)?;
+    let account = fields::parse_new(&body, &fields::Known::of(&app))?;
     show(&app, &app.state.farm.create_account(account).await?).await
 }
 
 /// `GET /api/v1/account/{username}`
-pub async fn get(app: web::Data<App>, path: web::Path<String>) -> Answer {
+pub async fn get(_: NoQuery, app: web::Data<App>, path: web::Path<String>) -> Answer {
     show(&app, &app.state.farm.account(parse_username(&path)?).await?).await
 }
 
 /// `PATCH /api/v1/account/{username}`
 pub async fn patch(app: web::Data<App>, path: web::Path<String>, JsonBody(body): JsonBody) -> Answer {
     let username = parse_username(&path)?;
-    let patch = fields::parse_patch(&body, &app.settings.apps)?;
+    let patch = fields::parse_patch(&body, &fields::Known::of(&app))?;
     show(&app, &app.state.farm.patch_account(username, patch).await?).await
 }
 

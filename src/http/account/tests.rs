@@ -80,6 +80,10 @@ async fn a_wrong_account_is_refused_with_every_fault() {
             vec!["limits.post.per_week", "limits.post.per_hour"],
         ),
         (json!({"username": "a", "limits": {"a b": {}}}), vec!["limits.a b"]),
+        (
+            json!({"username": "a", "limits": {"folow": {"per_day": 1}}}),
+            vec!["limits.folow"],
+        ),
     ] {
         let reply = api.post("/api/v1/account", body.clone()).await;
         assert_eq!(
@@ -249,6 +253,29 @@ async fn an_import_creates_what_is_new_and_leaves_states_that_only_the_farm_sets
 }
 
 #[actix_web::test]
+async fn an_import_changes_of_an_account_only_what_it_names() {
+    let api = Api::new();
+
+    let csv = import_csv(&api, "username,status,package\nuser1,disabled,\n").await;
+    let json = json!([{"username": "user2", "serial": null}]);
+    let json = api.post("/api/v1/account/import", json).await;
+
+    assert_eq!((csv.code(), json.code()), (0, 0));
+    let patches = api.farm.account_patches.lock().unwrap();
+    let wanted = [
+        AccountPatch {
+            status: Some(AccountStatus::Disabled),
+            ..AccountPatch::default()
+        },
+        AccountPatch {
+            serial: Some(None),
+            ..AccountPatch::default()
+        },
+    ];
+    assert_eq!(*patches, wanted);
+}
+
+#[actix_web::test]
 async fn an_import_with_any_fault_does_nothing() {
     let api = Api::new();
 
@@ -259,6 +286,11 @@ async fn an_import_with_any_fault_does_nothing() {
         ("username,username\na,b\n", vec!["line 1"]),
         ("username,app\na\n", vec!["line 2"]),
         ("username,app\n\"a\n", vec!["line 2"]),
+        ("usernam,ap,app\na,b,c\n", vec!["line 1", "line 1"]),
+        (
+            "username,app\na\nb,myspace\nc,tiktok,x\n",
+            vec!["line 2", "line 4", "line 3.app"],
+        ),
         (
             "username,app\na,x\nb,y\na,tiktok\n",
             vec!["line 2.app", "line 3.app", "line 4.username"],

@@ -22,7 +22,7 @@ const OWN_PREFIX: &str = ".farmhand";
 /// `POST /api/v1/device/{serial}/install`
 pub async fn install(app: web::Data<App>, path: web::Path<String>, request: HttpRequest, body: web::Payload) -> Answer {
     let driver = acting(&app, &path).await?;
-    let upload = upload::read(&app, &request, body, &[]).await?;
+    let upload = upload::read(&app, &request, body, &[]).await?.finish()?;
     if !is_zip(&upload.file) {
         return Err(ApiError::invalid("file", "is not an APK file"));
     }
@@ -33,9 +33,14 @@ pub async fn install(app: web::Data<App>, path: web::Path<String>, request: Http
 /// `POST /api/v1/device/{serial}/push`
 pub async fn push(app: web::Data<App>, path: web::Path<String>, request: HttpRequest, body: web::Payload) -> Answer {
     let driver = acting(&app, &path).await?;
-    let upload = upload::read(&app, &request, body, &["path"]).await?;
-    let given = upload.texts.get("path").map_or("", String::as_str);
-    let remote = parse_remote(given, &upload.name).map_err(|problem| ApiError::invalid("path", problem))?;
+    let mut form = upload::read(&app, &request, body, &["path"]).await?;
+    let given = form.texts.get("path").map_or("", String::as_str);
+    let remote = parse_remote(given, form.name());
+    if let Err(problem) = &remote {
+        form.fault("path", problem.clone());
+    }
+    let upload = form.finish()?;
+    let remote = remote.unwrap_or_default();
     driver.push(&upload.file, &remote).await?;
     Ok(success(&json!({ "path": remote })))
 }

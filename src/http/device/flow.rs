@@ -32,8 +32,8 @@ pub async fn run(
     _: AdminOnly,
     LargeBody(body): LargeBody,
 ) -> Answer {
-    let serial = app.state.farm.device(parse_serial(&path)?).await?.serial;
     let asked = Asked::of(&request, &principal, &body, &app)?;
+    let serial = app.state.farm.device(parse_serial(&path)?).await?.serial;
     let (flow, config) = parse(&body)?;
     let (script, valid) = app.state.flows.keep(flow, &config).await?;
     let submitted = app

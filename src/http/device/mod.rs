@@ -17,12 +17,13 @@ use farmhand_actors::{
 use serde_json::{Value, json};
 
 use super::{
+    account::{USUAL_APP, read_app},
     body::JsonBody,
     envelope::{Answer, ApiError, instant, success, success_list},
     fields::{Fields, echo},
     lease::Held,
     ports::PictureFormat,
-    query::Query,
+    query::{NoQuery, Query},
     state::App,
 };
 
@@ -34,7 +35,7 @@ const LOG_LIMIT: u32 = 5000;
 const LOG_LINES: u32 = 200;
 
 /// `GET /api/v1/device`
-pub async fn list(app: web::Data<App>) -> Answer {
+pub async fn list(_: NoQuery, app: web::Data<App>) -> Answer {
     let (devices, held) = (app.state.farm.devices().await?, Held::read(&app).await?);
     Ok(success_list(
         devices.iter().map(|device| shown(device, &held)).collect(),
@@ -42,14 +43,21 @@ pub async fn list(app: web::Data<App>) -> Answer {
 }
 
 /// `GET /api/v1/device/{serial}`
-pub async fn get(app: web::Data<App>, path: web::Path<String>) -> Answer {
+pub async fn get(_: NoQuery, app: web::Data<App>, path: web::Path<String>) -> Answer {
     show(&app, &app.state.farm.device(parse_serial(&path)?).await?).await
 }
 
 /// `PATCH /api/v1/device/{serial}`
 pub async fn patch(app: web::Data<App>, path: web::Path<String>, JsonBody(body): JsonBody) -> Answer {
     let serial = parse_serial(&path)?;
-    show(&app, &app.state.farm.patch_device(serial, parse_patch(&body)?).await?).await
+    show(
+        &app,
+        &app.state
+            .farm
+            .patch_device(serial, parse_patch(&body, &app.settings.apps)?)
+            .await?,
+    )
+    .await
 }
 
 /// `GET /api/v1/device/{serial}/screenshot`
@@ -80,7 +88,7 @@ pub async fn screenshot(app: web::Data<App>, path: web::Path<String>, request: H
 }
 
 /// `GET /api/v1/device/{serial}/hierarchy`
-pub async fn hierarchy(app: web::Data<App>, path: web::Path<String>, request: HttpRequest) -> Answer {
+pub async fn hierarchy(_: NoQuery, app: web::Data<App>, path: web::Path<String>, request: HttpRequest) -> Answer {
     let driver = app.state.farm.driver(parse_serial(&path)?, false).await?;
     if prefers(
         request.headers(),
@@ -115,8 +123,8 @@ pub fn parse_serial(text: &str) -> Result<Serial, ApiError> {
     Serial::parse(text).map_err(|_| ApiError::not_found(format!("device {} does not exist", echo(text))))
 }
 
-fn parse_patch(body: &Value) -> Result<DevicePatch, ApiError> {
-    let mut fields = Fields::of_body(body, &["alias", "tags", "enabled"])?;
+fn parse_patch(body: &Value, apps: &[String]) -> Result<DevicePatch, ApiError> {
+    let mut fields = Fields::of_body(body, &["alias", "tags", "app", "enabled"])?;
     let alias = if fields.is_null("alias") {
         Some(None)
     } else {
@@ -140,8 +148,18 @@ fn parse_patch(body: &Value) -> Result<DevicePatch, ApiError> {
         }
         tags
     });
+    let app = if fields.is_null("app") {
+        Some(None)
+    } else {
+        read_app(&mut fields, apps).map(Some)
+    };
     let enabled = fields.flag("enabled");
-    fields.finish(DevicePatch { alias, tags, enabled })
+    fields.finish(DevicePatch {
+        alias,
+        tags,
+        app,
+        enabled,
+    })
 }
 
 fn picture_format(headers: &HeaderMap) -> (PictureFormat, &'static str) {
@@ -197,6 +215,7 @@ fn view(device: &DeviceSnapshot) -> Value {
         serial,
         alias,
         tags,
+        app,
         enabled,
         state,
         since,
@@ -232,6 +251,7 @@ fn view(device: &DeviceSnapshot) -> Value {
         "serial": serial,
         "alias": alias,
         "tags": tags,
+        "app": app.as_deref().unwrap_or(USUAL_APP),
         "enabled": enabled,
         "state": state.as_str(),
         "since": instant(*since),

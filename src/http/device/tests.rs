@@ -62,7 +62,22 @@ async fn a_device_is_changed_by_what_its_patch_names() {
             DevicePatch {
                 alias: Some(Some("desk".to_owned())),
                 tags: Some(vec!["a".to_owned(), "b".to_owned()]),
+                app: None,
                 enabled: Some(false),
+            },
+        ),
+        (
+            json!({"app": "Instagram"}),
+            DevicePatch {
+                app: Some(Some("instagram".to_owned())),
+                ..DevicePatch::default()
+            },
+        ),
+        (
+            json!({"app": null}),
+            DevicePatch {
+                app: Some(None),
+                ..DevicePatch::default()
             },
         ),
     ] {
@@ -73,6 +88,7 @@ async fn a_device_is_changed_by_what_its_patch_names() {
         (json!({"alias": 5}), "alias"),
         (json!({"alias": "x".repeat(65)}), "alias"),
         (json!({"tags": "a"}), "tags"),
+        (json!({"app": "myspace"}), "app"),
         (json!({"tags": ["a", ""]}), "tags[1]"),
         (json!({"tags": ["a,b"]}), "tags[0]"),
         (json!({"enabled": 1}), "enabled"),
@@ -299,20 +315,27 @@ async fn files_reach_the_phone() {
     let calls = api.farm.driver.calls.lock().unwrap().clone();
     assert_eq!(calls, ["install 8 bytes", "push \"text\" /sdcard/Download/a b.txt"]);
 
-    for (request, field) in [
-        (form(&install, &[("file", "a.apk", "text")]), "file"),
-        (form(&install, &[]), "file"),
-        (form(&install, &[("file", "", "PK\u{3}\u{4}")]), "file"),
-        (form(&install, &[("flie", "a.apk", "PK")]), "flie"),
-        (form(&push, &[("file", "a", "x")]), "path"),
+    for (request, fields) in [
+        (form(&install, &[("file", "a.apk", "text")]), vec!["file"]),
+        (form(&install, &[]), vec!["file"]),
+        (form(&install, &[("file", "", "PK\u{3}\u{4}")]), vec!["file"]),
+        (form(&install, &[("flie", "a.apk", "PK")]), vec!["flie", "file"]),
+        (form(&push, &[("file", "a", "x")]), vec!["path"]),
         (
             form(&push, &[("file", "a", "x"), ("path", "", "/system/bin/sh")]),
-            "path",
+            vec!["path"],
         ),
-        (form(&push, &[("file", "a", "x"), ("file", "b", "x")]), "file"),
+        (
+            form(
+                &push,
+                &[("file", "a", "x"), ("file", "b", "x"), ("paht", "", "/sdcard/a")],
+            ),
+            vec!["file", "paht", "path"],
+        ),
     ] {
         let reply = api.send(request).await;
-        assert_eq!((reply.code(), reply.faults()), (40001, vec![field.to_owned()]));
+        let fields: Vec<String> = fields.into_iter().map(str::to_owned).collect();
+        assert_eq!((reply.code(), reply.faults()), (40001, fields));
     }
     assert_eq!(api.post(&install, Value::Null).await.code(), 41501);
     assert_eq!(
@@ -360,6 +383,16 @@ async fn materials_are_uploaded_listed_and_deleted() {
     ] {
         assert_eq!(api.send(form(uri, &parts)).await.faults(), [field]);
     }
+    let all = [
+        ("sort_order", "", "first"),
+        ("tagz", "", "a"),
+        ("username", "", "a b"),
+        ("sort_order", "", "1"),
+    ];
+    assert_eq!(
+        api.send(form(uri, &all)).await.faults(),
+        ["tagz", "sort_order", "file", "username", "sort_order"]
+    );
     assert_eq!(
         api.send(form(uri, &[("file", "v.mp4", "x"), ("username", "", "nobody")]))
             .await

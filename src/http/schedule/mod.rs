@@ -18,12 +18,13 @@ use super::{
     body::JsonBody,
     envelope::{Answer, ApiError, success, success_list},
     fields::echo,
+    query::NoQuery,
     state::App,
     task::submit::Asked,
 };
 
 /// `GET /api/v1/schedule`
-pub async fn list(app: web::Data<App>) -> Answer {
+pub async fn list(_: NoQuery, app: web::Data<App>) -> Answer {
     let schedules = app.state.schedules.list().await?;
     let now = app.now();
     Ok(success_list(
@@ -46,7 +47,7 @@ pub async fn create(
 }
 
 /// `GET /api/v1/schedule/{id}`
-pub async fn get(app: web::Data<App>, path: web::Path<String>) -> Answer {
+pub async fn get(_: NoQuery, app: web::Data<App>, path: web::Path<String>) -> Answer {
     show(&app, parse_id(&path)?).await
 }
 

@@ -4,7 +4,7 @@ mod list;
 pub mod submit;
 mod view;
 
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use farmhand_actors::{
     domain::{ScriptName, Serial, Submitted, TaskId, Timestamp, Username},
     ports::{Resolution, RetryFilter},
@@ -16,7 +16,7 @@ use super::{
     body::{JsonBody, OptionalJsonBody},
     envelope::{Answer, ApiError, success},
     fields::{Fields, id, whole_number},
-    query::Query,
+    query::{NoQuery, Query},
     state::App,
 };
 
@@ -44,17 +44,24 @@ pub async fn create(
     JsonBody(body): JsonBody,
 ) -> Answer {
     let asked = submit::Asked::of(&request, &principal, &body, &app)?;
+    if let Some(before) = submit::answered_before(&asked, &app).await? {
+        return Ok(created(&before));
+    }
     let submitted = app
         .state
         .tasks
         .submit(submit::parse(&body, asked, &*app.state.scripts).await?)
         .await?;
     log_created(&submitted);
-    Ok(success(&json!({
+    Ok(created(&submitted))
+}
+
+fn created(submitted: &Submitted) -> HttpResponse {
+    success(&json!({
         "task_ids": submitted.task_ids,
         "created_count": submitted.task_ids.len(),
         "warnings": submitted.warnings,
-    })))
+    }))
 }
 
 /// Ties the request's id (in the span around this) to the task ids that every later line carries.
@@ -82,12 +89,12 @@ pub async fn list(app: web::Data<App>, request: HttpRequest) -> Answer {
 }
 
 /// `GET /api/v1/task/stats`
-pub async fn stats(app: web::Data<App>) -> Answer {
+pub async fn stats(_: NoQuery, app: web::Data<App>) -> Answer {
     Ok(success(&json!(app.state.reads.stats().await?)))
 }
 
 /// `GET /api/v1/task/{task_id}`
-pub async fn get(app: web::Data<App>, path: web::Path<String>) -> Answer {
+pub async fn get(_: NoQuery, app: web::Data<App>, path: web::Path<String>) -> Answer {
     let id = parse_id(&path)?;
     let mut shown = show(&app, id).await?;
     let attempts = app.state.reads.list_attempts(id).await?;

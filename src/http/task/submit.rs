@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use actix_web::HttpRequest;
 use farmhand_actors::{
     domain::{
-        IdempotencyKey, InvalidId, Now, ScriptInfo, ScriptName, Serial, Source, SubmitTarget, SubmitTasks, Username,
-        ValidConfig,
+        IdempotencyKey, InvalidId, Now, ScriptInfo, ScriptName, Serial, Source, SubmitTarget, SubmitTasks, Submitted,
+        Username, ValidConfig,
         schedule::{ScheduleError, TimeOfDay, next_instant},
     },
-    ports::ScriptCatalog,
+    ports::{ScriptCatalog, SubmitResult},
+    router::RouterError,
 };
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -74,6 +75,22 @@ impl Asked {
     }
 }
 
+/// What a request with the same key was answered with: before anything of it is looked at, since what it names may be
+/// gone meanwhile. The store looks again when it writes.
+///
+/// # Errors
+/// 40901 when the key was used with another body.
+pub async fn answered_before(asked: &Asked, app: &App) -> Result<Option<Submitted>, ApiError> {
+    let Some(key) = &asked.idempotency else {
+        return Ok(None);
+    };
+    match app.state.reads.find_answer(key, asked.now.wall).await? {
+        Some(SubmitResult::Replayed(submitted) | SubmitResult::Created(submitted)) => Ok(Some(submitted)),
+        Some(SubmitResult::KeyReused) => Err(RouterError::KeyReused.into()),
+        None => Ok(None),
+    }
+}
+
 /// Reads a body whole, whatever is wrong with it. Which code its faults get: a missing `script_name` before an
 /// unknown script before everything else.
 pub async fn parse(body: &Value, asked: Asked, scripts: &dyn ScriptCatalog) -> Result<SubmitTasks, ApiError> {
@@ -131,20 +148,24 @@ pub async fn parse(body: &Value, asked: Asked, scripts: &dyn ScriptCatalog) -> R
 
 /// Usernames win over serials: a client that names accounts means those.
 fn read_target(fields: &mut Fields<'_>, warnings: &mut Vec<String>) -> Option<SubmitTarget> {
-    let serials = read_names(fields, "serials", |text| match text.trim() {
-        "" => Err("must not be blank".to_owned()),
-        text => Serial::parse(text).map(Some).map_err(|error| problem(&error)),
-    });
     let usernames = read_names(fields, "usernames", |text| match text.trim() {
         "" | "@" => Ok(None),
         text => Username::parse(text).map(Some).map_err(|error| problem(&error)),
     });
+    let wins = matches!(usernames, Names::Some(_));
+    let serials = read_names(fields, "serials", |text| match text.trim() {
+        // Beside accounts they do not count anyway.
+        "" if wins => Ok(None),
+        "" => Err("must not be blank".to_owned()),
+        text => Serial::parse(text).map(Some).map_err(|error| problem(&error)),
+    });
     match (serials, usernames) {
+        (Names::Faulty, _) | (_, Names::Faulty) => None,
         (Names::Some(_), Names::Some(usernames)) => {
             warnings.push("both serials and usernames were given; usernames was used".to_owned());
             Some(SubmitTarget::Accounts(usernames))
         }
-        (_, Names::Some(usernames)) => Some(SubmitTarget::Accounts(usernames)),
+        (Names::None, Names::Some(usernames)) => Some(SubmitTarget::Accounts(usernames)),
         (Names::Some(serials), Names::None) => Some(SubmitTarget::Devices(serials)),
         (Names::None, Names::None) => {
             fields.fault(
@@ -153,7 +174,6 @@ fn read_target(fields: &mut Fields<'_>, warnings: &mut Vec<String>) -> Option<Su
             );
             None
         }
-        (Names::Faulty, _) | (_, Names::Faulty) => None,
     }
 }
 
@@ -272,11 +292,12 @@ fn parse_start_time(text: &str) -> Result<(String, TimeOfDay), ScheduleError> {
 
 /// The key is the client's own; beside it stands whose it is, so that two clients may use the same one.
 fn idempotency_key(key: &[u8], principal: Option<&str>, body: &Value) -> Result<IdempotencyKey, ApiError> {
-    let visible = (1..=IDEMPOTENCY_KEY_LIMIT).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic);
+    let visible =
+        (1..=IDEMPOTENCY_KEY_LIMIT).contains(&key.len()) && key.iter().all(|byte| (b' '..=b'~').contains(byte));
     let key = std::str::from_utf8(key).ok().filter(|_| visible).ok_or_else(|| {
         ApiError::invalid(
             "Idempotency-Key",
-            format!("must be 1 to {IDEMPOTENCY_KEY_LIMIT} visible ASCII characters"),
+            format!("must be 1 to {IDEMPOTENCY_KEY_LIMIT} ASCII characters that can be seen, blanks among them"),
         )
     })?;
     let mut hash = Sha256::new();

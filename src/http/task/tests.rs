@@ -1,6 +1,7 @@
 use actix_web::test::TestRequest;
 use farmhand_actors::{
-    domain::{Attempt, AttemptId, FailureReason, Purpose, Source, Status, StepRecord, StepState},
+    domain::{Attempt, AttemptId, FailureReason, Purpose, Source, Status, StepRecord, StepState, Submitted, TaskId},
+    ports::SubmitResult,
     router::RouterError,
 };
 use serde_json::{Value, json};
@@ -27,6 +28,32 @@ async fn created_tasks_are_answered_with_their_ids() {
 }
 
 #[actix_web::test]
+async fn a_request_that_was_answered_gets_that_answer_before_it_is_looked_at() {
+    let api = Api::new();
+    let answer = Submitted {
+        task_ids: vec![TaskId(7)],
+        warnings: Vec::new(),
+    };
+    let answers = [
+        ("seen".to_owned(), SubmitResult::Replayed(answer)),
+        ("other".to_owned(), SubmitResult::KeyReused),
+    ];
+    api.reads.answers.lock().unwrap().extend(answers);
+    // What it names may be gone by now, scripts too.
+    let post = |key: &str| {
+        TestRequest::post()
+            .uri("/api/v1/task")
+            .insert_header(("idempotency-key", key))
+            .set_json(json!({"usernames": ["gone"], "script_name": "no_more"}))
+    };
+
+    assert_eq!(api.send(post("seen")).await.data()["task_ids"], json!([7]));
+    assert_eq!(api.send(post("other")).await.code(), 40901);
+    assert_eq!(api.send(post("new")).await.code(), 40003);
+    assert!(api.tasks.submitted.lock().unwrap().is_empty());
+}
+
+#[actix_web::test]
 async fn the_headers_of_a_request_are_heeded() {
     let api = Api::new();
     let post = |name: &str, value: &str| {
@@ -38,7 +65,7 @@ async fn the_headers_of_a_request_are_heeded() {
 
     assert_eq!(api.send(post("idempotency-key", "order-1")).await.code(), 0);
     assert_eq!(api.send(post("x-farmhand-source", "ui")).await.code(), 0);
-    let wrong = api.send(post("idempotency-key", "a b")).await;
+    let wrong = api.send(post("idempotency-key", "a\tb")).await;
 
     assert_eq!(
         (wrong.code(), wrong.faults()),

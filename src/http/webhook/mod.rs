@@ -13,7 +13,7 @@ use super::{
     body::{JsonBody, OptionalJsonBody},
     envelope::{Answer, ApiError, instant, success, success_list},
     fields::{Fields, echo},
-    query::Query,
+    query::{NoQuery, Query},
     state::App,
 };
 
@@ -22,7 +22,7 @@ const DELIVERIES_LIMIT: u32 = 1000;
 const DELIVERIES: u32 = 100;
 
 /// `GET /api/v1/webhook`
-pub async fn list(app: web::Data<App>) -> Answer {
+pub async fn list(_: NoQuery, app: web::Data<App>) -> Answer {
     let webhooks = app.state.webhooks.list_webhooks().await?;
     Ok(success_list(webhooks.iter().map(view).collect()))
 }
@@ -41,7 +41,7 @@ pub async fn create(app: web::Data<App>, JsonBody(body): JsonBody) -> Answer {
 }
 
 /// `GET /api/v1/webhook/{id}`
-pub async fn get(app: web::Data<App>, path: web::Path<String>) -> Answer {
+pub async fn get(_: NoQuery, app: web::Data<App>, path: web::Path<String>) -> Answer {
     Ok(success(&view(&find(&app, &path).await?)))
 }
 

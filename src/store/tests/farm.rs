@@ -132,6 +132,7 @@ async fn a_device_keeps_what_people_said_of_it_when_it_comes_again() {
         alias: Some(Some("left".to_owned())),
         tags: Some(vec!["rack 1".to_owned()]),
         enabled: Some(false),
+        ..DevicePatch::default()
     };
     farm.store.patch_device(&serial, patch).await.expect("writes");
     let info = DeviceInfo {

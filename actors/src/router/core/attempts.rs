@@ -262,6 +262,7 @@ impl RouterCore {
             config: claimed.config,
             serial: running.task.serial.clone(),
             account,
+            app: None,
             lease: running.lease.clone(),
             time_limit: self.settings.attempt.time_limit(),
             seed: seed_of(task),

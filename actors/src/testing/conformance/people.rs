@@ -3,8 +3,8 @@
 use super::{Checked, Subject, after, completed, lease, morning, script, serial, username};
 use crate::{
     domain::{
-        AccountPatch, AccountRecord, AccountStatus, AccountUse, DeviceInfo, DevicePatch, DeviceRecord, EventTopic,
-        Held, Limits, NewEvent, ScriptLimit,
+        AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, DeviceInfo, DevicePatch, DeviceRecord,
+        EventTopic, Held, Limits, NewEvent, ScriptLimit,
     },
     ports::{Finish, Finished, StoreError},
 };
@@ -100,6 +100,41 @@ pub(super) async fn accounts_are_kept(subject: Subject) -> Checked {
     Ok(())
 }
 
+pub(super) async fn an_import_is_written_whole_or_not_at_all(subject: Subject) -> Checked {
+    let store = &subject.store;
+    store.create_account(account("a")).await?;
+    let patch = AccountPatch {
+        app: Some("instagram".to_owned()),
+        ..AccountPatch::default()
+    };
+    let change = AccountChange::Patch(username("a"), patch);
+    let taken = vec![
+        AccountChange::Create(account("b")),
+        change.clone(),
+        AccountChange::Create(account("a")),
+    ];
+    let gone = vec![
+        AccountChange::Create(account("b")),
+        AccountChange::Patch(username("z"), AccountPatch::default()),
+    ];
+
+    for refused in [taken, gone] {
+        let refused = store.import_accounts(refused).await;
+        assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+        assert_eq!(store.load_accounts().await?, [account("a")]);
+    }
+    let written = store
+        .import_accounts(vec![AccountChange::Create(account("b")), change])
+        .await?;
+    let changed = AccountRecord {
+        app: "instagram".to_owned(),
+        ..account("a")
+    };
+    assert_eq!(written, [account("b"), changed.clone()]);
+    assert_eq!(store.load_accounts().await?, [changed, account("b")]);
+    Ok(())
+}
+
 pub(super) async fn uses_are_counted_from_confirmed_ends(subject: Subject) -> Checked {
     let store = &subject.store;
     store.create_account(account("a")).await?;
@@ -152,6 +187,7 @@ pub(super) async fn devices_are_kept(subject: Subject) -> Checked {
     let patch = DevicePatch {
         alias: Some(Some("desk".to_owned())),
         tags: Some(vec!["a".to_owned()]),
+        app: Some(Some("instagram".to_owned())),
         enabled: Some(false),
     };
     store.patch_device(&serial("p1"), patch).await?;

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::{
     domain::{
-        AccountPatch, AccountRecord, AccountStatus, AccountUse, DeviceInfo, DevicePatch, DeviceRecord, Held, NewEvent,
-        Serial, Timestamp, Username,
+        AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, DeviceInfo, DevicePatch, DeviceRecord,
+        Held, NewEvent, Serial, Timestamp, Username,
     },
     ports::{AccountStore, DeviceStore, EventStore, StoreError},
 };
@@ -51,6 +51,26 @@ impl AccountStore for MemoryStore {
             record.cooldown_until = Some(until);
         }
         Ok(Some(record.clone()))
+    }
+
+    async fn import_accounts(&self, changes: Vec<AccountChange>) -> Result<Vec<AccountRecord>, StoreError> {
+        let before = self.lock().accounts.clone();
+        let mut records = Vec::new();
+        for change in changes {
+            let written = match change {
+                AccountChange::Create(record) => self.create_account(record.clone()).await.map(|()| Some(record)),
+                AccountChange::Patch(username, patch) => self.patch_account(&username, patch).await,
+            };
+            match written {
+                Ok(Some(record)) => records.push(record),
+                failed => {
+                    self.lock().accounts = before;
+                    let gone = || StoreError::Conflict("an account does not exist any more".to_owned());
+                    return Err(failed.err().unwrap_or_else(gone));
+                }
+            }
+        }
+        Ok(records)
     }
 
     async fn set_account_status(
@@ -113,6 +133,7 @@ impl DeviceStore for MemoryStore {
             serial: serial.clone(),
             alias: None,
             tags: Vec::new(),
+            app: None,
             enabled: true,
             held: None,
             info: DeviceInfo::default(),
@@ -137,6 +158,7 @@ impl DeviceStore for MemoryStore {
         if let Some(record) = self.lock().devices.get_mut(serial) {
             record.alias = patch.alias.unwrap_or_else(|| record.alias.clone());
             record.tags = patch.tags.unwrap_or_else(|| record.tags.clone());
+            record.app = patch.app.unwrap_or_else(|| record.app.clone());
             record.enabled = patch.enabled.unwrap_or(record.enabled);
         }
         Ok(())

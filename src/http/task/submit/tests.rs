@@ -171,6 +171,15 @@ fn one_wrong_field_is_named_by_its_path() {
 }
 
 #[test]
+fn blank_serials_beside_accounts_do_not_count() {
+    assert!(faults(&with(json!({"serials": [""], "usernames": ["anna"]}))).is_empty());
+    assert_eq!(
+        faults(&with(json!({"serials": [""], "usernames": [" "]}))),
+        ["serials[0]"]
+    );
+}
+
+#[test]
 fn all_faults_are_told_at_once() {
     let mut found = faults(&json!({
         "serials": [1, "ok"],
@@ -259,9 +268,10 @@ fn an_idempotency_key_belongs_to_its_owner_and_hashes_what_a_body_means() {
     assert_ne!(hash(r#"{"a": [[1], 2]}"#), hash(r#"{"a": [[1, 2]]}"#));
     let key = |owner: Option<&str>| idempotency_key(b"k", owner, &json!({})).unwrap().key;
     assert_ne!(key(Some("p1")), key(Some("p2")));
-    for bad in [b"".as_slice(), b"a b", b"\xc3\xbc", b"a\x7f", &[b'x'; 256]] {
+    for bad in [b"".as_slice(), b"a\tb", b"\xc3\xbc", b"a\x7f", &[b'x'; 256]] {
         assert!(idempotency_key(bad, None, &json!({})).is_err(), "{bad:?}");
     }
+    assert_eq!(idempotency_key(b"order 7", None, &json!({})).unwrap().key, "order 7");
     assert!(idempotency_key(&[b'x'; 255], None, &json!({})).is_ok());
 }
 
