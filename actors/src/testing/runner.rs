@@ -324,6 +324,7 @@ impl Acting {
 fn done() -> Outcome {
     Outcome::Completed {
         remark: "done".to_owned(),
+        counts: false,
     }
 }
 

@@ -587,7 +587,7 @@ async fn without_an_account_the_devices_app_is_meant_and_without_it_the_usual_on
 
     for app in [None, Some("instagram")] {
         match bench.run_without_account(&phone, app).await {
-            Outcome::Completed { remark } => said.push(remark),
+            Outcome::Completed { remark, .. } => said.push(remark),
             other => panic!("{other:?}"),
         }
     }
