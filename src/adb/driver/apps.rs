@@ -11,6 +11,8 @@ use crate::adb::{error::one_line, quote::CommandLine, settings::millis};
 /// What a `pm path` prints before each of an app's files.
 const PATH_PREFIX: &str = "package:";
 
+const ALL_FILES: &str = "android.permission.MANAGE_EXTERNAL_STORAGE";
+
 impl AdbDriver {
     pub(super) async fn start_app(&self, launch: LaunchApp) -> Result<(), DriverError> {
         const OP: &str = "launch_app";
@@ -138,8 +140,7 @@ impl AdbDriver {
         permission: &str,
         granted: bool,
     ) -> Result<(), DriverError> {
-        let program = if granted { "pm grant" } else { "pm revoke" };
-        let line = CommandLine::program(program).arg(package.as_str()).arg(permission);
+        let line = permission_line(package, permission, granted);
         self.change_app("set_permission", line).await.map(drop)
     }
 
@@ -147,6 +148,17 @@ impl AdbDriver {
         self.act_well(op, millis(self.phones.settings.deadlines.query_ms), line)
             .await
     }
+}
+
+/// Access to all files is no permission that the package manager grants: it is an operation that is allowed.
+fn permission_line(package: &Package, permission: &str, granted: bool) -> CommandLine {
+    if permission == ALL_FILES {
+        let mode = if granted { "allow" } else { "deny" };
+        let line = CommandLine::program("cmd appops set").arg(package.as_str());
+        return line.arg("MANAGE_EXTERNAL_STORAGE").arg(mode);
+    }
+    let program = if granted { "pm grant" } else { "pm revoke" };
+    CommandLine::program(program).arg(package.as_str()).arg(permission)
 }
 
 fn with_extra(line: CommandLine, name: &str, value: &LaunchExtra) -> CommandLine {
@@ -302,6 +314,31 @@ mod tests {
         );
         assert_eq!(package("  mCurrentFocus=null\n"), None);
         assert_eq!(package(""), None);
+    }
+
+    #[test]
+    fn access_to_all_files_is_an_operation_and_other_permissions_are_granted() {
+        let package = Package::parse("com.x").unwrap();
+        let line = |permission: &str, granted| {
+            let line = permission_line(&package, permission, granted);
+            line.render().unwrap().to_owned()
+        };
+        assert_eq!(
+            line(ALL_FILES, true),
+            "cmd appops set 'com.x' 'MANAGE_EXTERNAL_STORAGE' 'allow'"
+        );
+        assert_eq!(
+            line(ALL_FILES, false),
+            "cmd appops set 'com.x' 'MANAGE_EXTERNAL_STORAGE' 'deny'"
+        );
+        assert_eq!(
+            line("android.permission.CAMERA", true),
+            "pm grant 'com.x' 'android.permission.CAMERA'"
+        );
+        assert_eq!(
+            line("android.permission.CAMERA", false),
+            "pm revoke 'com.x' 'android.permission.CAMERA'"
+        );
     }
 
     #[test]

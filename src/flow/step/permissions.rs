@@ -28,6 +28,11 @@ const GROUPS: [(&str, &[&str]); 11] = [
 /// What permissions of Android itself begin with.
 const PREFIX: &str = "android.permission.";
 
+/// What the package manager says of a permission that the system decides about.
+const UNCHANGEABLE: &str = "not a changeable permission type";
+/// What it says of one that is not in the app's manifest.
+const NOT_ASKED_FOR: &str = "has not requested permission";
+
 impl Run {
     pub(super) async fn set_permissions(
         &mut self,
@@ -53,11 +58,25 @@ impl Run {
         }
         for (name, value) in single {
             let granted = self.granted(value)?;
-            for permission in full_names(name) {
-                self.set_one(package, &permission, granted).await?;
-            }
+            self.set_named(package, name, granted).await?;
         }
         Ok(())
+    }
+
+    /// A short name stands for several permissions: an app need not ask for all of them, but for one.
+    async fn set_named(&mut self, package: &Package, name: &str, granted: bool) -> Result<(), Fault> {
+        let mut refusal = None;
+        let mut is_known = false;
+        for permission in full_names(name) {
+            match self.set_one(package, &permission, granted).await? {
+                None => is_known = true,
+                Some(fault) => refusal = Some(fault),
+            }
+        }
+        match refusal.filter(|_| granted && !is_known) {
+            Some(fault) => Err(fault),
+            None => Ok(()),
+        }
     }
 
     fn granted(&self, value: &Text) -> Result<bool, Fault> {
@@ -70,12 +89,16 @@ impl Run {
         }
     }
 
-    /// A permission that the app did not ask for, or that cannot be changed, is left as it is.
-    async fn set_one(&mut self, package: &Package, permission: &str, granted: bool) -> Result<(), Fault> {
+    /// A permission that cannot be changed is left as it is; the answer is the refusal of one that the app has not asked
+    /// for. Any other refusal is a fault.
+    async fn set_one(&mut self, package: &Package, permission: &str, granted: bool) -> Result<Option<Fault>, Fault> {
         let call = self.phone.driver.set_permission(package, permission, granted);
         match self.phone.call(call).await {
-            Err(Fault::Device(DriverError::Refused { .. })) => Ok(()),
-            result => result,
+            Err(Fault::Device(DriverError::Refused { problem, .. })) if problem.contains(UNCHANGEABLE) => Ok(None),
+            Err(Fault::Device(error @ DriverError::Refused { .. })) if error.to_string().contains(NOT_ASKED_FOR) => {
+                Ok(Some(Fault::Device(error)))
+            }
+            result => result.map(|()| None),
         }
     }
 
