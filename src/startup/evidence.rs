@@ -1,5 +1,5 @@
-//! Screenshots and hierarchies of finished tasks are pruned by age and by size, and when the disk is full; those of open
-//! tasks stay.
+//! Screenshots and hierarchies of finished tasks are pruned by age and by size, and when the disk is full. Those stay that
+//! somebody still needs: of open tasks, of tasks whose effect nobody knows, of accounts that need a person.
 //!
 //! Files are named `<task>-<attempt>-<step>.<kind>` (see `flow::runner`), so a file tells whose evidence it is.
 
@@ -11,8 +11,8 @@ use std::{
 };
 
 use farmhand_actors::{
-    domain::{Status, TaskId},
-    ports::TaskStore,
+    domain::{AccountStatus, Status, TaskId},
+    ports::{AccountStore, StoreError, TaskStore},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -63,25 +63,48 @@ async fn prune_once(folder: &Path, keep: &Retention, is_full: bool, store: &Stor
         tracing::warn!("the disk is full: the oldest evidence is dropped");
     }
     let due = choose(pieces, &keep);
-    let tasks: HashSet<TaskId> = due.iter().filter_map(|piece| piece.task).collect();
-    let states = match store.states(tasks.into_iter().collect()).await {
-        Ok(states) => states,
+    let needed = match Needed::of(&due, store).await {
+        Ok(needed) => needed,
         Err(error) => return tracing::warn!(%error, "evidence is not pruned"),
     };
-    let is_open =
-        |state: farmhand_actors::domain::TaskState| matches!(state.status(), Status::Pending | Status::Running);
-    let open: HashSet<TaskId> = states
-        .into_iter()
-        .filter(|(_, state)| is_open(*state))
-        .map(|(task, _)| task)
-        .collect();
-    for piece in due
-        .iter()
-        .filter(|piece| piece.task.is_none_or(|task| !open.contains(&task)))
-    {
+    for piece in due.iter().filter(|piece| !needed.has(piece)) {
         if let Err(error) = std::fs::remove_file(&piece.path) {
             tracing::warn!(file = %piece.path.display(), %error, "evidence not pruned");
         }
+    }
+}
+
+/// What somebody still needs, however old it is.
+struct Needed {
+    /// Tasks that are not over, and failed ones whose effect may have taken place: a person has to look.
+    tasks: HashSet<TaskId>,
+    /// Files that accounts name which need a person.
+    files: HashSet<String>,
+}
+
+impl Needed {
+    async fn of(pieces: &[Piece], store: &Store) -> Result<Self, StoreError> {
+        let tasks: HashSet<TaskId> = pieces.iter().filter_map(|piece| piece.task).collect();
+        let states = store.states(tasks.into_iter().collect()).await?;
+        let is_open = |status| matches!(status, Status::Pending | Status::Running);
+        let (open, over): (Vec<_>, Vec<_>) = states.into_iter().partition(|(_, state)| is_open(state.status()));
+        let failed = over.into_iter().filter(|(_, state)| state.status() == Status::Failed);
+        let in_doubt = store.open_effects(failed.map(|(task, _)| task).collect()).await?;
+        let accounts = store.load_accounts().await?.into_iter();
+        let waiting = accounts.filter(|account| account.status == AccountStatus::NeedsAttention);
+        Ok(Self {
+            tasks: open.into_iter().map(|(task, _)| task).chain(in_doubt).collect(),
+            files: waiting.filter_map(|account| account.evidence).collect(),
+        })
+    }
+
+    fn has(&self, piece: &Piece) -> bool {
+        let name = piece.path.file_name().and_then(|name| name.to_str());
+        // The view tree beside the picture that an account names belongs to it.
+        let picture = piece.path.with_extension("jpg");
+        let picture = picture.file_name().and_then(|name| name.to_str());
+        let is_named = |name: Option<&str>| name.is_some_and(|name| self.files.contains(name));
+        piece.task.is_some_and(|task| self.tasks.contains(&task)) || is_named(name) || is_named(picture)
     }
 }
 
@@ -136,7 +159,13 @@ fn choose(mut pieces: Vec<Piece>, keep: &Retention) -> Vec<Piece> {
 
 #[cfg(test)]
 mod tests {
-    use farmhand_actors::domain::{NewTask, ScriptName, Serial, Source, Timestamp};
+    use farmhand_actors::{
+        domain::{
+            AccountRecord, Claim, EffectGate, EffectIntent, EffectKey, Failure, FailureReason, Lease, NewTask,
+            ScriptName, Serial, Source, Timestamp, Username,
+        },
+        ports::{AttemptJournal, Finish, TaskNext},
+    };
 
     use super::*;
     use crate::store::StoreSettings;
@@ -195,43 +224,150 @@ mod tests {
         }
     }
 
+    async fn open_store(folder: &Path) -> Arc<Store> {
+        let settings = StoreSettings {
+            url: format!("sqlite://{}", folder.join("farmhand.db").display()),
+            ..StoreSettings::default()
+        };
+        Store::open(settings).await.unwrap()
+    }
+
+    /// Files of that age, days, in a new folder.
+    fn evidence(folder: &Path, files: &[(&str, u32)]) -> PathBuf {
+        let evidence = folder.join("evidence");
+        std::fs::create_dir(&evidence).unwrap();
+        for (name, days) in files {
+            let file = std::fs::File::create(evidence.join(name)).unwrap();
+            file.set_len(10).unwrap();
+            file.set_modified(SystemTime::now() - DAY * *days).unwrap();
+        }
+        evidence
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Lets the task fail with an effect that nobody knows of.
+    async fn fail_in_doubt(store: &Store, task: TaskId, serial: &str, lease: &Lease) {
+        let at = Timestamp::UNIX_EPOCH;
+        let claim = Claim {
+            task,
+            serial: Serial::parse(serial).unwrap(),
+            username: None,
+            lease: lease.clone(),
+            at,
+        };
+        let attempt = store.claim(vec![claim]).await.unwrap()[0].clone().unwrap().attempt;
+        let key = EffectKey {
+            task,
+            step: "Commit".into(),
+            ordinal: 0,
+        };
+        let (content, baseline) = (serde_json::json!({}), serde_json::json!({}));
+        let intent = EffectIntent {
+            key,
+            attempt,
+            lease: lease.clone(),
+            content,
+            baseline,
+        };
+        assert_eq!(store.intend(intent).await.unwrap(), EffectGate::Act);
+        let failure = Failure {
+            reason: FailureReason::OutcomeUnknown,
+            message: "nobody knows".to_owned(),
+            step: None,
+            retryable: false,
+        };
+        let finish = Finish {
+            task,
+            attempt,
+            lease: lease.clone(),
+            outcome: "unverified",
+            next: TaskNext::Failed { failure },
+            used: None,
+            at,
+        };
+        assert_eq!(store.finish(vec![finish]).await.unwrap(), [true]);
+    }
+
+    #[tokio::test]
+    async fn evidence_that_a_person_has_to_look_at_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_store(folder.path()).await;
+        let at = Timestamp::UNIX_EPOCH;
+        let lease = Lease {
+            epoch: store.begin_epoch(at).await.unwrap(),
+            token: "t".into(),
+        };
+        let tasks = vec![new_task("a"), new_task("b"), new_task("c")];
+        store.submit(tasks, None, Vec::new(), at).await.unwrap();
+        fail_in_doubt(&store, TaskId(1), "a", &lease).await;
+        store.intend_stop(TaskId(2), at).await.unwrap();
+        store.intend_stop(TaskId(3), at).await.unwrap();
+        let account = AccountRecord {
+            username: Username::parse("anna").unwrap(),
+            app: "tiktok".to_owned(),
+            package: None,
+            serial: None,
+            status: AccountStatus::NeedsAttention,
+            status_reason: Some("a code".to_owned()),
+            evidence: Some("2-1-1.jpg".to_owned()),
+            cooldown_until: None,
+            limits: farmhand_actors::domain::Limits::new(),
+            last_used: None,
+            created_at: at,
+        };
+        store.create_account(account).await.unwrap();
+        let files = [
+            "1-1-1.jpg",
+            "1-1-1.xml",
+            "2-1-1.jpg",
+            "2-1-1.xml",
+            "2-1-2.jpg",
+            "3-1-1.jpg",
+        ];
+        let evidence = evidence(folder.path(), &files.map(|name| (name, 40)));
+
+        prune_once(&evidence, &keep(30, 1), false, &store).await;
+
+        assert_eq!(names(&evidence), ["1-1-1.jpg", "1-1-1.xml", "2-1-1.jpg", "2-1-1.xml"]);
+        let username = Username::parse("anna").unwrap();
+        let active = AccountStatus::Active;
+        store
+            .set_account_status(&username, active, None, None, None)
+            .await
+            .unwrap();
+        prune_once(&evidence, &keep(30, 1), false, &store).await;
+        assert_eq!(names(&evidence), ["1-1-1.jpg", "1-1-1.xml"]);
+        store.close().await;
+    }
+
     #[tokio::test]
     async fn the_evidence_of_open_tasks_stays_however_old_and_however_much_it_is() {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("farmhand.db").display());
-        let settings = StoreSettings {
-            url,
-            ..StoreSettings::default()
-        };
-        let store = Store::open(settings).await.unwrap();
+        let store = open_store(folder.path()).await;
         let at = Timestamp::UNIX_EPOCH;
         store.begin_epoch(at).await.unwrap();
         let tasks = vec![new_task("a"), new_task("b")];
         store.submit(tasks, None, Vec::new(), at).await.unwrap();
         store.intend_stop(TaskId(2), at).await.unwrap();
-        let evidence = folder.path().join("evidence");
-        std::fs::create_dir(&evidence).unwrap();
-        for name in ["1-1-1.jpg", "1-1-1.xml", "2-2-1.jpg", "99-9-1.xml", "2-2-9.xml"] {
-            let file = std::fs::File::create(evidence.join(name)).unwrap();
-            file.set_len(10).unwrap();
-            let age = if name == "2-2-9.xml" { Duration::ZERO } else { DAY * 40 };
-            file.set_modified(SystemTime::now() - age).unwrap();
-        }
+        let mut files = ["1-1-1.jpg", "1-1-1.xml", "2-2-1.jpg", "99-9-1.xml"]
+            .map(|name| (name, 40))
+            .to_vec();
+        files.push(("2-2-9.xml", 0));
+        let evidence = evidence(folder.path(), &files);
 
         prune_once(&evidence, &keep(30, 25), false, &store).await;
 
-        let mut left: Vec<String> = std::fs::read_dir(&evidence)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        left.sort();
-        assert_eq!(left, ["1-1-1.jpg", "1-1-1.xml", "2-2-9.xml"]);
+        assert_eq!(names(&evidence), ["1-1-1.jpg", "1-1-1.xml", "2-2-9.xml"]);
         prune_once(&evidence, &keep(0, 1), false, &store).await;
-        assert_eq!(
-            std::fs::read_dir(&evidence).unwrap().count(),
-            2,
-            "too much, but of an open task"
-        );
+        assert_eq!(names(&evidence).len(), 2, "too much, but of an open task");
         store.close().await;
     }
 }
