@@ -40,7 +40,7 @@ const STEPS: &str = r#"
 - tapOn: "Row 33"
 - tapOn: { id: "row_7[0-9]", below: "Row 3" }
 - assertNotVisible: "Not there"
-- inputText: "hello ${output.n}"
+- inputText: "hello ${output.n || 0}"
 - evalScript: "${output.n = (output.n || 0) + 1}"
 - copyTextFrom: { id: row_9 }
 - assertTrue: "${output.n > 0}"

@@ -89,16 +89,15 @@ impl Engine {
     }
 
     /// Evaluates an expression; the function of that name in the prelude makes a text of its value.
-    pub(super) fn evaluate(&self, shown_by: &str, code: &str) -> Result<String, ScriptError> {
+    /// It has none for a value that is not there.
+    pub(super) fn evaluate(&self, shown_by: &str, code: &str) -> Result<Option<String>, ScriptError> {
         let code = Value::from(code).to_string();
         let script = format!("{shown_by}((function () {{ 'use strict'; return eval({code}); }})())");
-        let text = self
-            .guarded(|ctx| ctx.eval::<Option<String>, _>(script))?
-            .unwrap_or_default();
-        if text.len() > MAX_RESULT {
-            return Err(ScriptError::TooLarge(text.len()));
+        let text = self.guarded(|ctx| ctx.eval::<Option<String>, _>(script))?;
+        match text.as_ref().map(String::len) {
+            Some(length) if length > MAX_RESULT => Err(ScriptError::TooLarge(length)),
+            _ => Ok(text),
         }
-        Ok(text)
     }
 
     /// Sets a global from JSON.

@@ -122,8 +122,43 @@ impl Js {
         }
         match self.early_text(name) {
             Some(text) => Ok(text),
-            None => self.engine()?.evaluate("__show", code),
+            None => Ok(self.engine()?.evaluate("__show", code)?.unwrap_or_default()),
         }
+    }
+
+    /// Replaces every `${…}` in a text; the inner error is the first expression that gave `undefined`.
+    ///
+    /// # Errors
+    /// An expression threw or broke a limit.
+    pub fn fill<'t>(&self, text: &'t str) -> Result<Result<String, &'t str>, ScriptError> {
+        if !text.contains("${") {
+            return Ok(Ok(text.to_owned()));
+        }
+        let mut out = String::new();
+        for part in parts(text) {
+            match part {
+                Part::Literal(literal) => out.push_str(&unescape(literal)),
+                Part::Expression(code) => match self.defined(code)? {
+                    Some(text) => out.push_str(&text),
+                    None => return Ok(Err(code.trim())),
+                },
+            }
+        }
+        Ok(Ok(out))
+    }
+
+    /// The text that an expression gives, if it is not `undefined`.
+    fn defined(&self, code: &str) -> Result<Option<String>, ScriptError> {
+        let name = code.trim();
+        if name.is_empty() {
+            return Ok(Some(String::new()));
+        }
+        let text = match self.early_text(name) {
+            Some(text) => Some(text),
+            None => self.engine()?.evaluate("__fill", code)?,
+        };
+        // A variable may have got its value from one that is not set: as a text, that is this word.
+        Ok(text.filter(|text| text != "undefined" || !is_name(pattern_of(name))))
     }
 
     /// The text of a variable that was set before the interpreter began.
@@ -141,7 +176,7 @@ impl Js {
     /// # Errors
     /// It threw or broke a limit.
     pub fn value(&self, code: &str) -> Result<Value, ScriptError> {
-        let json = self.engine()?.evaluate("__json", code)?;
+        let json = self.engine()?.evaluate("__json", code)?.unwrap_or_default();
         Ok(serde_json::from_str(&json).unwrap_or(Value::Null))
     }
 
@@ -224,6 +259,13 @@ impl Js {
     pub fn take_log(&self) -> Vec<String> {
         std::mem::take(&mut self.log.borrow_mut())
     }
+}
+
+/// What a pattern is made of, where an expression is nothing else.
+#[must_use]
+pub fn pattern_of(code: &str) -> &str {
+    let inside = code.strip_prefix("pattern(").and_then(|rest| rest.strip_suffix(')'));
+    inside.unwrap_or(code).trim()
 }
 
 /// Whether this is the name of a variable to the interpreter, too, and not an expression or a word of the language.

@@ -23,6 +23,7 @@
   const api = root.__farmhand;
   delete root.__farmhand;
   hidden('__show', show);
+  hidden('__fill', (value) => (value === undefined ? null : show(value)));
   hidden('__json', (value) => JSON.stringify(value === undefined ? null : value));
   hidden('output', {});
   hidden('maestro', { copiedText: '', platform: 'android' });
@@ -42,7 +43,7 @@
   hidden('http', { ...verbs, request: request() });
   hidden('json', (text) => JSON.parse(text));
   // A text as a pattern that matches only itself: for names from outside in `text:` and `id:`.
-  hidden('pattern', (text) => String(text).replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  hidden('pattern', (text) => text === undefined ? undefined : String(text).replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   hidden('relativePoint', (x, y) => Math.ceil(x * 100) + '%,' + Math.ceil(y * 100) + '%');
   const log = (...values) => api.log(values.map((value) => show(value)).join(' '));
   hidden('console', { log, info: log, warn: log, error: log, debug: log });

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Run, fault::Fault, told};
 use crate::flow::{
-    expr::template::{Part, parts},
+    expr::pattern_of,
     model::Selector,
     select::{Flag, Query, Relation, text::Pattern},
 };
@@ -15,8 +15,6 @@ const MAX_PATTERNS: usize = 1_000;
 const SELECTOR: &str = "selector";
 /// Longest part of a selector that a record tells, characters.
 const MAX_TOLD: usize = 500;
-/// The value of a variable that nobody has set, as a text.
-const UNSET: &str = "undefined";
 
 impl Run {
     /// Evaluates the selector of a step; its record tells it.
@@ -77,24 +75,15 @@ impl Run {
         Ok(query)
     }
 
-    /// A text for the phone, its expressions evaluated. A variable that nobody has set is a fault: `undefined`, which
-    /// is its value, is never what was to be typed or looked for.
+    /// A text for the phone, its expressions evaluated. What nobody has set is a fault: `undefined`, which is its value,
+    /// is never what was to be typed or looked for.
     pub(in crate::flow) fn filled(&self, text: &str) -> Result<String, Fault> {
-        let filled = self.js.interpolate(text)?;
-        if !filled.contains(UNSET) {
-            return Ok(filled);
-        }
-        for part in parts(text) {
-            if let Part::Expression(code) = part
-                && let Some(name) = variable(code)
-                && self.js.text(name)? == UNSET
-            {
-                return Err(Fault::Invalid(format!(
-                    "the variable `{name}` is not set: give it a value in `env`, or write `${{{name} || 'a default'}}`"
-                )));
-            }
-        }
-        Ok(filled)
+        self.js.fill(text)?.map_err(|code| {
+            let name = pattern_of(code);
+            Fault::Invalid(format!(
+                "`{name}` is not set: give it a value before (a variable in `env`), or write `${{{name} || 'a default'}}`"
+            ))
+        })
     }
 
     /// Evaluates several selectors.
@@ -125,16 +114,6 @@ impl Run {
         self.patterns.insert(text, pattern.clone());
         Ok(Some(pattern))
     }
-}
-
-/// The variable that an expression is nothing but, as it stands or as a pattern.
-fn variable(code: &str) -> Option<&str> {
-    let code = code.trim();
-    let inside = code.strip_prefix("pattern(").and_then(|rest| rest.strip_suffix(')'));
-    let name = inside.unwrap_or(code).trim();
-    let is_word = |c: char| c.is_ascii_alphanumeric() || "_$".contains(c);
-    let is_name = name.chars().all(is_word) && name.starts_with(|c: char| !c.is_ascii_digit());
-    (is_name && name != UNSET).then_some(name)
 }
 
 /// A whole number, also one that is written `1.0`.

@@ -15,7 +15,7 @@ impl Run {
     /// The package that a command names, or the flow's.
     pub(super) fn package(&self, app: Option<&Text>) -> Result<Package, Fault> {
         let name = match app {
-            Some(text) => self.js.interpolate(text)?,
+            Some(text) => self.filled(text)?,
             None => self.app_id.clone(),
         };
         Package::parse(&name).map_err(|error| Fault::Invalid(format!("appId `{name}`: {error}")))
