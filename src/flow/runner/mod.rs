@@ -82,6 +82,16 @@ impl ScriptRunner for FlowRunner {
     }
 }
 
+/// A recording of the screen under way.
+pub(in crate::flow) struct Recording {
+    /// Name of the file that it is kept in.
+    pub(in crate::flow) file: String,
+    /// The recorder on the phone.
+    pub(in crate::flow) process: String,
+    /// Its beginning.
+    pub(in crate::flow) since: Instant,
+}
+
 /// One attempt under way.
 pub(in crate::flow) struct Run {
     pub(in crate::flow) parts: Arc<FlowRunnerParts>,
@@ -115,7 +125,7 @@ pub(in crate::flow) struct Run {
     pub(in crate::flow) failed: Option<(u32, Evidence)>,
     /// What the record of the step under way will tell.
     pub(in crate::flow) detail: Map<String, Value>,
-    /// Recording under way: its file and process on the phone.
-    pub(in crate::flow) recording: Option<(String, String)>,
+    /// Recording under way.
+    pub(in crate::flow) recording: Option<Recording>,
     pub(in crate::flow) effects: Effects,
 }

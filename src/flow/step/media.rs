@@ -5,16 +5,21 @@ use std::{
     time::Duration,
 };
 
-use farmhand_actors::ports::{DriverError, MediaError, PickedFile};
+use farmhand_actors::ports::{DriverError, MediaError, PickedFile, ShellCommand};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::flow::{
     model::{MediaItem, Text},
-    runner::{Run, fault::Fault},
+    runner::{Recording, Run, fault::Fault},
 };
 
 /// Longest name of a kept file, characters.
 const MAX_NAME: usize = 80;
+/// Shortest recording; as upstream.
+const RECORDING_MIN: Duration = Duration::from_secs(3);
+/// What a stop leaves for ending a recording, after the last picture was taken.
+const RECORDER_CUT: Duration = Duration::from_millis(300);
 /// How long the recorder has for finishing its file after it was told to stop.
 const RECORDER_END: Duration = Duration::from_millis(500);
 
@@ -103,35 +108,58 @@ impl Run {
             return Err(Fault::Invalid("a recording is under way; stop it first".to_owned()));
         }
         let name = self.file_stem(path)?;
-        let remote = format!("/data/local/tmp/farmhand-{}.mp4", self.spec.attempt);
+        let remote = self.recorded_file();
         let script = format!("screenrecord --bit-rate 100000 {remote} >/dev/null 2>&1 & echo $!");
         let output = self.shell(&["sh", "-c", &script]).await?;
-        let process = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        self.recording = Some((format!("{name}.mp4"), process));
+        self.recording = Some(Recording {
+            file: format!("{name}.mp4"),
+            process: String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+            since: Instant::now(),
+        });
         Ok(())
     }
 
     pub(super) async fn stop_recording(&mut self) -> Result<(), Fault> {
-        let Some((name, process)) = self.recording.take() else {
+        let Some(recording) = &self.recording else {
             return Err(Fault::Invalid("no recording is under way".to_owned()));
         };
+        let (file, process) = (recording.file.clone(), recording.process.clone());
+        // A recorder that is stopped sooner may leave a file without a picture.
+        let early = RECORDING_MIN.saturating_sub(recording.since.elapsed());
+        if !early.is_zero() {
+            self.phone.wait(early).await?;
+        }
         self.shell_unchecked(&["kill", "-INT", &process]).await?;
         self.phone.wait(RECORDER_END).await?;
-        let remote = format!("/data/local/tmp/farmhand-{}.mp4", self.spec.attempt);
-        let local = self.parts.evidence_dir.join(&name);
+        let remote = self.recorded_file();
+        let local = self.parts.evidence_dir.join(&file);
         tokio::fs::create_dir_all(&self.parts.evidence_dir)
             .await
             .map_err(|error| Fault::Invalid(error.to_string()))?;
         self.phone.call(self.phone.driver.pull(&remote, &local)).await?;
         self.shell_unchecked(&["rm", "-f", &remote]).await?;
-        self.note("recording", json!(name));
+        self.recording = None;
+        self.note("recording", json!(file));
         Ok(())
     }
 
-    /// Ends a recording that the flow left running, as far as the phone lets us.
+    fn recorded_file(&self) -> String {
+        format!("/data/local/tmp/farmhand-{}.mp4", self.spec.attempt)
+    }
+
+    /// Ends a recording that the flow left running. Where the attempt may not go on, it is not kept, but it is ended, and
+    /// its file goes: the recorder would run on for minutes.
     pub(in crate::flow) async fn end_recording(&mut self) {
-        if self.recording.is_some() {
-            let _best_effort = self.stop_recording().await;
+        if self.recording.is_none() || self.stop_recording().await.is_ok() {
+            return;
+        }
+        let Some(recording) = self.recording.take() else { return };
+        let script = format!("kill -INT {}; rm -f {}", recording.process, self.recorded_file());
+        let words = ["sh", "-c", script.as_str()].map(str::to_owned).to_vec();
+        let end = self.phone.driver.shell(ShellCommand { words, timeout: None });
+        // Not by way of `Phone::call`, which refuses what comes after a stop.
+        if !matches!(tokio::time::timeout(RECORDER_CUT, end).await, Ok(Ok(_))) {
+            tracing::warn!(task.id = %self.spec.task, "a recording may run on and its file may stay on the phone");
         }
     }
 }
