@@ -118,9 +118,9 @@ impl AccountCore {
         }
         match release.usage {
             LeaseUsage::Nothing => Vec::new(),
-            LeaseUsage::Unverified(script) => {
+            LeaseUsage::Unverified { script, attention } => {
                 self.unverified.insert(release.task, script);
-                Vec::new()
+                attention.map_or_else(Vec::new, |asked| self.ask_for_a_person(asked.message, asked.screenshot))
             }
             LeaseUsage::NeedsAttention { message, evidence } => self.ask_for_a_person(message, evidence),
         }

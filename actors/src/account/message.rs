@@ -6,7 +6,8 @@ use actix::Message;
 
 use crate::{
     domain::{
-        AccountRecord, AccountUse, Epoch, Package, Purpose, ScriptName, Serial, TaskId, Username, limits::NotNow,
+        AccountRecord, AccountUse, Attention, Epoch, Package, Purpose, ScriptName, Serial, TaskId, Username,
+        limits::NotNow,
     },
     supervisor::{AccountSnapshot, SupervisorError},
 };
@@ -48,7 +49,12 @@ pub enum LeaseUsage {
     #[default]
     Nothing,
     /// An effect that may have taken place: counted until it is known.
-    Unverified(ScriptName),
+    Unverified {
+        /// Which script did it.
+        script: ScriptName,
+        /// Set when the app asks for a person, too.
+        attention: Option<Attention>,
+    },
     /// The app asks for a person.
     NeedsAttention {
         /// What it shows.

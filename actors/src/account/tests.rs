@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     FarmSettings,
-    domain::{AccountStatus, AccountUse, Epoch, Limits, Now, Purpose, ScriptLimit, TaskId, Timestamp},
+    domain::{AccountStatus, AccountUse, Attention, Epoch, Limits, Now, Purpose, ScriptLimit, TaskId, Timestamp},
     testing::farm::{account_record, script, username},
 };
 
@@ -59,6 +59,11 @@ fn used(seconds: u64) -> AccountUse {
     }
 }
 
+fn may_have(attention: Option<Attention>) -> LeaseUsage {
+    let script = script("follow");
+    LeaseUsage::Unverified { script, attention }
+}
+
 fn per_hour(limit: u32) -> ScriptLimit {
     ScriptLimit {
         per_hour: Some(limit),
@@ -86,7 +91,7 @@ fn only_confirmed_uses_count_and_those_that_may_be_are_held_back() {
     core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
     core.on_release(release(1, LeaseUsage::Nothing));
     core.on_lease(&lease(2, Purpose::Execute), at(1)).0.unwrap();
-    core.on_release(release(2, LeaseUsage::Unverified(script("follow"))));
+    core.on_release(release(2, may_have(None)));
 
     assert!(
         core.on_lease(&lease(3, Purpose::Execute), at(2)).0.is_err(),
@@ -169,6 +174,28 @@ fn an_account_that_needs_a_person_gives_no_lease_until_it_is_resumed() {
     assert_eq!(core.record().evidence, None);
     assert_eq!(core.on_lease(&lease(2, Purpose::Execute), at(2)).0, Ok(()));
     assert!(core.on_resume().unwrap_err().contains("only one that needs attention"));
+}
+
+#[test]
+fn an_account_that_needs_a_person_in_the_middle_of_an_effect_rests_and_the_effect_is_held_back() {
+    let mut core = account(per_hour(1));
+    core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
+    let asked = Attention {
+        message: "a code".to_owned(),
+        screenshot: Some("x.png".to_owned()),
+    };
+
+    core.on_release(release(1, may_have(Some(asked))));
+
+    assert_eq!(core.record().status, AccountStatus::NeedsAttention);
+    assert_eq!(core.record().evidence.as_deref(), Some("x.png"));
+    assert!(core.on_lease(&lease(1, Purpose::Verify), at(1)).0.is_err());
+    core.on_resume().unwrap();
+    assert!(
+        core.on_lease(&lease(2, Purpose::Execute), at(2)).0.is_err(),
+        "task 1 may still count"
+    );
+    assert_eq!(core.on_lease(&lease(1, Purpose::Verify), at(2)).0, Ok(()));
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub fn explain(outcome: Outcome, cause: StopCause, serial: &Serial, rules: &Atte
         Outcome::Unverified { failure, .. } if failure.reason == FailureReason::Stopped => Outcome::Unverified {
             failure: reworded(failure),
             blame,
+            attention: None,
         },
         other => other,
     }

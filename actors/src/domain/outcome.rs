@@ -110,6 +110,15 @@ pub enum Blame {
     Host,
 }
 
+/// What a person has to deal with before the account can be used again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attention {
+    /// What the app shows.
+    pub message: String,
+    /// Path of a screenshot below the data folder, if one could be taken.
+    pub screenshot: Option<String>,
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
@@ -133,6 +142,8 @@ pub enum Outcome {
         failure: Failure,
         /// Whose fault it was.
         blame: Blame,
+        /// Set when the app asks for a person: then the account must rest, too, until one has looked.
+        attention: Option<Attention>,
     },
     /// The app asks for a person: the account must rest until one has looked. No effect is open.
     NeedsAttention {

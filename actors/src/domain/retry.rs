@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Failure, FailureReason, Outcome, Purpose, Timestamp};
+use super::{Attention, Failure, FailureReason, Outcome, Purpose, Timestamp};
 use crate::ports::TaskNext;
 
 /// Section `retry` of the settings.
@@ -90,7 +90,9 @@ pub fn decide(outcome: &Outcome, facts: AttemptFacts, settings: &RetrySettings, 
         Outcome::Completed { remark, .. } => ("completed", TaskNext::Completed { remark: remark.clone() }),
         Outcome::Failed { failure, .. } => (failure.reason.as_str(), after_failure(failure, facts, settings, now)),
         Outcome::NeedsAttention { message, .. } => ("needs_attention", after_challenge(message, facts, now)),
-        Outcome::Unverified { failure, .. } => return after_unverified(failure, facts, now),
+        Outcome::Unverified { failure, attention, .. } => {
+            return after_unverified(failure, attention.as_ref(), facts, now);
+        }
     };
     Verdict {
         outcome: word,
@@ -154,7 +156,7 @@ fn after_challenge(message: &str, facts: AttemptFacts, now: Timestamp) -> TaskNe
     again(now, facts.purpose, &remark, false)
 }
 
-fn after_unverified(failure: &Failure, facts: AttemptFacts, now: Timestamp) -> Verdict {
+fn after_unverified(failure: &Failure, asked: Option<&Attention>, facts: AttemptFacts, now: Timestamp) -> Verdict {
     let verdict = |next, unknown_checks| Verdict {
         outcome: "unverified",
         next,
@@ -166,6 +168,10 @@ fn after_unverified(failure: &Failure, facts: AttemptFacts, now: Timestamp) -> V
             .message
             .push_str("; whether its effect took place is not known: a retry looks first");
         return verdict(TaskNext::Failed { failure }, 0);
+    }
+    if let Some(Attention { message, .. }) = asked {
+        let remark = format!("the effect may have taken place; waits for a person to deal with the account: {message}");
+        return verdict(again(now, Purpose::Verify, &remark, false), facts.unknown_checks);
     }
     // Only a check that ran and could not tell is an unknown one; a phone that went away said nothing.
     let could_not_look = matches!(
@@ -255,6 +261,7 @@ mod tests {
         Outcome::Unverified {
             failure: failure(reason, true),
             blame: Blame::Device,
+            attention: None,
         }
     }
 
@@ -370,6 +377,37 @@ mod tests {
 
         assert_eq!(reason_of(&last.next), Some(FailureReason::OutcomeUnknown));
         assert!(matches!(&last.next, TaskNext::Failed { failure } if !failure.retryable));
+    }
+
+    #[test]
+    fn a_check_that_meets_a_challenge_waits_for_a_person_and_is_not_counted() {
+        let mut facts = facts(Purpose::Verify);
+        facts.unknown_checks = UNKNOWN_CHECKS_LIMIT - 1;
+        let outcome = Outcome::Unverified {
+            failure: failure(FailureReason::NeedsAttention, false),
+            blame: Blame::App,
+            attention: Some(Attention {
+                message: "a code".to_owned(),
+                screenshot: None,
+            }),
+        };
+
+        let verdict = decide(&outcome, facts, &settings(true), NOW);
+
+        assert_eq!(verdict.unknown_checks, UNKNOWN_CHECKS_LIMIT - 1);
+        let TaskNext::Again {
+            purpose: Purpose::Verify,
+            counts: false,
+            remark,
+            ..
+        } = verdict.next
+        else {
+            panic!("{:?}", verdict.next);
+        };
+        assert!(
+            remark.contains("waits for a person") && remark.contains("a code"),
+            "{remark}"
+        );
     }
 
     #[test]

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use crate::{
     domain::{
-        AccountStatus, Blame, DeviceState, FailureReason, IdempotencyKey, Outcome, Purpose, ScriptLimit, TaskId,
-        TaskState, Timestamp,
+        AccountStatus, Attention, Blame, DeviceState, Failure, FailureReason, IdempotencyKey, Outcome, Purpose,
+        ScriptLimit, TaskId, TaskState, Timestamp,
     },
     ports::{RetryFilter, StoreError},
     router::RouterError,
@@ -322,6 +322,41 @@ async fn an_account_that_needs_a_person_waits_and_the_others_go_on() {
     assert_eq!(resumed.record.status, AccountStatus::Active);
     farm.until_state(ids[0], TaskState::Completed).await;
     farm.until_state(ids[1], TaskState::Completed).await;
+}
+
+#[actix::test]
+async fn a_challenge_in_the_middle_of_an_effect_rests_the_account_and_the_effect_is_looked_for_afterwards() {
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(1)).await;
+    let challenge = Outcome::Unverified {
+        failure: Failure {
+            reason: FailureReason::NeedsAttention,
+            message: "log in".to_owned(),
+            step: Some(2),
+            retryable: false,
+        },
+        blame: Blame::App,
+        attention: Some(Attention {
+            message: "log in".to_owned(),
+            screenshot: Some("shot.png".to_owned()),
+        }),
+    };
+    farm.runner.script(TaskId(1), vec![Behaviour::Work(SECOND, challenge)]);
+    let id = farm.submit(request_for(&["a"])).await[0];
+
+    farm.until_state(id, TaskState::Retryable).await;
+    tokio::time::sleep(60 * SECOND).await;
+
+    assert_eq!(farm.state(id), TaskState::Retryable);
+    assert_eq!(farm.store.attempts(id).len(), 1, "nobody looks before a person has");
+    assert!(farm.task(id).remark.contains("person"), "{}", farm.task(id).remark);
+    let stored = farm.store.account(&username("a")).unwrap();
+    assert_eq!(stored.status, AccountStatus::NeedsAttention);
+    assert_eq!(stored.evidence.as_deref(), Some("shot.png"));
+
+    farm.farm.supervisor.resume_account(username("a")).await.unwrap();
+    farm.until_state(id, TaskState::Completed).await;
+    let purposes: Vec<Purpose> = farm.runner.runs().iter().map(|run| run.spec.purpose).collect();
+    assert_eq!(purposes, [Purpose::Execute, Purpose::Verify]);
 }
 
 #[actix::test]

@@ -30,7 +30,7 @@ impl AttemptEnd {
     pub fn of(task: &PendingTask, attempt: AttemptId, outcome: &Outcome, next: &TaskNext, now: Now) -> Option<Self> {
         let (reason, step, message, blame) = match outcome {
             Outcome::Completed { .. } => return None,
-            Outcome::Failed { failure, blame } | Outcome::Unverified { failure, blame } => {
+            Outcome::Failed { failure, blame } | Outcome::Unverified { failure, blame, .. } => {
                 let Failure {
                     reason, step, message, ..
                 } = failure;
@@ -188,6 +188,7 @@ mod tests {
         let outcome = Outcome::Unverified {
             failure: failure(FailureReason::DeviceOffline),
             blame: Blame::Device,
+            attention: None,
         };
 
         let end = end(&outcome, &again(2, Purpose::Verify)).unwrap();

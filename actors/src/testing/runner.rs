@@ -73,8 +73,12 @@ impl Behaviour {
             step: Some(2),
             retryable: true,
         };
-        let blame = Blame::Device;
-        Self::Work(Duration::ZERO, Outcome::Unverified { failure, blame })
+        let outcome = Outcome::Unverified {
+            failure,
+            blame: Blame::Device,
+            attention: None,
+        };
+        Self::Work(Duration::ZERO, outcome)
     }
 }
 

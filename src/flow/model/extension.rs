@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Body, Flow, Selector, Step};
+use super::{Body, Flow, Selector, Step, Text};
 use crate::flow::policy::Policy;
 
 /// What stands under `farmhand:`.
@@ -30,6 +30,8 @@ pub struct Extension {
     pub baseline: Vec<Step>,
     /// Reads back from the app whether the effect took place.
     pub check: Option<Body>,
+    /// Expressions that say, with the media, what counts as the same content; `None`: all parameters do.
+    pub same: Option<Vec<Text>>,
     /// Visible when the app asks for a person.
     pub challenges: Vec<Selector>,
     /// Dismissed wherever they appear.

@@ -41,6 +41,9 @@ impl FlowParser<'_> {
                 .map(|items| self.steps(&items))
                 .unwrap_or_default(),
             check: self.check(&mut fields),
+            same: fields
+                .is_given("same")
+                .then(|| fields.texts("same", &mut self.problems)),
             challenges: self.challenges(&mut fields),
             popups: self.popups(&mut fields),
             policy: self.policy(&mut fields),

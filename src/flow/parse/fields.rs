@@ -80,6 +80,12 @@ impl Fields {
         }
     }
 
+    /// Whether a field is there.
+    #[must_use]
+    pub fn is_given(&self, name: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == name)
+    }
+
     /// Takes a field, whatever it is.
     pub fn take(&mut self, name: &'static str) -> Option<Arc<Node>> {
         self.known.push(name);

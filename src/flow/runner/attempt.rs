@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use farmhand_actors::{
-    domain::{AttemptSpec, EffectState, Outcome, Purpose},
+    domain::{AttemptSpec, Attention, EffectState, Outcome, Purpose},
     ports::{DeviceDriver, PickedMedia, ProgressBeat},
 };
 use serde_json::{Map, Value};
@@ -310,9 +310,11 @@ impl Run {
         if self.effects.is_open() {
             return self.resolve_open(fault).await;
         }
-        let stopped = matches!(fault, Fault::Cancelled);
-        if self.effects.confirmed > 0 && self.has_single_commit() && !stopped {
-            return completed(&format!("done; what came after it failed: {fault}"));
+        if self.effects.confirmed > 0 && self.has_single_commit() {
+            return completed(&match fault {
+                Fault::Cancelled => "done; the stop came after its effect".to_owned(),
+                fault => format!("done; what came after it failed: {fault}"),
+            });
         }
         self.failed(&fault)
     }
@@ -361,13 +363,8 @@ impl Run {
 
     fn failed(&self, fault: &Fault) -> Outcome {
         if let Fault::Challenge(_) = fault {
-            return Outcome::NeedsAttention {
-                message: fault.to_string(),
-                screenshot: self
-                    .failed
-                    .as_ref()
-                    .and_then(|(_, evidence)| evidence.screenshot.clone()),
-            };
+            let Attention { message, screenshot } = self.attention(fault);
+            return Outcome::NeedsAttention { message, screenshot };
         }
         let (failure, blame) = fault.failure(self.failed_step());
         Outcome::Failed { failure, blame }
@@ -375,7 +372,22 @@ impl Run {
 
     fn unverified(&self, fault: &Fault) -> Outcome {
         let (failure, blame) = fault.failure(self.failed_step());
-        Outcome::Unverified { failure, blame }
+        // Without an account nobody can rest until a person has looked: then only the checks are counted.
+        let asks = matches!(fault, Fault::Challenge(_)) && self.spec.account.is_some();
+        Outcome::Unverified {
+            failure,
+            blame,
+            attention: asks.then(|| self.attention(fault)),
+        }
+    }
+
+    /// What a person has to look at.
+    fn attention(&self, fault: &Fault) -> Attention {
+        let failed = self.failed.as_ref();
+        Attention {
+            message: fault.to_string(),
+            screenshot: failed.and_then(|(_, evidence)| evidence.screenshot.clone()),
+        }
     }
 
     fn failed_step(&self) -> Option<u32> {

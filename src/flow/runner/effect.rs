@@ -19,6 +19,8 @@ use crate::flow::model::{Body, Command, Step};
 pub struct Effects {
     /// Whether the flow itself runs: a label in its account, baseline or check steps means nothing.
     pub armed: bool,
+    /// Whether a commit step is being carried out.
+    pub acting: bool,
     /// The one that is open.
     open: Option<OpenEffect>,
     /// How many commit steps this attempt was allowed to carry out.
@@ -66,6 +68,13 @@ impl Effects {
         self.open.is_some()
     }
 
+    /// Whether a failure may be shrugged off of a step that began after so many intents. Not when it is part of a commit
+    /// step, and not when it has begun something that cannot be undone and left it open.
+    #[must_use]
+    pub fn let_fail(&self, intents: u32) -> bool {
+        !self.acting && (!self.is_open() || self.intents == intents)
+    }
+
     /// Takes up an effect that an earlier attempt left open.
     pub fn reopen(&mut self, key: EffectKey, content: Value) {
         self.open = Some(OpenEffect { key, content });
@@ -74,7 +83,7 @@ impl Effects {
 
 impl Run {
     /// Whether a step's effect cannot be undone.
-    pub(super) fn is_commit(&self, step: &Step) -> bool {
+    pub(in crate::flow) fn is_commit(&self, step: &Step) -> bool {
         let commit = self.script.flow().config.extension.commit.as_deref();
         self.effects.armed && commit.is_some() && step.label.as_deref() == commit
     }
@@ -112,7 +121,7 @@ impl Run {
             step: label,
             ordinal: self.effects.reached,
         };
-        let content = self.content();
+        let content = self.content()?;
         self.refuse_repeat(&content).await?;
         let intent = EffectIntent {
             key: key.clone(),
@@ -153,18 +162,18 @@ impl Run {
     }
 
     /// What is to be done, for people and for the check.
-    fn content(&self) -> Value {
+    fn content(&self) -> Result<Value, Fault> {
         let mut content = json!({
             "script": self.spec.script,
             "username": self.spec.account.as_ref().map(|account| account.username.as_str()),
             "params": self.params,
             "media": media_content(&self.media),
-            "hash": self.content_hash(),
+            "hash": self.content_hash()?,
         });
         if let (false, Value::Object(fields)) = (self.has_single_commit(), &mut content) {
             fields.insert(ONE_OF_SEVERAL.to_owned(), Value::Bool(true));
         }
-        content
+        Ok(content)
     }
 
     /// Sets the global `effect` that checks read.
@@ -203,6 +212,13 @@ impl Run {
             EffectState::Refuted => self.effects.open = None,
             _ => {}
         }
+        Ok(())
+    }
+
+    /// The commit step had nothing to do after all: what was intended did not take place.
+    pub(super) async fn withdraw_effect(&mut self) -> Result<(), Fault> {
+        self.settle_effect(EffectState::Refuted).await?;
+        self.effects.intents = self.effects.intents.saturating_sub(1);
         Ok(())
     }
 
@@ -294,6 +310,7 @@ fn closed(state: EffectState, step: u32) -> Outcome {
                 retryable: false,
             },
             blame: Blame::Host,
+            attention: None,
         },
         EffectState::Refuted | EffectState::ResolvedNotDone => Outcome::Failed {
             failure: Failure {

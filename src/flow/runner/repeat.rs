@@ -4,29 +4,46 @@ use farmhand_actors::domain::{Blame, Failure, FailureReason, Outcome};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Run, fault::Fault};
+use super::{Run, fault::Fault, told::bare};
+
+/// The parameter of any flow by which a task asks for the same content again.
+const FORCE: &str = "force";
 
 impl Run {
-    /// Hash of what the effect brings into the world: the caption as it was chosen, where it appears, the files by
-    /// their content. `None` without files: such an effect (a follow) may be asked for again.
-    pub(super) fn content_hash(&self) -> Option<String> {
+    /// Hash of what the effect brings into the world: what the flow says of it (`farmhand.same`), the files by their
+    /// content. `None` without files: such an effect (a follow) may be asked for again.
+    pub(super) fn content_hash(&self) -> Result<Option<String>, Fault> {
         if self.media.files.is_empty() {
-            return None;
+            return Ok(None);
         }
-        let caption = self.js.output("caption");
-        let caption = caption
-            .filter(Value::is_string)
-            .or(self.params.get("captions").cloned());
+        let mut content = vec![json!(self.spec.script)];
+        match &self.script.flow().config.extension.same {
+            Some(expressions) => {
+                for code in expressions {
+                    content.push(self.js.value(bare(code))?);
+                }
+            }
+            None => content.push(self.all_params()),
+        }
         let files: Vec<&str> = self.media.files.iter().map(|file| file.sha256.as_str()).collect();
-        let content = json!([self.spec.script, caption, self.params.get("placement"), files]);
-        let hash = Sha256::digest(content.to_string().as_bytes());
-        Some(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+        content.push(json!(files));
+        let hash = Sha256::digest(Value::from(content).to_string().as_bytes());
+        Ok(Some(hash.iter().map(|byte| format!("{byte:02x}")).collect()))
+    }
+
+    /// The parameters without the one that says whether the same may be published again.
+    fn all_params(&self) -> Value {
+        let mut params = self.params.clone();
+        if let Value::Object(fields) = &mut params {
+            fields.remove(FORCE);
+        }
+        params
     }
 
     /// Ends the attempt when another task of the account has done the same within the window.
     pub(super) async fn refuse_repeat(&self, content: &Value) -> Result<(), Fault> {
         let window = self.parts.settings.repeat_window;
-        let forced = self.params.get("force").and_then(Value::as_bool).unwrap_or(false);
+        let forced = self.params.get(FORCE).and_then(Value::as_bool).unwrap_or(false);
         let (Some(account), Some(hash)) = (&self.spec.account, content.get("hash").and_then(Value::as_str)) else {
             return Ok(());
         };

@@ -124,11 +124,14 @@ impl Run {
     async fn run_step(&mut self, step: &Step) -> Result<(), Fault> {
         self.phone.may_go_on()?;
         let commit = self.is_commit(step);
+        let intents = self.effects.intents;
         if commit && self.open_effect(step).await? == Turn::PassOver || self.is_passed_over(step) {
             return self.pass_over(step);
         }
         let begun = self.begin_step(step)?;
+        self.effects.acting |= commit;
         let result = self.guarded(step).await;
+        self.effects.acting &= !commit;
         let result = result.map_err(|fault| named(step, &begun.record.label, fault));
         for line in self.js.take_log() {
             tracing::info!(task.id = %self.spec.task, attempt.id = %self.spec.attempt, line, "flow log");
@@ -136,13 +139,16 @@ impl Run {
         match result {
             Ok(done) => {
                 self.end_step(begun, done);
+                if done == Done::Skipped && commit {
+                    return self.withdraw_effect().await;
+                }
                 if done == Done::Completed && self.is_confirm(step) && self.effects.is_open() {
                     self.settle_effect(farmhand_actors::domain::EffectState::Confirmed)
                         .await?;
                 }
                 Ok(())
             }
-            Err(fault) if step.optional && !commit && fault.is_flow_failure() => {
+            Err(fault) if step.optional && self.effects.let_fail(intents) && fault.is_flow_failure() => {
                 self.finish(begun, StepState::Warned, Some(fault.to_string()));
                 Ok(())
             }

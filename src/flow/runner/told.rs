@@ -64,7 +64,7 @@ pub(super) fn shown(js: &Js, text: &str) -> String {
 }
 
 /// The code of a text that is one expression.
-fn bare(text: &str) -> &str {
+pub(super) fn bare(text: &str) -> &str {
     match parts(text)[..] {
         [Part::Expression(code)] => code.trim(),
         _ => text.trim(),

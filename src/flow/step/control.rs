@@ -29,7 +29,11 @@ impl Run {
         {
             return match &run.otherwise {
                 None => Ok(Done::Skipped),
-                Some(steps) => self.run_steps(steps).await.map(|()| Done::Completed),
+                Some(steps) => {
+                    let scope = self.enter(&run.env)?;
+                    let result = self.run_steps(steps).await;
+                    self.leave(scope, result).map(|()| Done::Completed)
+                }
             };
         }
         self.run_body(&run.body, &run.env).await?;
@@ -59,7 +63,7 @@ impl Run {
         Ok(if rounds == 0 { Done::Skipped } else { Done::Completed })
     }
 
-    /// Never runs again what has begun something that cannot be undone.
+    /// Never runs again what has begun something that cannot be undone, nor anything while that is open.
     async fn retry(&mut self, retry: &Retry) -> Result<Done, Fault> {
         let wanted = whole_number(&self.js.interpolate(&retry.max_retries)?, "maxRetries")?;
         let mut left = wanted.clamp(0, MAX_RETRIES);
@@ -67,8 +71,9 @@ impl Run {
         loop {
             match self.run_body(&retry.body, &retry.env).await {
                 Ok(()) => return Ok(Done::Completed),
-                Err(fault) if left > 0 && fault.is_flow_failure() && self.effects.intents == intents => left -= 1,
-                Err(fault) => return Err(fault),
+                Err(fault) if left == 0 || !fault.is_flow_failure() => return Err(fault),
+                Err(fault) if self.effects.is_open() || self.effects.intents != intents => return Err(fault),
+                Err(_) => left -= 1,
             }
         }
     }

@@ -56,7 +56,11 @@ impl RouterCore {
             };
             let (attempt, failure, blame) = (*attempt, failure.clone(), *blame);
             let outcome = if open.contains(task) {
-                Outcome::Unverified { failure, blame }
+                Outcome::Unverified {
+                    failure,
+                    blame,
+                    attention: None,
+                }
             } else {
                 Outcome::Failed { failure, blame }
             };
@@ -231,7 +235,10 @@ impl RouterCore {
         });
         let usage = match outcome {
             Outcome::Completed { .. } | Outcome::Failed { .. } => LeaseUsage::Nothing,
-            Outcome::Unverified { .. } => LeaseUsage::Unverified(running.task.script.clone()),
+            Outcome::Unverified { attention, .. } => LeaseUsage::Unverified {
+                script: running.task.script.clone(),
+                attention,
+            },
             Outcome::NeedsAttention {
                 message,
                 screenshot: evidence,
