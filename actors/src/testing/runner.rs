@@ -343,6 +343,7 @@ fn unverified(message: &str) -> Outcome {
     Outcome::Unverified {
         failure: failure(FailureReason::Stopped, message),
         blame: Blame::Task,
+        attention: None,
     }
 }
 

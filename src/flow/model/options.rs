@@ -32,6 +32,8 @@ pub struct Tap {
     pub delay_ms: u64,
     /// Tap once more when the screen did not change.
     pub retry_if_no_change: bool,
+    /// Tap once more when the screen did not change and something lay over the element, once that has gone.
+    pub wait_until_visible: bool,
     /// Longest settling afterwards, milliseconds.
     pub settle_ms: Option<u64>,
 }

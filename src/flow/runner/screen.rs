@@ -112,6 +112,11 @@ impl Run {
         Ok(tree)
     }
 
+    /// What the screen shows at this moment.
+    pub(in crate::flow) async fn screen_now(&mut self) -> Result<Arc<UiTree>, Fault> {
+        self.clear_screen(false).await
+    }
+
     /// The screen without whatever gets in the way; a look that is fresh is used again.
     async fn clear_screen(&mut self, fresh: bool) -> Result<Arc<UiTree>, Fault> {
         let mut reusable = fresh.then(|| self.fresh_look()).flatten();

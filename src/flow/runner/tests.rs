@@ -2,8 +2,8 @@ use std::{rc::Rc, time::Duration};
 
 use farmhand_actors::{
     domain::{
-        AdbState, Blame, Effect, EffectGate, EffectKey, EffectState, FailureReason, Outcome, Purpose, Serial,
-        StepRecord, StepState, TaskId,
+        AdbState, Attention, Blame, Effect, EffectGate, EffectKey, EffectState, FailureReason, Outcome, Purpose,
+        Serial, StepRecord, StepState, TaskId,
     },
     ports::{DriverError, MediaError},
 };
@@ -596,4 +596,57 @@ async fn without_an_account_the_devices_app_is_meant_and_without_it_the_usual_on
         said,
         ["tiktok com.zhiliaoapp.musically", "instagram com.instagram.android"]
     );
+}
+
+/// The lines that the phone was given for a recording.
+fn recorder_lines(phone: &FakePhone) -> Vec<String> {
+    let events = phone.events().into_iter();
+    events
+        .filter(|event| event.starts_with("Shell(") || event.starts_with("Pull("))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_is_at_least_three_seconds_long_and_is_kept() {
+    let bench = Bench::steps("- startRecording: film\n- stopRecording\n");
+    let phone = Arc::new(phone(&[]));
+    let began = tokio::time::Instant::now();
+
+    completed(&bench.run(&phone).await);
+
+    assert!(began.elapsed() >= Duration::from_secs(3), "{:?}", began.elapsed());
+    let lines = recorder_lines(&phone);
+    assert_eq!(lines[1], "Shell(kill -INT 4711)");
+    assert!(lines[2].starts_with("Pull("), "{lines:?}");
+    assert!(lines[3].starts_with("Shell(rm -f "), "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_is_ended_by_a_stop_and_by_the_time_limit_and_leaves_nothing() {
+    for is_stop in [true, false] {
+        let mut bench = Bench::steps("- startRecording: film\n- assertVisible: { text: Later, timeout: 60000 }\n");
+        bench.time_limit = Duration::from_secs(if is_stop { 600 } else { 20 });
+        let cancel = bench.cancel.clone();
+        let phone = Arc::new(phone(&[]));
+        let stop = async {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            if is_stop {
+                cancel.cancel();
+            }
+        };
+
+        let (outcome, ()) = tokio::join!(bench.run(&phone), stop);
+
+        let wanted = if is_stop {
+            FailureReason::Stopped
+        } else {
+            FailureReason::Timeout
+        };
+        assert_eq!(failed(&outcome).0, wanted);
+        let last = recorder_lines(&phone).pop().unwrap();
+        assert_eq!(
+            last,
+            "Shell(sh -c kill -INT 4711; rm -f /data/local/tmp/farmhand-2.mp4)"
+        );
+    }
 }

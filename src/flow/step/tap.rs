@@ -2,22 +2,30 @@
 
 use std::time::Duration;
 
-use farmhand_actors::{domain::Bounds, ports::Point};
+use farmhand_actors::{
+    domain::{Bounds, UiNode, UiTree},
+    ports::Point,
+};
 use serde_json::json;
 
 use crate::flow::{
     model::{Spot, Step, Tap, Touch},
     parse::parse_spot,
     runner::{Found, Run, fault::Fault},
+    select::same_but_place,
 };
 
 /// How long a long press is; as upstream.
 const LONG_PRESS: Duration = Duration::from_millis(3_000);
 /// A tap is repeated at most once when it changed nothing.
 const TRIES: u32 = 2;
+/// How often, and how long apart, it is looked whether what lies over an element has gone; as upstream.
+const COVER_LOOKS: u32 = 10;
+const COVER_PAUSE: Duration = Duration::from_secs(1);
 
 impl Run {
     pub(super) async fn tap(&mut self, step: &Step, tap: &Tap) -> Result<(), Fault> {
+        let mut target = None;
         let at = match &tap.selector {
             Some(selector) => {
                 let usual = if step.optional {
@@ -30,20 +38,49 @@ impl Run {
                 let found = self.find_at_rest(&query, time).await?;
                 let found = found.ok_or_else(|| self.not_found(selector))?;
                 self.note("matched", found.detail());
-                self.point_of(&found, tap.point.as_deref())?
+                let at = self.point_of(&found, tap.point.as_deref())?;
+                target = Some(found.node);
+                at
             }
             None => self.point_on_screen(tap.point.as_deref().unwrap_or_default()).await?,
         };
         self.note("at", json!([at.x, at.y]));
-        let tries = if tap.retry_if_no_change { TRIES } else { 1 };
+        // A screen that looks the same does not prove that a touch did nothing: what cannot be undone is never repeated.
+        let once = self.is_commit(step);
+        let tries = if tap.retry_if_no_change && !once { TRIES } else { 1 };
         for _ in 0..tries {
-            let before = self.look.as_ref().map(|look| look.tree.clone());
-            self.touch(at, tap).await?;
-            self.acted(tap.settle_ms).await?;
-            let after = self.look.as_ref().map(|look| look.tree.clone());
-            if before.is_none() || before != after {
+            if self.touch_and_look(at, tap).await? {
+                return Ok(());
+            }
+        }
+        match target.filter(|_| tap.wait_until_visible && !once) {
+            Some(node) => self.touch_uncovered(&node, at, tap).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Touches; whether the screen has changed, as far as that is known.
+    async fn touch_and_look(&mut self, at: Point, tap: &Tap) -> Result<bool, Fault> {
+        let before = self.look.as_ref().map(|look| look.tree.clone());
+        self.touch(at, tap).await?;
+        self.acted(tap.settle_ms).await?;
+        let after = self.look.as_ref().map(|look| look.tree.clone());
+        Ok(before.is_none() || before != after)
+    }
+
+    /// Touches once more what something lay over, when that has gone or has had its time.
+    async fn touch_uncovered(&mut self, node: &UiNode, at: Point, tap: &Tap) -> Result<(), Fault> {
+        let mut was_covered = false;
+        for _ in 0..COVER_LOOKS {
+            let tree = self.screen_now().await?;
+            if is_on_top(&tree, node, at) {
                 break;
             }
+            was_covered = true;
+            self.phone.wait(COVER_PAUSE).await?;
+        }
+        if was_covered {
+            self.touch_and_look(at, tap).await?;
         }
         Ok(())
     }
@@ -122,6 +159,20 @@ impl Run {
             }
         })
     }
+}
+
+/// Whether the last element that is drawn at a point is this one, or one within it.
+fn is_on_top(tree: &UiTree, node: &UiNode, at: Point) -> bool {
+    let holds =
+        |bounds: Bounds| (bounds.left..bounds.right).contains(&at.x) && (bounds.top..bounds.bottom).contains(&at.y);
+    let mut top = tree.nodes.iter().rfind(|node| node.bounds.is_some_and(holds));
+    while let Some(here) = top {
+        if same_but_place(here, node) {
+            return true;
+        }
+        top = here.parent.and_then(|parent| tree.nodes.get(parent));
+    }
+    false
 }
 
 fn not_a_point(text: &str) -> Fault {

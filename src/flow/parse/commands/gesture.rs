@@ -47,8 +47,7 @@ impl FlowParser<'_> {
         let repeat = fields.whole("repeat", (1, MAX_TAPS), problems);
         let delay = fields.whole("delay", (0, MAX_GESTURE_MS), problems);
         let retry = fields.flag("retryTapIfNoChange", problems);
-        // Upstream waits for the element in any case; the field has no effect there either.
-        fields.flag("waitUntilVisible", problems);
+        let uncovered = fields.flag("waitUntilVisible", problems);
         let settle = fields.whole("waitToSettleTimeoutMs", (0, MAX_SETTLE_MS), problems);
         if selector.is_none() && point.is_none() {
             if problems.len() == before {
@@ -71,6 +70,7 @@ impl FlowParser<'_> {
             repeat: repeat.and_then(|times| u32::try_from(times).ok()).unwrap_or(1),
             delay_ms: millis(delay).unwrap_or(100),
             retry_if_no_change: retry.unwrap_or(false),
+            wait_until_visible: uncovered.unwrap_or(false),
             settle_ms: millis(settle),
         })))
     }

@@ -48,7 +48,14 @@ fn app(after_tap: &'static [&'static str], on_check: &'static [&'static str]) ->
 
 fn unverified(outcome: &Outcome) -> (FailureReason, Blame) {
     match outcome {
-        Outcome::Unverified { failure, blame } => (failure.reason, *blame),
+        Outcome::Unverified { failure, blame, .. } => (failure.reason, *blame),
+        other => panic!("not unverified: {other:?}"),
+    }
+}
+
+fn attention(outcome: &Outcome) -> Option<Attention> {
+    match outcome {
+        Outcome::Unverified { attention, .. } => attention.clone(),
         other => panic!("not unverified: {other:?}"),
     }
 }
@@ -164,6 +171,85 @@ async fn a_challenge_after_the_act_leaves_the_effect_open() {
     let outcome = bench.run(&phone).await;
     assert_eq!(unverified(&outcome), (FailureReason::NeedsAttention, Blame::App));
     assert_eq!(bench.journal.states(), [EffectState::Intended]);
+    let asked = attention(&outcome).expect("the account has to rest");
+    assert!(asked.message.contains("Verify"), "{}", asked.message);
+    let shot = asked.screenshot.expect("what it shows is kept");
+    assert!(bench.evidence().contains(&shot), "{shot}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_challenge_that_a_check_meets_is_left_to_a_person() {
+    let bench = Bench::new(FLOW);
+    bench.journal.plant(planted(EffectState::Intended));
+    let phone = Arc::new(app(&[], &["Verify that it is you"]));
+
+    let outcome = bench.run_as(&phone, Purpose::Verify, json!({})).await;
+
+    assert_eq!(unverified(&outcome), (FailureReason::NeedsAttention, Blame::App));
+    assert!(attention(&outcome).is_some());
+    assert_eq!(bench.journal.states(), [EffectState::Intended]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_of_a_commit_step_is_not_shrugged_off_by_optional() {
+    let around = "- runFlow:\n    optional: true\n    commands: [ tapOn: { text: Gone, label: post } ]\n";
+    let within = "- runFlow:\n    label: post\n    commands: [ tapOn: { text: Gone, optional: true } ]\n";
+    for step in [around, within] {
+        let bench = Bench::new(&format!("appId: a.b\nfarmhand: {{ commit: post }}\n---\n{step}"));
+        let phone = Arc::new(phone(&["Post"]));
+
+        let outcome = bench.run(&phone).await;
+
+        assert_eq!(unverified(&outcome), (FailureReason::FlowError, Blame::App), "{step}");
+        assert_eq!(bench.journal.states(), [EffectState::Intended]);
+        assert_eq!(phone.count("Tap"), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_optional_may_fail_while_an_effect_is_open_that_it_has_not_begun() {
+    let optional = "- tapOn: { text: Not now, optional: true }\n- assertVisible: { text: Posted, label: posted";
+    let bench = Bench::new(&FLOW.replace("- assertVisible: { text: Posted, label: posted", optional));
+    let phone = Arc::new(app(&["Posted"], &[]));
+    assert_eq!(completed(&bench.run(&phone).await), "well done");
+    assert_eq!(bench.journal.states(), [EffectState::Confirmed]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_step_that_is_skipped_leaves_nothing_open() {
+    let skipped = [
+        "- runFlow: { label: post, when: { visible: Gone, timeout: 0 }, commands: [ tapOn: Post ] }\n",
+        "- repeat: { label: post, times: 0, commands: [ tapOn: Post ] }\n",
+    ];
+    for step in skipped {
+        for confirm in ["", ", confirm: posted"] {
+            let last = "- assertVisible: { text: Post, label: posted }\n";
+            let bench = Bench::new(&format!(
+                "appId: a.b\nfarmhand: {{ commit: post{confirm} }}\n---\n{step}{last}"
+            ));
+            let phone = Arc::new(phone(&["Post"]));
+            completed(&bench.run(&phone).await);
+            assert_eq!(bench.journal.states(), [EffectState::Refuted], "{step}");
+            assert_eq!(phone.count("Tap"), 0);
+            assert!(bench.media.used.lock().unwrap().is_empty());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_after_the_confirmation_completes_the_task() {
+    let bench = Bench::new(&FLOW.replace("- inputText: after", "- assertVisible: { text: Later, timeout: 60000 }"));
+    let cancel = bench.cancel.clone();
+    let phone = Arc::new(app(&["Posted"], &[]));
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        cancel.cancel();
+    };
+
+    let (outcome, ()) = tokio::join!(bench.run(&phone), stop);
+
+    assert_eq!(completed(&outcome), "done; the stop came after its effect");
+    assert_eq!(bench.journal.states(), [EffectState::Confirmed]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,6 +319,19 @@ async fn retry_never_acts_twice() {
     let phone = Arc::new(app(&["Post", "Still there"], &["???"]));
     unverified(&bench.run(&phone).await);
     assert_eq!(phone.count("Tap"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_repeats_nothing_while_an_effect_is_open() {
+    let flow = FLOW.replace(
+        "- assertVisible: { text: Posted, label: posted, timeout: 1000 }\n",
+        "- retry:\n    maxRetries: 3\n    commands:\n      - inputText: trying\n      \
+             - assertVisible: { text: Posted, label: posted, timeout: 1000 }\n",
+    );
+    let bench = Bench::new(&flow);
+    let phone = Arc::new(app(&["Something else"], &["???"]));
+    unverified(&bench.run(&phone).await);
+    assert_eq!(phone.count("Type(trying)"), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -416,4 +515,50 @@ async fn labels_in_baseline_and_check_do_not_count_as_the_commit_step() {
     let phone = Arc::new(app(&["Something else"], &["Not on profile"]));
     assert_eq!(failed(&bench.run(&phone).await).0, FailureReason::AssertionFailed);
     assert_eq!(bench.journal.states(), [EffectState::Refuted]);
+}
+
+/// The hash of what a task of this config would publish, whose flow has said `same` so.
+async fn hash_of(same: &str, config: Value) -> String {
+    let flow = format!(
+        "appId: a.b\nfarmhand: {{ commit: post, media: {{ files: f }}{same} }}\n---\n\
+         - evalScript: ${{output.words = params.words || 'none'}}\n- tapOn: {{ text: Post, label: post }}\n"
+    );
+    let bench = Bench::new(&flow);
+    *bench.media.picked.lock().unwrap() = Some(Ok(two_images()));
+    completed(
+        &bench
+            .run_as(&Arc::new(phone(&["Post"])), Purpose::Execute, config)
+            .await,
+    );
+    bench.journal.all_effects()[0].content["hash"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_flow_says_what_counts_as_the_same_content() {
+    let of = |words: &str, wait: u32, force: bool| json!({ "words": words, "wait": wait, "force": force });
+    for same in [", same: [output.words]", ", same: '${output.words}'"] {
+        let first = hash_of(same, of("hello", 1, false)).await;
+        assert_eq!(hash_of(same, of("hello", 2, true)).await, first);
+        assert_ne!(hash_of(same, of("bye", 1, false)).await, first);
+    }
+    let first = hash_of("", of("hello", 1, false)).await;
+    assert_eq!(hash_of("", of("hello", 1, true)).await, first);
+    assert_ne!(hash_of("", of("hello", 2, false)).await, first);
+    let files_alone = ", same: []";
+    assert_eq!(
+        hash_of(files_alone, of("hello", 1, false)).await,
+        hash_of(files_alone, of("bye", 2, false)).await
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_step_is_touched_once_though_the_screen_does_not_change() {
+    let flow = "appId: a.b\nfarmhand: { commit: post }\n---\n\
+                - tapOn: { text: Post, label: post, retryTapIfNoChange: true, waitUntilVisible: true }\n";
+    let phone = Arc::new(phone(&["Post"]));
+    completed(&Bench::new(flow).run(&phone).await);
+    assert_eq!(phone.count("Tap"), 1);
 }

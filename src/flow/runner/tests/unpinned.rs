@@ -141,6 +141,11 @@ async fn a_variable_that_is_not_set_is_neither_typed_nor_looked_for() {
         "- tapOn: ${NAME}\n",
         "- tapOn: { id: \"${ NAME }\" }\n",
         "- tapOn: \"${pattern(NAME)}\"\n",
+        "- inputText: \"${output.x}\"\n",
+        "- tapOn: { below: { text: \"a ${params.y}\" } }\n",
+        "- stopApp: ${output.x}\n",
+        "- evalScript: ${output.x = {}}\n- tapOn: { anyOf: [{ id: \"${output.x.y}\" }] }\n",
+        "- runFlow: { env: { NAME: \"${NAME}\" }, commands: [ inputText: \"${NAME}\" ] }\n",
     ] {
         let bench = Bench::steps(step);
         let phone = Arc::new(phone(&["undefined"]));
@@ -153,7 +158,9 @@ async fn a_variable_that_is_not_set_is_neither_typed_nor_looked_for() {
         let Outcome::Failed { failure, .. } = outcome else {
             panic!()
         };
-        assert!(failure.message.contains("`NAME` is not set"), "{}", failure.message);
+        let names = ["NAME", "output.x", "params.y", "output.x.y"];
+        let is_told = |name: &str| failure.message.contains(&format!("`{name}` is not set"));
+        assert!(names.into_iter().any(is_told), "{}", failure.message);
         assert_eq!(phone.count("T"), 0);
     }
     let fine =
@@ -264,4 +271,76 @@ async fn variables_sent_along_are_covered_by_the_flows_own_and_hide_nothing_of_f
     assert_eq!(phone.events(), ["Type(mine anna en greet fake-1)"]);
     let hash = catalog.version(&name).await.unwrap().content_hash().to_owned();
     assert_eq!(*journal.flows.lock().unwrap(), [hash]);
+}
+
+fn refused(problem: &str) -> DriverError {
+    DriverError::Refused {
+        serial: serial(),
+        command: "set_permission",
+        problem: problem.to_owned(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permission_that_the_phone_refuses_is_a_fault_unless_it_cannot_be_changed() {
+    let not_asked = "java.lang.SecurityException: Package a.b has not requested permission android.permission.CAMERA";
+    let unchangeable = "java.lang.SecurityException: Permission X requested by a.b is not a changeable permission type";
+    let denied = "java.lang.SecurityException: grantRuntimePermission: Neither user 2000 nor current process has it";
+    for (permissions, problem, is_fine) in [
+        ("camera: allow", denied, false),
+        ("camera: deny", denied, false),
+        ("camera: allow", unchangeable, true),
+        ("camera: allow", not_asked, false),
+        ("camera: deny", not_asked, true),
+        // The other one of the group is granted.
+        ("location: allow", not_asked, true),
+    ] {
+        let bench = Bench::steps(&format!("- setPermissions: {{ permissions: {{ {permissions} }} }}\n"));
+        let phone = phone(&[]).misbehaving("Permission", Misbehaviour::Fails(refused(problem)));
+        let outcome = bench.run(&Arc::new(phone)).await;
+        if is_fine {
+            completed(&outcome);
+        } else {
+            assert_eq!(
+                failed(&outcome).0,
+                FailureReason::DeviceError,
+                "{permissions} {problem}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_branches_of_a_condition_see_its_variables() {
+    let flow = "- runFlow: { env: { WHO: anna }, when: { true: \"${params.yes}\" }, commands: [ inputText: \"${WHO}\" ], \
+                else: [ inputText: \"not ${WHO}\" ] }\n- inputText: ${typeof WHO}\n";
+    for (yes, typed) in [(true, "Type(anna)"), (false, "Type(not anna)")] {
+        let phone = Arc::new(phone(&[]));
+        let outcome = Bench::steps(flow)
+            .run_as(&phone, Purpose::Execute, json!({ "yes": yes }))
+            .await;
+        completed(&outcome);
+        assert_eq!(phone.events(), [typed, "Type(undefined)"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tap_that_went_to_what_lay_over_the_element_is_repeated_when_that_has_gone() {
+    let cover = label("Loading", 0);
+    let covered = || screen(&[label("Go", 0), cover.clone()]);
+    // The first look, the settling before and after the tap, then the waiting.
+    let looks = || (0..12).map(|_| covered()).chain([screen(&[label("Go", 0)])]);
+    for (flag, taps) in [("true", 2), ("false", 1)] {
+        let phone = Arc::new(FakePhone::new(covered()).showing_one_after_another(looks()));
+        let flow = format!("- tapOn: {{ text: Go, waitUntilVisible: {flag} }}\n");
+        completed(&Bench::steps(&flow).run(&phone).await);
+        assert_eq!(phone.count("Tap"), taps, "{flag}");
+    }
+    let open = Arc::new(phone(&["Go"]));
+    completed(
+        &Bench::steps("- tapOn: { text: Go, waitUntilVisible: true }\n")
+            .run(&open)
+            .await,
+    );
+    assert_eq!(open.count("Tap"), 1, "nothing lies over it");
 }
