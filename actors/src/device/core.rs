@@ -65,6 +65,7 @@ pub struct DeviceCore {
     pub(super) held: Option<Held>,
     pub(super) adb: Option<AdbEvidence>,
     pub(super) problem: Option<String>,
+    pub(super) server_away: bool,
     pub(super) look: Look,
     pub(super) looking: bool,
     pub(super) failed_looks: u32,
@@ -93,6 +94,7 @@ impl DeviceCore {
             held: record.held.clone(),
             adb: None,
             problem: None,
+            server_away: false,
             look: Look::Never,
             looking: false,
             failed_looks: 0,
@@ -122,6 +124,7 @@ impl DeviceCore {
             });
         }
         self.problem = presence.problem;
+        self.server_away = presence.server_away;
         if usable {
             self.away_since = None;
         } else {

@@ -11,6 +11,9 @@ pub const NOT_SEEN: (&str, &str) = (
     "connect the phone and switch USB debugging on",
 );
 
+/// What to do about a phone whose adb server is away.
+const SERVER_AWAY: &str = "goes on when its adb server answers again; if it stays so, restart that: farmhand doctor";
+
 impl DeviceCore {
     /// Why the device may not be given an attempt (besides being busy).
     #[must_use]
@@ -61,17 +64,19 @@ impl DeviceCore {
         match &self.running {
             Some(running) => {
                 let task = running.spec.task;
-                let (cause, next) = match &self.heartbeat.silent {
-                    None => (
-                        format!("runs task {task}"),
-                        "goes on with its next task when this one is over",
-                    ),
-                    Some(problem) => (
+                let away = self.described_by_adb();
+                let (cause, next) = match (away, &self.heartbeat.silent) {
+                    (Some((_, away, mend)), _) => (format!("runs task {task}, but {away}"), mend),
+                    (None, Some(problem)) => (
                         format!("runs task {task}, but does not answer ({problem})"),
-                        "its task ends at the next deadline; check cable and screen",
+                        "its task ends at the next deadline; check cable and screen".to_owned(),
+                    ),
+                    (None, None) => (
+                        format!("runs task {task}"),
+                        "goes on with its next task when this one is over".to_owned(),
                     ),
                 };
-                (DeviceState::Busy, cause, next.to_owned())
+                (DeviceState::Busy, cause, next)
             }
             None => self.describe_idle(),
         }
@@ -105,7 +110,9 @@ impl DeviceCore {
             (AdbState::Offline, Some(problem)) => (DeviceState::Offline, format!("is away ({problem})")),
             (AdbState::Offline | AdbState::Other(_), _) => (DeviceState::Offline, adb.meaning()),
         };
-        Some((state, cause, adb.mend().to_owned()))
+        // Neither cable nor phone is to be looked at then.
+        let mend = if self.server_away { SERVER_AWAY } else { adb.mend() };
+        Some((state, cause, mend.to_owned()))
     }
 
     fn described_by_itself(&self) -> (DeviceState, String, String) {

@@ -39,7 +39,7 @@ pub fn abandoned(cause: StopCause, serial: &Serial, rules: &AttemptSettings) -> 
         .message
         .push_str("; the phone did not answer, so the attempt was abandoned");
     let blame = match cause {
-        StopCause::Drain => Blame::Host,
+        StopCause::Drain | StopCause::ServerAway => Blame::Host,
         StopCause::Stop | StopCause::TimeLimit | StopCause::Stall | StopCause::DeviceAway => Blame::Device,
     };
     AttemptEnding::Abandoned { failure, blame }
@@ -94,6 +94,11 @@ fn failure_by(cause: StopCause, serial: &Serial, rules: &AttemptSettings) -> (Fa
             FailureReason::DeviceOffline,
             format!("{serial} went away"),
             Blame::Device,
+        ),
+        StopCause::ServerAway => (
+            FailureReason::DeviceOffline,
+            format!("the adb server of {serial} went away"),
+            Blame::Host,
         ),
     };
     (failure_because(reason, message), blame)

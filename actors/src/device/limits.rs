@@ -39,7 +39,12 @@ impl DeviceCore {
             return (abandon_at <= now).then_some(Overdue::Abandon(cause));
         }
         if self.away_limit().is_some_and(|limit| limit <= now) {
-            return Some(Overdue::Stop(StopCause::DeviceAway));
+            let cause = if self.server_away {
+                StopCause::ServerAway
+            } else {
+                StopCause::DeviceAway
+            };
+            return Some(Overdue::Stop(cause));
         }
         if running.deadline <= now {
             return Some(Overdue::Stop(StopCause::TimeLimit));

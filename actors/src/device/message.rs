@@ -37,6 +37,8 @@ pub enum StopCause {
     Stall,
     /// The phone went away.
     DeviceAway,
+    /// The adb server that showed the phone went away.
+    ServerAway,
 }
 
 /// How an attempt ended, as far as its device can tell.
@@ -66,6 +68,8 @@ pub struct ChangePresence {
     pub state: AdbState,
     /// Why it is not there, if known.
     pub problem: Option<String>,
+    /// It is not there because the adb server that showed it last is away: that says nothing of the phone.
+    pub server_away: bool,
 }
 
 /// What a person has set of the device, as it is now.

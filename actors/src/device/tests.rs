@@ -46,7 +46,11 @@ fn device_with(settings: FarmSettings) -> DeviceCore {
 }
 
 fn presence(state: AdbState) -> ChangePresence {
-    ChangePresence { state, problem: None }
+    ChangePresence {
+        state,
+        problem: None,
+        server_away: false,
+    }
 }
 
 fn online() -> DeviceCore {
@@ -227,6 +231,7 @@ fn what_ended_an_attempt_from_outside_is_its_reason() {
         (StopCause::TimeLimit, FailureReason::Timeout),
         (StopCause::Stall, FailureReason::Timeout),
         (StopCause::DeviceAway, FailureReason::DeviceOffline),
+        (StopCause::ServerAway, FailureReason::DeviceOffline),
     ];
     for (cause, reason) in cases {
         let mut core = online();
@@ -282,6 +287,68 @@ fn a_phone_that_goes_away_for_longer_than_the_grace_loses_its_attempt() {
         core.on_wake(Some(Duration::from_secs(50)), at(70))
             .contains(&Effect::Cancel)
     );
+}
+
+#[test]
+fn an_attempt_that_is_lost_with_the_adb_server_is_the_hosts_fault_and_with_the_phone_alone_the_phones() {
+    for (server_away, blame, told) in [
+        (true, Blame::Host, "adb server of p1"),
+        (false, Blame::Device, "p1 went away"),
+    ] {
+        let mut core = online();
+        core.on_start(spec(1), at(10));
+        let away = ChangePresence {
+            state: AdbState::Offline,
+            problem: Some("it does not answer".to_owned()),
+            server_away,
+        };
+        core.on_presence(away, at(20));
+        assert_eq!(core.status(at(20)).next_action.contains("adb server"), server_away);
+        assert!(core.on_wake(None, at(40)).contains(&Effect::Cancel));
+        let stopped = super::ending::failed(FailureReason::Stopped, "stopped".to_owned(), Blame::Task);
+
+        let effects = core.on_ended(AttemptId(1), AttemptEnding::Outcome(stopped), at(41));
+
+        let endings = endings(&effects);
+        let [AttemptEnding::Outcome(Outcome::Failed { failure, blame: found })] = endings[..] else {
+            panic!("{effects:?}");
+        };
+        assert_eq!((failure.reason, *found), (FailureReason::DeviceOffline, blame));
+        assert!(failure.message.contains(told), "{}", failure.message);
+    }
+}
+
+#[test]
+fn a_phone_that_is_pulled_out_in_the_middle_of_a_task_says_so_while_the_task_still_holds_it() {
+    let cases = [
+        (
+            AdbState::Offline,
+            Some("no adb server shows it"),
+            "no adb server shows it",
+        ),
+        (AdbState::Unauthorized, None, "trust"),
+        (AdbState::Other("recovery".to_owned()), None, "recovery"),
+    ];
+    for (adb, problem, told) in cases {
+        let mut core = online();
+        core.on_start(spec(1), at(10));
+        assert_eq!(core.status(at(10)).cause, "runs task 7");
+
+        let away = ChangePresence {
+            state: adb.clone(),
+            problem: problem.map(str::to_owned),
+            server_away: false,
+        };
+        core.on_presence(away, at(11));
+
+        let status = core.status(at(11));
+        assert_eq!(status.state, DeviceState::Busy);
+        let says_both = status.cause.starts_with("runs task 7, but ") && status.cause.contains(told);
+        assert!(says_both, "{}", status.cause);
+        assert_eq!(status.next_action, adb.mend());
+        core.on_presence(presence(AdbState::Device), at(12));
+        assert_eq!(core.status(at(12)).cause, "runs task 7");
+    }
 }
 
 #[test]

@@ -19,6 +19,8 @@ const UNLISTED: &str = "no adb server shows it";
 pub(super) struct Presences {
     seen: BTreeMap<Serial, BTreeMap<String, AdbState>>,
     problems: BTreeMap<String, String>,
+    /// The server that showed each phone last, of those that no server shows now.
+    last: BTreeMap<Serial, String>,
 }
 
 impl Presences {
@@ -33,6 +35,7 @@ impl Presences {
         for (serial, servers) in &mut self.seen {
             let still = devices.iter().any(|presence| presence.serial == *serial);
             if !still && servers.remove(&server).is_some() {
+                self.last.insert(serial.clone(), server.clone());
                 changed.push(serial.clone());
             }
         }
@@ -42,10 +45,22 @@ impl Presences {
                 changed.push(presence.serial);
             }
         }
-        match problem {
-            Some(problem) => self.problems.insert(server, problem),
+        let known = match problem.clone() {
+            Some(problem) => self.problems.insert(server.clone(), problem),
             None => self.problems.remove(&server),
         };
+        if known != problem {
+            // Why these are away is another reason now.
+            let away = |serial: &Serial| self.seen.get(serial).is_some_and(BTreeMap::is_empty);
+            let others = self
+                .last
+                .iter()
+                .filter(|(serial, last)| **last == server && away(serial));
+            let others: Vec<Serial> = others.map(|(serial, _)| serial.clone()).collect();
+            changed.extend(others);
+            changed.sort();
+            changed.dedup();
+        }
         changed
     }
 
@@ -55,16 +70,19 @@ impl Presences {
         // A phone that one server can use is usable, whatever another one says.
         let usable = servers.values().find(|state| **state == AdbState::Device);
         let state = usable.or_else(|| servers.values().next()).cloned();
-        let away = state.is_none();
+        if let Some(state) = state {
+            return Some(ChangePresence {
+                state,
+                problem: None,
+                server_away: false,
+            });
+        }
+        // Another server's trouble does not tell why this phone is away.
+        let of_server = self.last.get(serial).and_then(|server| self.problems.get(server));
         Some(ChangePresence {
-            state: state.unwrap_or(AdbState::Offline),
-            problem: away.then(|| {
-                self.problems
-                    .values()
-                    .next()
-                    .cloned()
-                    .unwrap_or_else(|| UNLISTED.to_owned())
-            }),
+            state: AdbState::Offline,
+            problem: Some(of_server.cloned().unwrap_or_else(|| UNLISTED.to_owned())),
+            server_away: of_server.is_some(),
         })
     }
 }
@@ -157,6 +175,32 @@ mod tests {
         let presence = presences.of(&serial("p1")).unwrap();
         assert_eq!(presence.state, AdbState::Offline);
         assert_eq!(presence.problem.as_deref(), Some("connection refused"));
+    }
+
+    #[test]
+    fn a_phone_that_is_away_names_the_server_that_showed_it_last_and_no_other() {
+        let mut presences = Presences::default();
+        presences.on_report(report("a", &[], Some("a is refused")));
+        presences.on_report(report("b", &[("p1", AdbState::Device), ("p2", AdbState::Device)], None));
+
+        presences.on_report(report("b", &[("p2", AdbState::Device)], None));
+
+        let pulled = presences.of(&serial("p1")).unwrap();
+        assert_eq!((pulled.problem.as_deref(), pulled.server_away), (Some(UNLISTED), false));
+
+        let changed = presences.on_report(report("b", &[], Some("b hangs")));
+        assert_eq!(changed, [serial("p1"), serial("p2")]);
+        let lost = presences.of(&serial("p2")).unwrap();
+        assert_eq!((lost.problem.as_deref(), lost.server_away), (Some("b hangs"), true));
+
+        let changed = presences.on_report(report("b", &[("p1", AdbState::Device)], None));
+        assert_eq!(
+            changed,
+            [serial("p1"), serial("p2")],
+            "p2 was pulled out in the meantime"
+        );
+        let pulled = presences.of(&serial("p2")).unwrap();
+        assert_eq!((pulled.problem.as_deref(), pulled.server_away), (Some(UNLISTED), false));
     }
 
     #[test]
