@@ -153,22 +153,6 @@ fn wrong_commands_are_told_with_their_place_and_the_right_word() {
         ),
         ("- setOrientation: sideways", "3:3", &["orientation", "landscape_left"]),
         (
-            "- setLocation: { latitude: 91, longitude: 0 }",
-            "3:3",
-            &["Incorrect Format: latitude", "-90 to 90"],
-        ),
-        (
-            "- setLocation: { latitude: 0, longitude: east }",
-            "3:3",
-            &["Incorrect Format: longitude"],
-        ),
-        (
-            "- travel: { points: [\"0,0\", \"0,181\"] }",
-            "3:3",
-            &["Incorrect Format: longitude", "-180 to 180"],
-        ),
-        ("- travel: { points: [\"here\"] }", "3:3", &["latitude,longitude"]),
-        (
             "- openLink: { link: \"${A}\", autoVerify: true }",
             "3:3",
             &["Not Supported: autoVerify", "appId"],
@@ -443,6 +427,31 @@ fn other_tools_keys_and_the_browsers_are_told_apart() {
 #[test]
 fn other_tools_keys_in_the_config_are_left_alone() {
     parse("appId: a.b\nmyTool: { x: [1] }\ngame: chess\next: 1\njsEngine: graaljs\n---\n- back\n").unwrap();
+}
+
+#[test]
+fn coordinates_that_no_place_has_are_told() {
+    for (step, place, words) in [
+        (
+            "- setLocation: { latitude: 91, longitude: 0 }",
+            "4:3",
+            &["Incorrect Format: latitude", "-90 to 90"][..],
+        ),
+        (
+            "- setLocation: { latitude: 0, longitude: east }",
+            "4:3",
+            &["Incorrect Format: longitude"],
+        ),
+        (
+            "- travel: { points: [\"0,0\", \"0,181\"] }",
+            "4:3",
+            &["Incorrect Format: longitude", "-180 to 180"],
+        ),
+        ("- travel: { points: [\"here\"] }", "4:3", &["latitude,longitude"]),
+    ] {
+        let allowed = "appId: a.b\nfarmhand: { policy: { allow: [mockLocation] } }\n---\n";
+        fault(&format!("{allowed}{step}\n"), place, words);
+    }
 }
 
 #[test]
