@@ -6,6 +6,7 @@
  *   DISK_FULL        while this file exists, nothing can be written (ENOSPC)
  *   DISK_EIO         when this file exists, it is removed and the next sync fails once (EIO)
  *   DISK_KILL_AFTER  so many syncs and messages from the start, the process gets SIGKILL, before or after one of them
+ *   DISK_KILL_FROM   counting for it begins only when this file exists
  * The kinds: C created, W written, T cut to a length, S synced, E a sync that failed, U unlinked, R renamed (data: the
  * new path).
  */
@@ -29,7 +30,7 @@
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static char *names[FILES];
-static const char *root, *full, *eio;
+static const char *root, *full, *eio, *kill_from;
 static int log_file = -1;
 static long until_kill;
 
@@ -39,6 +40,7 @@ __attribute__((constructor)) static void start(void) {
   root = getenv("DISK_ROOT");
   full = getenv("DISK_FULL");
   eio = getenv("DISK_EIO");
+  kill_from = getenv("DISK_KILL_FROM");
   const char *log = getenv("DISK_LOG"), *kill_after = getenv("DISK_KILL_AFTER");
   if (log) log_file = REAL(open)(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (kill_after) until_kill = atol(kill_after);
@@ -60,7 +62,13 @@ static void note(char kind, const char *path, uint64_t offset, const void *data,
 }
 
 static void count(void) {
-  if (until_kill && __atomic_sub_fetch(&until_kill, 1, __ATOMIC_SEQ_CST) == 0) kill(getpid(), SIGKILL);
+  if (!until_kill) return;
+  if (kill_from) {
+    int error = errno, waits = access(kill_from, F_OK) != 0;
+    errno = error;
+    if (waits) return;
+  }
+  if (__atomic_sub_fetch(&until_kill, 1, __ATOMIC_SEQ_CST) == 0) kill(getpid(), SIGKILL);
 }
 
 static int no_space(void) {

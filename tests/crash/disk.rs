@@ -67,6 +67,24 @@ impl Disk {
         !self.folder.join("disk.eio").exists()
     }
 
+    /// What is counted towards the kill of [`Self::kill_after`] counts from now on, or not yet.
+    pub fn count(&self, counts: bool) {
+        let switch = self.folder.join("disk.count");
+        if counts {
+            std::fs::write(switch, "").unwrap();
+        } else {
+            std::fs::remove_file(switch).ok();
+        }
+    }
+
+    /// The command gets SIGKILL after so many syncs and messages, from its start on or from [`Self::count`] on.
+    pub fn kill_after(&self, command: &mut Command, count: u32, at_once: bool) {
+        command.env("DISK_KILL_AFTER", count.to_string());
+        if !at_once {
+            command.env("DISK_KILL_FROM", self.folder.join("disk.count"));
+        }
+    }
+
     /// Gives a command this disk.
     pub fn attach(&self, command: &mut Command, records: bool) {
         command

@@ -1,6 +1,6 @@
 //! A disk that is full for a while, and one that fails to sync.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -9,6 +9,9 @@ use crate::{
     storm::settings_of,
     victim::Victim,
 };
+
+/// Until a farm takes tasks again by itself when there is room on the disk: 5 s, and as much for a slow machine.
+const RESUMED: Duration = Duration::from_secs(10);
 
 /// A controller with one phone and one account, ready.
 fn farm(folder: &std::path::Path) -> (Sim, Victim) {
@@ -53,6 +56,12 @@ fn f6_a_full_disk_refuses_tasks_drops_pictures_first_and_is_survived_without_a_s
     let meanwhile = victim.task(under_way);
     assert!(victim.exited().is_none(), "{}", tail(&victim.log()));
     victim.disk().fill(false);
+    let freed = Instant::now();
+    let next = wait_for("tasks are taken again", RESUMED, || {
+        let answer = victim.try_call("POST", "/api/v1/task", Some(&follow("sim-1", "carol")))?;
+        (answer.0 == 200).then(|| answer.1["data"]["task_ids"][0].as_i64().unwrap())
+    });
+    let resumed = freed.elapsed();
 
     assert_eq!((status, &refusal["code"]), (503, &json!(50301)), "{refusal}");
     assert!(
@@ -62,7 +71,8 @@ fn f6_a_full_disk_refuses_tasks_drops_pictures_first_and_is_survived_without_a_s
     assert_eq!(meanwhile["status"], 1, "{meanwhile:#}");
     let ended = victim.await_end(under_way, TASK);
     assert_eq!(ended["status"], 2, "{ended:#}");
-    let next = victim.create(&follow("sim-1", "carol"))[0];
+    let looked_up = freed.elapsed();
+    eprintln!("after there was room: tasks taken in {resumed:?}, what was under way over in {looked_up:?}");
     assert_eq!(victim.await_end(next, TASK)["status"], 2);
     assert_eq!(sim.ledger("publish").len(), 1);
     assert_eq!(victim.tasks().len(), 2, "the refused task is there");

@@ -9,8 +9,11 @@
     reason = "a failed assertion is how a test speaks"
 )]
 
+mod asked;
+mod burst;
 mod damage;
 mod disk;
+mod each;
 mod failing;
 #[path = "../e2e/harness.rs"]
 mod harness;

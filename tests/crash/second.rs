@@ -1,12 +1,17 @@
 //! Two controllers on one database, and a task that its controller does not survive.
 
-use std::{path::Path, process::Stdio};
+use std::{
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{SOON, Sim, TASK, follow, free_port, tail, wait_for},
-    storm::settings_of,
+    asked::number,
+    harness::{SOON, Sim, TASK, follow, tail, wait_for},
+    storm::{pass, settings_of},
     victim::Victim,
 };
 
@@ -45,12 +50,16 @@ fn takes_over_at(step: usize) {
     let id = zombie.create(&follow("sim-1", "bob"))[0];
     let was_running = await_step(&zombie, id, step);
     zombie.signal("STOP");
+    let paused = Instant::now();
 
     let mut heir = Victim::beside(&zombie);
     let refused = heir.command(&["serve"]).stdin(Stdio::null()).output().unwrap();
     std::fs::remove_file(zombie.data.join("controller.lock")).unwrap();
     heir.start_ready();
     let inherited = heir.await_end(id, TASK);
+    // As long as somebody asks for; what counts is that the other one has taken over.
+    let pause = Duration::from_secs(number("FARMHAND_CRASH_PAUSE_S").unwrap_or(0));
+    pass(pause.saturating_sub(paused.elapsed()));
     zombie.signal("CONT");
     // It has something to do in any case: it is asked.
     let answer = zombie.try_call("POST", "/api/v1/task", Some(&follow("sim-1", "nobody_asked")));
@@ -121,33 +130,4 @@ fn f33_a_task_that_its_controller_does_not_survive_is_given_up_after_two_deaths(
     let next = victim.create(&follow("sim-1", "carol"))[0];
     assert_eq!(victim.await_end(next, TASK)["status"], 2);
     assert_eq!(sim.ledger("follow").len(), 1);
-}
-
-#[test]
-fn f22_ten_thousand_tasks_at_once_hold_up_nobody_else() {
-    let folder = tempfile::tempdir().unwrap();
-    let away = format!("{{ serial = \"away-1\", address = \"127.0.0.1:{}\" }}", free_port());
-    let sim = Sim::start(folder.path(), 1);
-    let settings = settings_of(&sim, folder.path()).replace("devices = []", &format!("devices = [{away}]"));
-    let mut victim = Victim::new(folder.path(), &settings);
-    victim.start_ready();
-    sim.login("sim-1", "tiktok", "alice");
-    let account = json!({ "username": "alice", "app": "tiktok", "serial": "sim-1" });
-    victim.ok("POST", "/api/v1/account", Some(&account));
-    let targets: Vec<String> = (0..10_000).map(|at| format!("t{at}")).collect();
-    let mut burst = follow("away-1", "nobody");
-    burst["script_config"]["target_users"] = json!(targets);
-
-    let ids = victim.create(&burst);
-    let other = victim.create(&follow("sim-1", "bob"))[0];
-    let done = victim.await_end(other, TASK);
-
-    assert_eq!((ids.len(), &done["status"]), (10_000, &json!(2)), "{done:#}");
-    let stats = victim.ok("GET", "/api/v1/task/stats", None);
-    assert_eq!(
-        (&stats["pending"], &stats["completed"]),
-        (&json!(10_000), &json!(1)),
-        "{stats}"
-    );
-    assert_eq!(victim.task(ids[9_999])["status"], 0);
 }

@@ -1,6 +1,7 @@
 //! What goes on around the controller while it is killed: tasks are created without end, phones fail.
 
 use std::{
+    collections::HashSet,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
     thread::park_timeout,
@@ -27,6 +28,22 @@ pub struct Wanted {
     pub name: String,
     /// The ids of the answer, once one has come.
     pub acknowledged: Vec<i64>,
+}
+
+/// What people do to tasks meanwhile, by ids. Asked for: whether it was done, an answer that never came does not tell.
+#[derive(Debug, Default)]
+pub struct Meddled {
+    /// May have been stopped.
+    pub stopped: HashSet<i64>,
+    /// May be gone.
+    pub deleted: HashSet<i64>,
+}
+
+/// All that went on.
+#[derive(Debug)]
+pub struct Load {
+    pub wanted: Vec<Wanted>,
+    pub meddled: Meddled,
 }
 
 /// Settings of a controller that is to be killed often: dying with it is not a task's fault here.
@@ -140,6 +157,37 @@ fn task(dice: &mut StdRng, sim: &Sim, name: &str) -> Value {
     json!({ "usernames": [username], "script_name": script, "script_config": config })
 }
 
+/// Stops, deletes and retries tasks until `over`: any of the newest, whatever they are doing.
+pub fn meddle(seed: u64, victim: &Client, over: &AtomicBool) -> Meddled {
+    let mut dice = StdRng::seed_from_u64(seed);
+    let mut meddled = Meddled::default();
+    while !over.load(Ordering::Acquire) {
+        pass(Duration::from_millis(dice.random_range(100..700)));
+        let Some(newest) = victim.call("GET", "/api/v1/task?page_size=40", None, None) else {
+            continue;
+        };
+        let newest = newest["items"].as_array().unwrap();
+        if newest.is_empty() {
+            continue;
+        }
+        let id = newest[dice.random_range(0..newest.len())]["id"].as_i64().unwrap();
+        let task = format!("/api/v1/task/{id}");
+        match dice.random_range(0..100) {
+            0..40 => {
+                meddled.stopped.insert(id);
+                victim.try_call("POST", &format!("{task}/stop"), None, None);
+            }
+            40..55 => {
+                meddled.deleted.insert(id);
+                victim.try_call("DELETE", &task, None, None);
+            }
+            55..90 => drop(victim.try_call("POST", &format!("{task}/retry"), None, None)),
+            _ => drop(victim.try_call("POST", "/api/v1/task/retry-all", Some(&json!({})), None)),
+        }
+    }
+    meddled
+}
+
 /// Gives the phones faults until `over`, then takes them all away.
 pub fn disturb_phones(seed: u64, sim: &Sim, over: &AtomicBool) {
     let mut dice = StdRng::seed_from_u64(seed);
@@ -181,6 +229,13 @@ impl Client {
 
     /// `data` of an answer that says that it is done; `None` when nobody answers, or says to try again.
     fn call(&self, method: &str, path: &str, body: Option<&Value>, key: Option<&str>) -> Option<Value> {
+        let (status, data) = self.try_call(method, path, body, key)?;
+        assert!(matches!(status, 200 | 409 | 503), "{method} {path}: {status} {data}");
+        (status == 200).then_some(data)
+    }
+
+    /// Status and `data` of any answer that a client has to expect.
+    fn try_call(&self, method: &str, path: &str, body: Option<&Value>, key: Option<&str>) -> Option<(u16, Value)> {
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
@@ -194,7 +249,10 @@ impl Client {
         let mut response = self.agent.run(request.body(body).unwrap()).ok()?;
         let status = response.status().as_u16();
         let answer: Value = serde_json::from_str(&response.body_mut().read_to_string().ok()?).ok()?;
-        assert!(matches!(status, 200 | 409 | 503), "{method} {path}: {status} {answer}");
-        (status == 200).then(|| answer["data"].clone())
+        assert!(
+            matches!(status, 200 | 404 | 409 | 503),
+            "{method} {path}: {status} {answer}"
+        );
+        Some((status, answer["data"].clone()))
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::Path};
 use serde_json::Value;
 use sqlx::{ConnectOptions, Row, sqlite::SqliteConnectOptions};
 
-use crate::storm::Wanted;
+use crate::storm::{Load, Meddled, Wanted};
 
 /// Most tasks of which nobody may know whether they took place.
 const UNKNOWN_MAX: f64 = 0.02;
@@ -16,6 +16,8 @@ pub struct Tally {
     pub tasks: usize,
     pub completed: usize,
     pub failed: usize,
+    pub stopped: usize,
+    pub deleted: usize,
     pub unknown: usize,
     pub effects: usize,
 }
@@ -24,7 +26,7 @@ pub struct Tally {
 ///
 /// # Panics
 /// When they contradict one another; all contradictions at once.
-pub fn judge(wanted: &[Wanted], tasks: &[Value], ledger: &[Value]) -> Tally {
+pub fn judge(load: &Load, tasks: &[Value], ledger: &[Value]) -> Tally {
     let mut effects: HashMap<&str, Vec<&Value>> = HashMap::new();
     for entry in ledger {
         let name = match entry["kind"].as_str() {
@@ -41,13 +43,14 @@ pub fn judge(wanted: &[Wanted], tasks: &[Value], ledger: &[Value]) -> Tally {
         ..Tally::default()
     };
     let mut faults = Vec::new();
-    for wanted in wanted {
-        if let Some(fault) = contradiction(wanted, tasks, &effects, &mut tally) {
+    for wanted in &load.wanted {
+        if let Some(fault) = contradiction(wanted, &load.meddled, tasks, &effects, &mut tally) {
             faults.push(format!("{fault}: {wanted:?}\n{:#?}", effects.get(wanted.name.as_str())));
         }
     }
-    if tasks.len() != wanted.len() {
-        faults.push(format!("{} tasks for {} requests", tasks.len(), wanted.len()));
+    let requests = load.wanted.len();
+    if tasks.len() + tally.deleted != requests {
+        faults.push(format!("{} tasks for {requests} requests: {tally:?}", tasks.len()));
     }
     let share = tally.unknown as f64 / tally.tasks.max(1) as f64;
     if share > UNKNOWN_MAX {
@@ -59,6 +62,7 @@ pub fn judge(wanted: &[Wanted], tasks: &[Value], ledger: &[Value]) -> Tally {
 
 fn contradiction(
     wanted: &Wanted,
+    meddled: &Meddled,
     tasks: &[Value],
     effects: &HashMap<&str, Vec<&Value>>,
     tally: &mut Tally,
@@ -66,22 +70,33 @@ fn contradiction(
     let [id] = wanted.acknowledged[..] else {
         return Some("not one id".to_owned());
     };
-    let Some(task) = tasks.iter().find(|task| task["id"] == id) else {
-        return Some("a task is lost".to_owned());
-    };
     let done = effects.get(wanted.name.as_str()).map_or(0, Vec::len);
+    let task = match tasks.iter().find(|task| task["id"] == id) {
+        Some(task) => task,
+        None if meddled.deleted.contains(&id) => {
+            tally.deleted += 1;
+            return (done > 1).then(|| format!("a deleted task took place {done} times"));
+        }
+        None => return Some("a task is lost".to_owned()),
+    };
     let reason = task["failure"]["reason"].as_str();
     match (task["status"].as_i64(), reason) {
         (Some(2), _) => tally.completed += 1,
         (Some(3), Some("outcome_unknown")) => tally.unknown += 1,
+        (Some(3), Some("stopped")) => tally.stopped += 1,
         (Some(3), _) => tally.failed += 1,
         _ => return Some(format!("a task is not over: {task:#}")),
     }
     match (task["status"].as_i64(), done, reason) {
         (_, 2.., _) => Some(format!("it took place {done} times: {task:#}")),
         (Some(2), 0, _) => Some(format!("completed, but it did not take place: {task:#}")),
+        // A stop between the act and its confirmation leaves the question open; its retry looks first.
+        (Some(3), 1, Some("stopped")) if meddled.stopped.contains(&id) => None,
         (Some(3), 1, Some(reason)) if reason != "outcome_unknown" => {
             Some(format!("failed, although it took place: {task:#}"))
+        }
+        (Some(3), _, Some("stopped")) if !meddled.stopped.contains(&id) => {
+            Some(format!("stopped, and nobody wanted it: {task:#}"))
         }
         _ => None,
     }

@@ -92,12 +92,22 @@ impl Victim {
 
     /// Starts it; `kill_after`: it gets SIGKILL after so many syncs of the disk and messages to phones and clients.
     pub fn start(&mut self, kill_after: Option<u32>) {
+        self.launch(kill_after, true);
+    }
+
+    /// Starts it; it gets SIGKILL after so many syncs and messages, counted from `disk().count(true)` on.
+    pub fn start_armed(&mut self, kill_after: u32) {
+        self.disk.count(false);
+        self.launch(Some(kill_after), false);
+    }
+
+    fn launch(&mut self, kill_after: Option<u32>, counts_at_once: bool) {
         self.kill();
         let log = OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
         let mut command = self.command(&["serve"]);
         self.disk.attach(&mut command, self.records);
         if let Some(count) = kill_after {
-            command.env("DISK_KILL_AFTER", count.to_string());
+            self.disk.kill_after(&mut command, count, counts_at_once);
         }
         self.child = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
     }
@@ -109,8 +119,12 @@ impl Victim {
     }
 
     pub fn await_ready(&mut self) {
+        self.await_ready_within(SOON);
+    }
+
+    pub fn await_ready_within(&mut self, limit: Duration) {
         let log = self.log();
-        wait_for("the controller is ready", SOON, || {
+        wait_for("the controller is ready", limit, || {
             assert!(self.exited().is_none(), "it ended:\n{}", tail(&log));
             self.is_ready().then_some(())
         });
