@@ -3,7 +3,7 @@
 -- is to be verified comes before everything else (see list_due.sql).
 UPDATE task
 SET state = ending.state,
-    finished_at = ending.finished_at,
+    finished_at = max(ending.finished_at, started_at),
     due_at = coalesce(ending.due_at, task.due_at),
     rank = coalesce(ending.due_at - task.priority * 600000 - 1000000000000000 * (ending.purpose = 'verify'), task.rank),
     purpose = ending.purpose,

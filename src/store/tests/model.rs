@@ -336,4 +336,32 @@ proptest! {
             compare(&farm, &model).await;
         });
     }
+
+    #[test]
+    fn f19_however_the_clock_is_set_nothing_ends_before_it_began(
+        clocks in prop::collection::vec((-90_000_i64..90_000, -90_000_i64..90_000), 1..5), fails: bool,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let farm = Farm::new().await;
+            let id = farm.submit_one(task_for("a", None)).await;
+            let last = clocks.len() - 1;
+            for (place, (start, end)) in clocks.into_iter().enumerate() {
+                let claim = Claim { at: at(start), ..farm.claim_of(id, "a", None) };
+                let claimed = farm.store.claim(vec![claim]).await.expect("claims").remove(0).expect("is pending");
+                let next = match (place == last, fails) {
+                    (false, _) => again(0, Purpose::Execute, true),
+                    (true, false) => completed(),
+                    (true, true) => failed(FailureReason::Timeout),
+                };
+                let finish = Finish { at: at(end), ..farm.finish_of(&claimed, next) };
+                assert_eq!(farm.store.finish(vec![finish]).await.expect("finishes"), [true]);
+            }
+            let attempts = farm.store.list_attempts(id).await.expect("reads");
+            assert_eq!(attempts.len(), last + 1);
+            assert!(attempts.iter().all(|one| one.finished_at >= Some(one.started_at)), "{attempts:?}");
+            let task = farm.task(id).await;
+            assert!(task.finished_at.is_some() && task.finished_at >= task.started_at, "{task:?}");
+        });
+    }
 }
