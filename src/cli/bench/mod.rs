@@ -39,6 +39,9 @@ pub enum BenchCommand {
         /// How many tasks
         #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
         n: u32,
+        /// Of how many devices, each with two accounts
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        devices: u32,
     },
     /// The whole controller over HTTP, on simulated phones, one shell command for each task
     Farm {
@@ -108,7 +111,7 @@ pub fn run(command: &BenchCommand) -> Result<(), CliError> {
     telemetry::start(&log).map_err(CliError::Usage)?;
     match *command {
         BenchCommand::Queue { mode, n } => queue::run(mode, n),
-        BenchCommand::Store { n } => store::run(n),
+        BenchCommand::Store { n, devices } => store::run(n, devices),
         BenchCommand::Farm { phones, n } => farm::run(phones, n),
         BenchCommand::Blast { phones, n } => blast::run(phones, n),
         BenchCommand::Screen { n } => screen::run(n),

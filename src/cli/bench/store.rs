@@ -14,8 +14,8 @@ use farmhand_actors::{
 };
 use serde::Serialize;
 
-use self::fill::batch;
-use super::{print_line, queue::percentile, rounded};
+use self::fill::{LARGE_BATCH, batch_of};
+use super::{print_line, queue::percentile, rounded, usage::resident_mib};
 use crate::{
     cli::{
         CliError,
@@ -24,8 +24,6 @@ use crate::{
     store::{Store, TaskFilter, raw_commits_per_second},
 };
 
-/// Devices, each with two accounts.
-const DEVICES: usize = 100;
 /// Tasks of one request.
 const REQUEST: usize = 1000;
 /// How often each question is asked.
@@ -42,12 +40,16 @@ const YARDSTICK: Duration = Duration::from_secs(1);
 struct Figures {
     mode: &'static str,
     n: usize,
+    devices: usize,
     /// Tasks created, claimed and ended in a second while the database was filled.
     fill_s: f64,
     /// Length of the file when it was closed.
     mib: u64,
     /// From opening the file to the fronts of all lanes.
     ready_ms: f64,
+    /// Memory of the process (`VmRSS`) over the empty database, and when all questions were asked.
+    rss_empty_mib: u64,
+    rss_full_mib: u64,
     raw_commits_s: f64,
     operations: Vec<Operation>,
 }
@@ -61,20 +63,27 @@ struct Operation {
     max_ms: f64,
 }
 
-/// Fills a database and prints how it answers.
-pub fn run(n: u32) -> Result<(), CliError> {
+/// Fills a database and prints how it answers; the tasks are those of so many devices, each with two accounts.
+pub fn run(n: u32, devices: u32) -> Result<(), CliError> {
     let folder = tempfile::tempdir().map_err(failed)?;
     eprintln!("database: {}", folder.path().display());
     in_system(async {
         let raw = raw_commits_per_second(folder.path(), YARDSTICK).await.map_err(failed)?;
-        let n = usize::try_from(n).unwrap_or(usize::MAX);
-        print_line(&measure(folder.path(), n, ROUNDS, rounded(raw, 0)).await?)
+        let [n, devices] = [n, devices].map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+        let figures = measure(folder.path(), [n, devices], ROUNDS, rounded(raw, 0)).await?;
+        print_line(&figures)
     })
 }
 
-async fn measure(folder: &Path, n: usize, rounds: usize, raw_commits_s: f64) -> Result<Figures, CliError> {
+async fn measure(
+    folder: &Path,
+    [n, devices]: [usize; 2],
+    rounds: usize,
+    raw_commits_s: f64,
+) -> Result<Figures, CliError> {
     let path = folder.join("farmhand.db");
-    let bench = Bench::open(&path).await?;
+    let bench = Bench::open(&path, devices).await?;
+    let rss_empty_mib = resident_mib()?;
     let started = Instant::now();
     bench.fill(n).await?;
     let fill_s = rounded(n as f64 / started.elapsed().as_secs_f64().max(1e-9), 0);
@@ -83,10 +92,11 @@ async fn measure(folder: &Path, n: usize, rounds: usize, raw_commits_s: f64) -> 
     bench.store.prune(Timestamp::now()).await.map_err(failed)?;
     let mut operations = bench.ask_lists(rounds).await?;
     operations.extend(bench.ask_others(n, rounds).await?);
+    let rss_full_mib = resident_mib()?;
     bench.store.close().await;
     let mib = std::fs::metadata(&path).map_err(failed)?.len() >> 20;
     let started = Instant::now();
-    let again = Bench::open(&path).await?;
+    let again = Bench::open(&path, devices).await?;
     again
         .store
         .rescue(again.epoch, 3, Timestamp::now())
@@ -103,9 +113,12 @@ async fn measure(folder: &Path, n: usize, rounds: usize, raw_commits_s: f64) -> 
     Ok(Figures {
         mode: "store",
         n,
+        devices,
         fill_s,
         mib,
         ready_ms,
+        rss_empty_mib,
+        rss_full_mib,
         raw_commits_s,
         operations,
     })
@@ -115,6 +128,8 @@ async fn measure(folder: &Path, n: usize, rounds: usize, raw_commits_s: f64) -> 
 struct Bench {
     store: Arc<Store>,
     epoch: Epoch,
+    /// How many devices the tasks are for; there are more serials, so that many tasks can be run at once.
+    devices: usize,
     serials: Vec<Serial>,
     usernames: Vec<Username>,
     scripts: Vec<ScriptName>,
@@ -145,63 +160,39 @@ impl Bench {
 
     /// Each filter alone, each two together, and none.
     fn filters(&self) -> Vec<(String, TaskFilter)> {
-        let any = TaskFilter::default;
-        let status = |status| TaskFilter {
-            status: Some(status),
-            ..any()
+        let device = self.devices.saturating_sub(1).min(7);
+        let filter = |choose: &dyn Fn(&mut TaskFilter)| {
+            let mut filter = TaskFilter::default();
+            choose(&mut filter);
+            filter
         };
+        let status = |status| filter(&|any| any.status = Some(status));
+        let batch = |request| filter(&|any| any.batch_id = Some(batch_of(request)));
         let values = [
             ("completed", status(Status::Completed)),
             ("failed", status(Status::Failed)),
             ("pending", status(Status::Pending)),
-            (
-                "serial",
-                TaskFilter {
-                    serial: self.serials.get(7).cloned(),
-                    ..any()
-                },
-            ),
+            ("running", status(Status::Running)),
+            ("serial", filter(&|any| any.serial = self.serials.get(device).cloned())),
             (
                 "username",
-                TaskFilter {
-                    username: self.usernames.get(15).cloned(),
-                    ..any()
-                },
+                filter(&|any| any.username = self.usernames.get(2 * device + 1).cloned()),
             ),
-            (
-                "script",
-                TaskFilter {
-                    script_name: self.scripts.get(1).cloned(),
-                    ..any()
-                },
-            ),
-            (
-                "source",
-                TaskFilter {
-                    source: Some(Source::Api),
-                    ..any()
-                },
-            ),
-            (
-                "batch",
-                TaskFilter {
-                    batch_id: Some(batch(1)),
-                    ..any()
-                },
-            ),
+            ("script", filter(&|any| any.script_name = self.scripts.get(1).cloned())),
+            ("source", filter(&|any| any.source = Some(Source::Api))),
+            ("batch", batch(1)),
+            ("large batch", batch(LARGE_BATCH.start)),
             (
                 "reason",
-                TaskFilter {
-                    failure_reason: Some(FailureReason::Timeout),
-                    ..any()
-                },
+                filter(&|any| any.failure_reason = Some(FailureReason::Timeout)),
             ),
         ];
-        let mut filters = vec![("all".to_owned(), any())];
+        let mut filters = vec![("all".to_owned(), TaskFilter::default())];
         for (place, (what, one)) in values.iter().enumerate() {
             filters.push(((*what).to_owned(), one.clone()));
             for (other_what, other) in values.iter().skip(place + 1) {
-                if one.status.is_none() || other.status.is_none() {
+                let one_status = one.status.is_none() || other.status.is_none();
+                if one_status && (one.batch_id.is_none() || other.batch_id.is_none()) {
                     filters.push((format!("{what}+{other_what}"), both(one, other)));
                 }
             }
@@ -222,7 +213,7 @@ impl Bench {
             let fronts = self.store.lane_heads(asks, HEADS, Timestamp::now()).await;
             fronts.map_err(failed)?;
             heads.push(started.elapsed());
-            let task = self.task(n.saturating_add(round), &batch(n))?;
+            let task = self.task(n.saturating_add(round), &batch_of(n))?;
             let started = Instant::now();
             let ids = self.submit(vec![task]).await?;
             creates.push(started.elapsed());
@@ -275,9 +266,10 @@ mod tests {
     async fn the_database_holds_what_is_asked_for_and_every_question_is_timed() {
         let folder = tempfile::tempdir().unwrap();
 
-        let figures = measure(folder.path(), 3000, 1, 1.0).await.unwrap();
+        let figures = measure(folder.path(), [3000, 100], 1, 1.0).await.unwrap();
 
         assert!(figures.ready_ms > 0.0 && figures.fill_s > 0.0);
+        assert!(figures.rss_empty_mib > 0 && figures.rss_full_mib > 0);
         let what: Vec<&str> = figures
             .operations
             .iter()
@@ -286,6 +278,8 @@ mod tests {
         for wanted in [
             "list all (3000)",
             "list failed (176)",
+            "list batch (1000)",
+            "list large batch (0)",
             "list serial (30)",
             "stats",
             "create one",
@@ -293,7 +287,23 @@ mod tests {
         ] {
             assert!(what.contains(&wanted), "{wanted}: {what:?}");
         }
-        // Each pair of eight filters that can go together, each alone and none; the sum of them and the other four.
-        assert_eq!(what.len(), 1 + 9 + 33 + 1 + 4);
+        // None, each of eleven filters alone, each pair of them that can go together; their sum and the other four.
+        assert_eq!(what.len(), 1 + 11 + 48 + 1 + 4);
+    }
+
+    #[actix_rt::test]
+    async fn a_large_request_and_a_few_devices_with_all_the_tasks_are_asked_for_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+
+        let figures = measure(folder.path(), [21_000, 3], 1, 1.0).await.unwrap();
+
+        let what: Vec<&str> = figures
+            .operations
+            .iter()
+            .map(|operation| operation.what.as_str())
+            .collect();
+        for wanted in ["list large batch (10000)", "list serial (7000)", "list running (3)"] {
+            assert!(what.contains(&wanted), "{wanted}: {what:?}");
+        }
     }
 }

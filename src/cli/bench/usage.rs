@@ -30,6 +30,20 @@ pub fn thread_cpu(name: &str) -> Result<f64, CliError> {
     Ok(sum as f64 / TICKS_PER_SECOND)
 }
 
+/// Memory of the process that is in RAM now (`VmRSS`), MiB.
+pub fn resident_mib() -> Result<u64, CliError> {
+    let path = Path::new("/proc/self/status");
+    let status = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    resident_kib(&status)
+        .map(|kib| kib >> 10)
+        .ok_or_else(|| CliError::Failed(format!("{} is not as proc(5) says", path.display())))
+}
+
+fn resident_kib(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
 /// The name may contain anything, also a bracket.
 fn name_of(stat: &str) -> Option<&str> {
     let (_, rest) = stat.split_once('(')?;
@@ -61,6 +75,14 @@ mod tests {
         assert_eq!(name_of(stat), Some("a (b) c"));
         assert_eq!(ticks(stat), Some(175));
         assert_eq!(ticks("42 (x) S 1 2"), None);
+    }
+
+    #[test]
+    fn memory_is_found_among_the_other_lines() {
+        let status = "Name:\tx\nVmHWM:\t  30000 kB\nVmRSS:\t   20480 kB\nRssAnon:\t 1 kB\n";
+        assert_eq!(resident_kib(status), Some(20_480));
+        assert_eq!(resident_kib("VmRSS: many"), None);
+        assert!(resident_mib().unwrap() > 0);
     }
 
     #[test]
