@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, tz::TimeZone};
 use proptest::prelude::*;
 
 use crate::{
-    domain::{AttemptId, Blame, FailureReason, Limits, ScriptLimit, TaskId, TaskState},
+    domain::{AccountUse, AttemptId, Blame, FailureReason, Limits, ScriptLimit, TaskId, TaskState},
     ports::AccountStore,
     settings::FarmSettings,
     supervisor::ActorKind,
@@ -19,7 +19,8 @@ use crate::{
 
 const DEVICES: [&str; 4] = ["p1", "p2", "p3", "p4"];
 const ACCOUNTS: [&[&str]; 4] = [&["a", "b"], &["c"], &[], &["d", "e", "f"]];
-const PER_HOUR: u32 = 6;
+/// Script, most times in an hour and on a day, pause between two starts in seconds.
+const LIMITS: [(&str, u32, u32, u32); 2] = [("post", 6, 12, 2), ("follow", 3, 7, 1)];
 
 /// Something that happens to the farm.
 #[derive(Debug, Clone)]
@@ -34,14 +35,19 @@ enum Trouble {
     Delete(i64),
     Retry,
     ClockJump(i64),
-    Submit { target: usize, count: usize, priority: i8 },
+    Submit {
+        script: usize,
+        target: usize,
+        count: usize,
+        priority: i8,
+    },
     Pause(u64),
 }
 
 fn trouble() -> impl Strategy<Value = Trouble> {
     prop_oneof![
-        4 => (0usize..8, 1usize..5, -3i8..4)
-            .prop_map(|(target, count, priority)| Trouble::Submit { target, count, priority }),
+        5 => (0..LIMITS.len(), 0usize..8, 1usize..5, -3i8..4)
+            .prop_map(|(script, target, count, priority)| Trouble::Submit { script, target, count, priority }),
         4 => (1u64..40).prop_map(Trouble::Pause),
         1 => (0usize..4).prop_map(Trouble::Unplug),
         1 => Just(Trouble::PlugAll),
@@ -73,13 +79,19 @@ fn settings(device_limit: Option<u32>) -> FarmSettings {
     settings.device_limit = device_limit;
     settings.attempt.stall_limit_s = 60;
     settings.retry.auto = true;
+    // Days pass until all is done: fewer beats make them shorter.
+    settings.probe.heartbeat_s = 60;
+    settings.supervision.heartbeat_s = 20;
     settings.limits.enabled = true;
-    let limit = ScriptLimit {
-        per_hour: Some(PER_HOUR),
-        per_day: None,
-        min_gap_s: Some(2),
-    };
-    settings.limits.scripts = Limits::from([(script("post"), limit)]);
+    let limits = LIMITS.map(|(name, per_hour, per_day, min_gap_s)| {
+        let limit = ScriptLimit {
+            per_hour: Some(per_hour),
+            per_day: Some(per_day),
+            min_gap_s: Some(min_gap_s),
+        };
+        (script(name), limit)
+    });
+    settings.limits.scripts = Limits::from(limits);
     settings
 }
 
@@ -88,6 +100,7 @@ async fn strike(farm: &TestFarm, trouble: &Trouble) {
     match trouble {
         Trouble::Pause(seconds) => tokio::time::sleep(Duration::from_secs(*seconds)).await,
         Trouble::Submit {
+            script: kind,
             target,
             count,
             priority,
@@ -97,6 +110,7 @@ async fn strike(farm: &TestFarm, trouble: &Trouble) {
                 _ => request_for(&["a", "d", "f"]),
             };
             request.priority = *priority;
+            request.script = script(LIMITS[*kind].0);
             // Refused while the store is away or the router is being rebuilt: nothing was promised then.
             let _ = farm.try_submit(times(request, *count)).await;
         }
@@ -155,8 +169,9 @@ async fn calm(farm: &TestFarm) {
 
 async fn all_over(farm: &TestFarm) -> Result<(), TestCaseError> {
     let mut open = Vec::new();
-    for _ in 0..2_000 {
-        tokio::time::sleep(Duration::from_secs(30)).await;
+    // Limits per day: what is left over at midnight waits for the next one.
+    for _ in 0..6_000 {
+        tokio::time::sleep(Duration::from_secs(120)).await;
         open = farm
             .store
             .tasks()
@@ -188,23 +203,43 @@ fn device_limit_was_kept(farm: &TestFarm, limit: Option<u32>) -> Result<(), Test
     Ok(())
 }
 
-async fn limits_were_kept(farm: &TestFarm, jumped: bool) -> Result<(), TestCaseError> {
-    if jumped {
-        // An hour of a clock that is set is not an hour.
-        return Ok(());
-    }
+/// `jumps`: how many uses there were each time that the clock was set. An hour of a clock that is set is not an hour, so
+/// that each stretch between two jumps is looked at by itself.
+async fn limits_were_kept(farm: &TestFarm, jumps: &[usize]) -> Result<(), TestCaseError> {
+    let uses = farm.store.uses();
+    let starts = [0].into_iter().chain(jumps.iter().copied());
+    let ends = jumps.iter().copied().chain([uses.len()]);
+    let stretches: Vec<_> = starts.zip(ends).collect();
     for account in farm.store.load_accounts().await.unwrap() {
-        let mut uses: Vec<_> = farm
-            .store
-            .uses()
-            .into_iter()
-            .filter(|used| used.username == account.username)
-            .collect();
-        uses.sort_by_key(|used| used.at);
-        let window = usize::try_from(PER_HOUR).unwrap();
-        for pair in uses.windows(window + 1) {
-            let hour = pair[window].at.duration_since(pair[0].at);
-            prop_assert!(hour >= SignedDuration::from_secs(3599), "{} {hour:?}", account.username);
+        for (name, per_hour, per_day, _) in LIMITS {
+            let own = |used: &&AccountUse| used.username == account.username && used.script == script(name);
+            for (start, end) in &stretches {
+                let mut times: Vec<_> = uses[*start..*end].iter().filter(own).map(|used| used.at).collect();
+                times.sort_unstable();
+                let most = usize::try_from(per_hour).unwrap();
+                for window in times.windows(most + 1) {
+                    let hour = window[most].duration_since(window[0]);
+                    prop_assert!(
+                        hour >= SignedDuration::from_secs(3599),
+                        "{} {} {:?}",
+                        account.username,
+                        name,
+                        hour
+                    );
+                }
+                let most = usize::try_from(per_day).unwrap();
+                for window in times.windows(most + 1) {
+                    let [first, last] = [window[0], window[most]].map(|at| TimeZone::UTC.to_datetime(at).date());
+                    prop_assert!(
+                        first < last,
+                        "{} {} {} times on {}",
+                        account.username,
+                        name,
+                        most + 1,
+                        first
+                    );
+                }
+            }
         }
     }
     Ok(())
@@ -221,7 +256,11 @@ async fn a_farm_in_trouble(
         runner.script(TaskId(number), vec![behaviour]);
     }
     let farm = TestFarm::start(&devices, settings(limit), runner).await;
+    let mut jumps = Vec::new();
     for trouble in &troubles {
+        if matches!(trouble, Trouble::ClockJump(_)) {
+            jumps.push(farm.store.uses().len());
+        }
         strike(&farm, trouble).await;
     }
     calm(&farm).await;
@@ -229,8 +268,7 @@ async fn a_farm_in_trouble(
 
     prop_assert_eq!(farm.runner.overlaps(), Vec::<String>::new());
     device_limit_was_kept(&farm, limit)?;
-    let jumped = troubles.iter().any(|trouble| matches!(trouble, Trouble::ClockJump(_)));
-    limits_were_kept(&farm, jumped).await?;
+    limits_were_kept(&farm, &jumps).await?;
     for device in farm.farm.supervisor.devices().await.unwrap() {
         prop_assert_eq!(device.current_task, None, "{} is held", device.serial);
     }
@@ -249,7 +287,7 @@ async fn a_farm_in_trouble(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn in_any_trouble_nothing_overlaps_no_limit_breaks_and_nothing_starves(
@@ -259,4 +297,31 @@ proptest! {
     ) {
         actix::System::new().block_on(a_farm_in_trouble(limit, behaviours, troubles))?;
     }
+}
+
+/// Posts of an account beyond its limit: more than a lane's window holds.
+const HELD_UP: usize = 80;
+
+#[actix::test]
+async fn a_script_at_its_limit_holds_up_no_other_script_of_its_account() {
+    let mut settings = settings(None);
+    let once = ScriptLimit {
+        per_hour: Some(1),
+        per_day: None,
+        min_gap_s: None,
+    };
+    settings.limits.scripts.insert(script("post"), once);
+    let runner = ScriptedRunner::usually(Behaviour::completes(Duration::from_secs(1)));
+    let farm = TestFarm::start(&[("p1", &["a"])], settings, runner).await;
+    let posts = farm.submit(times(request_for(&["a"]), HELD_UP)).await;
+    farm.until_state(posts[0], TaskState::Completed).await;
+
+    let mut follow = request_for(&["a"]);
+    follow.script = script("follow");
+    let follow = farm.submit(follow).await[0];
+    tokio::time::sleep(Duration::from_secs(10)).await;
+
+    assert_eq!(farm.state(follow), TaskState::Completed);
+    let done = posts.iter().filter(|post| farm.state(**post) == TaskState::Completed);
+    assert_eq!(done.count(), 1, "the limit is kept");
 }
