@@ -296,7 +296,7 @@ fn set_clock(file: &Path, wall: &str) {
 }
 
 #[test]
-fn under_clocks_that_are_set_a_time_of_day_runs_once_and_what_was_missed_is_one_run() {
+fn f19_f21_under_clocks_that_are_set_a_time_of_day_runs_once_and_what_was_missed_is_one_run() {
     let Some(library) = fake_clock_library() else {
         assert!(
             std::env::var("CI").is_err(),
