@@ -161,8 +161,8 @@ fn choose(mut pieces: Vec<Piece>, keep: &Retention) -> Vec<Piece> {
 mod tests {
     use farmhand_actors::{
         domain::{
-            AccountRecord, Claim, EffectGate, EffectIntent, EffectKey, Failure, FailureReason, Lease, NewTask,
-            ScriptName, Serial, Source, Timestamp, Username,
+            AccountPatch, AccountRecord, Claim, EffectGate, EffectIntent, EffectKey, Failure, FailureReason, Lease,
+            NewTask, ScriptName, Serial, Source, Timestamp, Username,
         },
         ports::{AttemptJournal, Finish, TaskNext},
     };
@@ -293,7 +293,14 @@ mod tests {
             used: None,
             at,
         };
-        assert!(store.finish(vec![finish]).await.unwrap().iter().all(|finished| finished.written));
+        assert!(
+            store
+                .finish(vec![finish])
+                .await
+                .unwrap()
+                .iter()
+                .all(|finished| finished.written)
+        );
     }
 
     #[tokio::test]
