@@ -1,14 +1,58 @@
 //! A client of one adb server: each call is one socket of its own, closed when the call ends or its future is dropped.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use farmhand_actors::ports::ShellOutput;
 use tokio::{
     net::TcpStream,
-    sync::{OnceCell, Semaphore},
+    sync::{OnceCell, Semaphore, watch},
 };
 
 use super::{error::AdbError, settings::AdbLimits, shell, wire};
+
+/// So long after an adb server's return a phone that is not there yet is missing because of the server.
+const RETURN: Duration = Duration::from_secs(5);
+
+/// Of a pool of places, the share beside it for those who took theirs in vain the last time.
+const SLOW_SHARE: usize = 4;
+
+/// Places for something that many phones do at once. Phones that did not answer the last time wait in a line of their
+/// own, so that a farm full of dead ones does not hold up the living.
+#[derive(Debug)]
+pub(super) struct Places {
+    usual: Semaphore,
+    slow: Semaphore,
+}
+
+impl Places {
+    pub(super) fn new(places: usize) -> Self {
+        Self {
+            usual: Semaphore::new(places.max(1)),
+            slow: Semaphore::new((places / SLOW_SHARE).max(1)),
+        }
+    }
+
+    /// The line for a phone; `slow`: it did not answer the last time.
+    pub(super) fn line(&self, slow: bool) -> &Semaphore {
+        if slow { &self.slow } else { &self.usual }
+    }
+}
+
+/// What is known of the server's being away.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Outage {
+    /// How often it went away.
+    number: u64,
+    /// Why, while it is away.
+    problem: Option<Arc<str>>,
+    /// It has been away for so long that calls under way have no hope.
+    hopeless: bool,
+    /// When it came back.
+    back: Option<Instant>,
+}
 
 /// One adb server.
 #[derive(Debug, Clone)]
@@ -17,7 +61,8 @@ pub(super) struct ServerClient {
     /// The budget of sockets for calls to phones; questions to the server itself are few and do not count.
     pub(super) slots: Arc<Semaphore>,
     /// How many phones may be asked about themselves at the same time.
-    pub(super) setups: Arc<Semaphore>,
+    pub(super) setups: Arc<Places>,
+    outage: Arc<watch::Sender<Outage>>,
 }
 
 impl ServerClient {
@@ -25,13 +70,97 @@ impl ServerClient {
         Self {
             address: address.into(),
             slots: Arc::new(Semaphore::new(limits.calls_per_server.max(1))),
-            setups: Arc::new(Semaphore::new(limits.setups.max(1))),
+            setups: Arc::new(Places::new(limits.setups)),
+            outage: Arc::default(),
         }
     }
 
     /// `host:port`
     pub(super) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// It does not answer. Calls under way may still end well, for as long as it is not `hopeless`.
+    pub(super) fn went_away(&self, problem: &str, hopeless: bool) {
+        self.outage.send_modify(|outage| {
+            if outage.problem.is_none() {
+                outage.number = outage.number.saturating_add(1);
+            }
+            outage.problem = Some(problem.into());
+            outage.hopeless |= hopeless;
+        });
+    }
+
+    /// It answers again.
+    pub(super) fn came_back(&self) {
+        self.outage.send_if_modified(|outage| {
+            let was_away = outage.problem.take().is_some();
+            if was_away {
+                outage.hopeless = false;
+                outage.back = Some(Instant::now());
+            }
+            was_away
+        });
+    }
+
+    pub(super) fn outage(&self) -> Outage {
+        self.outage.borrow().clone()
+    }
+
+    /// Why a phone that was there before is missing, if it is because of the server.
+    pub(super) fn excuse(&self) -> Option<String> {
+        let outage = self.outage();
+        let just_back = outage.back.is_some_and(|back| back.elapsed() < RETURN);
+        match outage.problem {
+            Some(problem) => Some(problem.to_string()),
+            None => just_back.then(|| "it was away a moment ago".to_owned()),
+        }
+    }
+
+    /// Does `call`, unless the server stays away for too long.
+    pub(super) async fn unless_hopeless<T>(
+        &self,
+        call: impl Future<Output = Result<T, AdbError>>,
+    ) -> Result<T, AdbError> {
+        let mut outage = self.outage.subscribe();
+        let hopeless = async {
+            let outage = outage.wait_for(|outage| outage.hopeless).await;
+            outage
+                .ok()
+                .and_then(|outage| outage.problem.as_deref().map(str::to_owned))
+        };
+        tokio::select! {
+            biased;
+            ended = call => ended,
+            problem = hopeless => Err(AdbError::Unreachable(problem.unwrap_or_default())),
+        }
+    }
+
+    /// The same failure, unless it is the server's: then it says so. `before` is how the server did when the call
+    /// began. A phone and a server that went away look the same from a call, so the server is asked.
+    pub(super) async fn attribute(&self, error: AdbError, before: &Outage, deadline: Duration) -> AdbError {
+        let not_ready = matches!(error, AdbError::NotReady { .. });
+        if !error.blames_phone() && !not_ready {
+            return error;
+        }
+        let now = self.outage();
+        let mut problem = now
+            .problem
+            .or_else(|| before.problem.clone())
+            .map(|problem| problem.to_string());
+        if problem.is_none() && now.number != before.number {
+            problem = Some("it was away in the middle of the call".to_owned());
+        }
+        if not_ready {
+            problem = problem.or_else(|| self.excuse());
+        } else if problem.is_none() {
+            problem = match within(deadline, self.ask("host:version")).await {
+                Err(AdbError::Unreachable(problem)) => Some(problem),
+                Err(silent @ AdbError::TimedOut(_)) => Some(silent.to_string()),
+                _ => None,
+            };
+        }
+        problem.map_or(error, AdbError::Unreachable)
     }
 
     /// Asks the server itself.

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -43,7 +43,9 @@ pub(super) struct Phone {
     holder: Mutex<Holder>,
     last_answer: Mutex<Option<(&'static str, Instant)>>,
     /// What the phone called itself at first, when its name at the adb server is only an address.
-    pub(super) first_identity: Mutex<Option<String>>,
+    first_identity: Mutex<Option<String>>,
+    /// It did not answer when it was asked about itself the last time.
+    pub(super) silent: AtomicBool,
     parts: AtomicU64,
     started: Instant,
 }
@@ -85,6 +87,7 @@ impl Phone {
             holder: Mutex::default(),
             last_answer: Mutex::default(),
             first_identity: Mutex::default(),
+            silent: AtomicBool::new(false),
             parts: AtomicU64::new(0),
             started: Instant::now(),
         }
@@ -108,6 +111,21 @@ impl Phone {
             command,
             ago: at.elapsed(),
         })
+    }
+
+    /// What it called itself at first.
+    pub(super) fn first_identity(&self) -> Option<String> {
+        lock(&self.first_identity).clone()
+    }
+
+    /// It calls itself so; what it called itself before stays.
+    pub(super) fn remember(&self, own_serial: &str) {
+        lock(&self.first_identity).get_or_insert_with(|| own_serial.to_owned());
+    }
+
+    /// It may be another phone from now on.
+    pub(super) fn forget(&self) {
+        lock(&self.first_identity).take();
     }
 
     /// Tells files apart that are on their way to the phone at the same time. The numbers come again, so that what a

@@ -194,7 +194,7 @@ pub struct AdbLimits {
     pub output_bytes: usize,
     /// Bytes of one hierarchy.
     pub hierarchy_bytes: usize,
-    /// Nodes of one hierarchy.
+    /// Nodes of one hierarchy; beyond 10,000 no more than one for 256 bytes of it.
     pub hierarchy_nodes: usize,
     /// Pixels of one picture.
     pub screenshot_pixels: usize,

@@ -40,6 +40,8 @@ pub(crate) enum Answer {
     RefuseFile(String),
     /// `OKAY`, then it gives this file.
     GiveFile(Vec<u8>),
+    /// After this time, that.
+    Late(Duration, Box<Answer>),
     /// Nothing, but the connection stays open.
     Hang,
     /// It hangs up.
@@ -224,7 +226,11 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> Option<()> {
 }
 
 /// Whether another request may follow.
-async fn reply(stream: &mut TcpStream, shared: &Shared, answer: Answer) -> Option<bool> {
+async fn reply(stream: &mut TcpStream, shared: &Shared, mut answer: Answer) -> Option<bool> {
+    while let Answer::Late(after, then) = answer {
+        tokio::time::sleep(after).await;
+        answer = *then;
+    }
     match answer {
         Answer::Okay => {
             stream.write_all(b"OKAY").await.ok()?;
@@ -308,7 +314,7 @@ async fn reply(stream: &mut TcpStream, shared: &Shared, answer: Answer) -> Optio
         Answer::Hang => {
             let _ = stream.read_u8().await;
         }
-        Answer::HangUp => {}
+        Answer::HangUp | Answer::Late(..) => {}
     }
     Some(false)
 }

@@ -10,7 +10,7 @@ use farmhand_actors::{
     ports::DriverError,
 };
 
-use super::client::Transport;
+use super::client::{ServerClient, Transport};
 
 /// One phone as one server shows it.
 #[derive(Debug, Clone)]
@@ -25,14 +25,22 @@ pub(super) struct Seen {
 /// The table. The watcher writes it, drivers read it at each call.
 #[derive(Debug, Default)]
 pub(super) struct Transports {
+    tables: RwLock<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
     /// By the server's place in the settings: an earlier server wins for a phone that two of them show.
-    servers: RwLock<Vec<HashMap<Serial, Seen>>>,
+    servers: Vec<HashMap<Serial, Seen>>,
+    /// The server through which each phone was usable last.
+    last: HashMap<Serial, ServerClient>,
 }
 
 impl Transports {
     /// Replaces what one server shows; answers the phones that are usable now and were not before.
     pub(super) fn replace(&self, server: usize, seen: Vec<Seen>) -> Vec<Serial> {
-        let mut servers = self.servers.write().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        let Tables { servers, last } = &mut *tables;
         if servers.len() <= server {
             servers.resize_with(server + 1, HashMap::new);
         }
@@ -47,16 +55,26 @@ impl Transports {
                 .collect()
         };
         let before = usable(table);
+        for seen in seen.iter().filter(|seen| seen.state == AdbState::Device) {
+            last.insert(seen.serial.clone(), seen.transport.server.clone());
+        }
         *table = seen.into_iter().map(|seen| (seen.serial.clone(), seen)).collect();
         usable(table).difference(&before).cloned().collect()
     }
 
     /// The way to a phone that can be used now.
     pub(super) fn find(&self, serial: &Serial) -> Result<Arc<Transport>, DriverError> {
-        let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner);
-        let shown: Vec<&Seen> = servers.iter().filter_map(|table| table.get(serial)).collect();
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        let shown: Vec<&Seen> = tables.servers.iter().filter_map(|table| table.get(serial)).collect();
         if let Some(usable) = shown.iter().find(|seen| seen.state == AdbState::Device) {
             return Ok(Arc::clone(&usable.transport));
+        }
+        let last = tables.last.get(serial);
+        if let Some((server, problem)) = last.and_then(|server| Some((server, server.excuse()?))) {
+            return Err(DriverError::ServerDown {
+                server: server.address().to_owned(),
+                problem,
+            });
         }
         let (state, problem) = shown.first().map_or_else(
             || {

@@ -85,7 +85,7 @@ impl From<DriverError> for ApiError {
     fn from(error: DriverError) -> Self {
         let message = error.to_string();
         match error {
-            DriverError::ServerDown { .. } => Self::unavailable(message),
+            DriverError::ServerDown { .. } | DriverError::Crowded { .. } => Self::unavailable(message),
             DriverError::Untypable { .. } => Self::invalid("text", message),
             DriverError::HostFile { problem } => Self::Internal(problem),
             DriverError::NotReady { .. }

@@ -77,9 +77,32 @@ fn threads(controller: &Controller) -> usize {
     fs::read_dir(format!("/proc/{id}/task")).map_or(0, Iterator::count)
 }
 
-/// Kills: 5, or as many as `FARMHAND_TEST_KILLS` says.
-fn kills() -> usize {
-    std::env::var("FARMHAND_TEST_KILLS").map_or(5, |kills| kills.parse().expect("FARMHAND_TEST_KILLS is a number"))
+/// A number that a variable of the environment may change.
+fn number_of(variable: &str, usual: u64) -> u64 {
+    std::env::var(variable).map_or(usual, |number| {
+        number.parse().unwrap_or_else(|_| panic!("{variable} is a number"))
+    })
+}
+
+/// Every phone is usable again so soon after the return of its adb server.
+const RETURN: Duration = Duration::from_secs(5);
+
+/// The usual settings, but nothing is tried again by itself: what goes on nevertheless was not taken for a failure.
+fn settings_without_retries(servers: &str, devices: &[(String, String)], own: &Path) -> String {
+    let usual = settings(servers, devices, own);
+    assert!(usual.contains("auto = true"));
+    usual.replace("auto = true", "auto = false")
+}
+
+/// No attempt was held against a phone, and no phone rests.
+fn assert_no_phone_is_blamed(controller: &Controller, serials: &[String]) {
+    let log = fs::read_to_string(controller.log()).unwrap();
+    let blamed: Vec<&str> = log.lines().filter(|line| line.contains("blame=\"device\"")).collect();
+    assert!(blamed.is_empty(), "{blamed:#?}");
+    for serial in serials {
+        let device = controller.ok("GET", &format!("/api/v1/device/{serial}"), None);
+        assert_eq!(device["quarantine"], Value::Null, "{device:#}");
+    }
 }
 
 #[test]
@@ -94,18 +117,34 @@ fn f10_an_adb_server_that_is_killed_again_and_again_is_started_again_and_costs_n
     let home = format!("HOME={}", dir.path().display());
     let environment = ["env", &home, "ADB_EMU=0", "ADB_USB=0", "ADB_MDNS=0"];
     let address = format!("127.0.0.1:{}", servers.port);
-    let settings = settings(&address, &sim.phones, dir.path()).replace("start_server = false", "start_server = true");
+    let settings = settings_without_retries(&address, &sim.phones, dir.path())
+        .replace("start_server = false", "start_server = true");
     let controller = Controller::start_in(&environment, dir.path(), &settings);
     let mut ids = Vec::new();
     for (place, (serial, _)) in sim.phones.iter().enumerate() {
         controller.await_device(serial, "online");
         add_account(&controller, &sim, place, serial, &format!("alice{place}"));
         ids.extend(controller.create(&post(serial, serial)));
-        ids.extend(controller.create(&follow(serial, "bob")));
     }
-    controller.await_status(ids[0], 1);
+    let pause = Duration::from_secs(number_of("FARMHAND_TEST_KILL_EVERY_S", 0));
+    let kills = number_of("FARMHAND_TEST_KILLS", 5);
 
-    for number in 1..=kills() {
+    for number in 1..=kills {
+        let due = Instant::now() + pause;
+        // A load that never ends, so that each kill hits tasks that run.
+        let busy = |controller: &Controller| {
+            let runs = |id: &&i64| controller.task(**id)["status"] == 1;
+            ids.iter().rev().take(sim.phones.len()).any(|id| runs(&id))
+        };
+        if !busy(&controller) {
+            for (serial, _) in &sim.phones {
+                ids.extend(controller.create(&follow(serial, &format!("bob{number}"))));
+            }
+        }
+        wait_for("tasks run, and the next kill is due", TASK + pause, || {
+            let running = ids.iter().any(|id| controller.task(*id)["status"] == 1);
+            (running && Instant::now() >= due).then_some(())
+        });
         let killed = servers.kill().expect("a server runs");
         wait_for("another server is started", SOON, || {
             servers.process_id().filter(|id| *id != killed)
@@ -115,16 +154,20 @@ fn f10_an_adb_server_that_is_killed_again_and_again_is_started_again_and_costs_n
             let well = problem_of(&controller).is_none();
             (well && sim.phones.iter().all(|(serial, _)| is_usable(&controller, serial))).then_some(())
         });
-        println!(
-            "kill {number}: usable {:.1?} after the server's return",
-            listens.elapsed()
+        let usable = listens.elapsed();
+        println!("kill {number}: usable {usable:.1?} after the server's return");
+        assert!(
+            usable <= RETURN,
+            "kill {number}: usable {usable:.1?} after the server's return"
         );
     }
 
     for id in &ids {
         controller.await_status(*id, 2);
     }
-    assert_eq!((sim.ledger("publish").len(), sim.ledger("follow").len()), (3, 3));
+    assert_eq!(sim.ledger("publish").len() + sim.ledger("follow").len(), ids.len());
+    let serials: Vec<String> = sim.phones.iter().map(|(serial, _)| serial.clone()).collect();
+    assert_no_phone_is_blamed(&controller, &serials);
     // The controller goes first: it would start the server again.
     drop(controller);
 }
@@ -147,7 +190,7 @@ fn f11_an_adb_server_that_hangs_is_noticed_and_hurts_no_phone_of_another_server(
         assert!(connected.status.success());
     }
     let servers = format!("{}\", \"{}", adb.address(), spared.server);
-    let controller = Controller::start(dir.path(), &settings(&servers, &[], dir.path()));
+    let controller = Controller::start(dir.path(), &settings_without_retries(&servers, &[], dir.path()));
     let begin = |sim: &Sim, serials: &[String]| -> Vec<i64> {
         let tasks = serials.iter().enumerate().map(|(place, serial)| {
             controller.await_device(serial, "online");
@@ -169,7 +212,10 @@ fn f11_an_adb_server_that_hangs_is_noticed_and_hurts_no_phone_of_another_server(
     wait_for("the hanging server is told", SOON, || {
         problem_of(&controller).filter(|problem| problem.contains("does not answer"))
     });
-    println!("noticed after {:.1?}", stopped.elapsed());
+    let noticed = stopped.elapsed();
+    println!("noticed after {noticed:.1?}");
+    // A moment of these are the test's own looks.
+    assert!(noticed < Duration::from_millis(2_200), "noticed after {noticed:.1?}");
     for id in unhurt {
         controller.await_status(id, 2);
     }
@@ -181,6 +227,10 @@ fn f11_an_adb_server_that_hangs_is_noticed_and_hurts_no_phone_of_another_server(
         controller.await_device(address, "offline");
         assert!(controller.task(*id)["status"].as_i64() < Some(2));
     }
+    let pause = Duration::from_secs(number_of("FARMHAND_TEST_PAUSE_S", 12));
+    wait_for("the pause is over", pause + SOON, || {
+        (stopped.elapsed() >= pause).then_some(())
+    });
     let during = threads(&controller);
     assert!(
         during <= before + 8,
@@ -188,6 +238,15 @@ fn f11_an_adb_server_that_hangs_is_noticed_and_hurts_no_phone_of_another_server(
     );
 
     signal(adb.process_id(), "-CONT");
+    let back = Instant::now();
+    wait_for("every phone is usable again", SOON, || {
+        let well = problem_of(&controller).is_none();
+        (well && addresses.iter().all(|address| is_usable(&controller, address))).then_some(())
+    });
+    let usable = back.elapsed();
+    println!("usable {usable:.1?} after the server's return");
+    assert!(usable <= RETURN, "usable {usable:.1?} after the server's return");
+    assert_no_phone_is_blamed(&controller, &addresses);
     for id in held_up {
         controller.await_status(id, 2);
     }
@@ -223,16 +282,21 @@ fn idle_files(dir: &Path, sim: &Sim) -> usize {
 
 #[test]
 fn f8_without_open_files_it_says_so_does_not_spin_and_loses_no_task() {
-    const PHONES: u32 = 12;
+    let phones = number_of("FARMHAND_TEST_PHONES", 12);
     if Command::new("prlimit").arg("--version").output().is_err() {
         eprintln!("skipped: the program prlimit is not installed (apt-get install util-linux)");
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let sim = Sim::start(dir.path(), PHONES);
+    let sim = Sim::start(dir.path(), u32::try_from(phones).unwrap());
     let first = dir.path().join("first");
     fs::create_dir(&first).unwrap();
-    let limit = format!("--nofile={}", idle_files(&first, &sim) + 12);
+    // A few more than a farm at rest needs, or a limit that is given.
+    let files = match number_of("FARMHAND_TEST_FILES", 0) {
+        0 => idle_files(&first, &sim) + 12,
+        given => usize::try_from(given).unwrap(),
+    };
+    let limit = format!("--nofile={files}");
     let controller = Controller::start_in(
         &["prlimit", &limit],
         dir.path(),
@@ -265,7 +329,7 @@ fn f8_without_open_files_it_says_so_does_not_spin_and_loses_no_task() {
     });
     let share = (cpu_seconds(&controller) - cpu) / since.elapsed().as_secs_f64();
     println!("{share:.2} of a processor while no file could be opened");
-    assert!(share < 1.0, "it spins: {share:.2} of a processor");
+    assert!(share < 0.5, "it spins: {share:.2} of a processor");
     drop(silent);
 
     let ended = |id: i64| {
@@ -292,7 +356,8 @@ fn f8_without_open_files_it_says_so_does_not_spin_and_loses_no_task() {
         .collect();
     followers.sort_by_key(ToString::to_string);
     followers.dedup();
-    assert_eq!((followers.len(), sim.ledger("follow").len()), (12, 12));
+    let phones = usize::try_from(phones).unwrap();
+    assert_eq!((followers.len(), sim.ledger("follow").len()), (phones, phones));
 }
 
 #[test]

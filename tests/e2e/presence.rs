@@ -94,6 +94,45 @@ fn f16_a_phone_in_any_unusable_state_makes_its_task_wait_with_the_reason_shown()
 }
 
 #[test]
+fn a_phone_that_goes_away_says_so_while_its_task_still_holds_it() {
+    let farm = Listed::start(1);
+    let serial = farm.sim.serial(0).to_owned();
+    farm.sim.login(&serial, "tiktok", "alice");
+    let account = json!({ "username": "alice", "app": "tiktok", "serial": serial });
+    farm.controller.ok("POST", "/api/v1/account", Some(&account));
+    let id = farm.controller.create(&follow(&serial, "bob"))[0];
+    let steps = || farm.controller.task(id)["progress"]["step"].as_i64();
+    wait_for("the task is under way", SOON, || (steps() >= Some(2)).then_some(()));
+    // The attempt waits for an answer, and holds the phone for as long.
+    farm.sim.fault(&serial, &json!({ "kind": "hang" }));
+    let (hung, mut last) = (Instant::now(), (Instant::now(), steps()));
+    wait_for("a call hangs", SOON, || {
+        let now = steps();
+        if now != last.1 {
+            last = (Instant::now(), now);
+        }
+        (last.0.elapsed() > Duration::from_millis(500)).then_some(())
+    });
+
+    farm.list.show(&serial, "unauthorized");
+
+    let device = wait_for("what adb says is shown", SOON, || {
+        let device = farm.device(&serial);
+        (device["evidence"]["adb"]["state"] == "unauthorized").then_some(device)
+    });
+    assert_eq!(device["state"], "busy", "after {:?}: {device:#}", hung.elapsed());
+    let cause = device["cause"].as_str().unwrap();
+    assert!(cause.contains("runs task") && cause.contains("trust"), "{device:#}");
+    assert!(
+        device["next_action"].as_str().unwrap().contains("debugging"),
+        "{device:#}"
+    );
+    farm.sim.heal(&serial);
+    farm.list.show(&serial, "device");
+    farm.controller.await_status(id, 2);
+}
+
+#[test]
 fn what_the_adb_server_says_is_seen_in_the_api_without_waiting_for_the_poll() {
     const CHANGES: usize = 20;
     let farm = Listed::start(1);
@@ -111,9 +150,45 @@ fn what_the_adb_server_says_is_seen_in_the_api_without_waiting_for_the_poll() {
         })
         .collect();
 
+    assert_seen_at_once("a way down", &mut delays);
+}
+
+/// Half of the changes are seen within 100 ms of the adb server's word, and none only by the poll of once a second.
+fn assert_seen_at_once(what: &str, delays: &mut [Duration]) {
     delays.sort();
-    let (median, worst) = (delays[CHANGES / 2], delays[CHANGES - 1]);
-    println!("seen in the API after {median:.1?} (median), {worst:.1?} at most");
-    // The poll comes once a second: a list that were not pushed would be seen after half of that.
-    assert!(median < Duration::from_millis(300), "{delays:?}");
+    let (median, worst) = (delays[delays.len() / 2], delays[delays.len() - 1]);
+    println!("{what} is seen in the API after {median:.1?} (median), {worst:.1?} at most");
+    assert!(median < Duration::from_millis(100), "{what}: {delays:?}");
+    assert!(worst < Duration::from_millis(800), "{what}: {delays:?}");
+}
+
+#[test]
+fn a_phone_that_comes_back_and_a_new_one_are_seen_in_the_api_without_waiting_for_the_poll() {
+    const CHANGES: usize = 20;
+    let farm = Listed::start(1);
+    let serial = farm.sim.serial(0).to_owned();
+    let seen = |serial: &str, word: &str| {
+        let said = Instant::now();
+        farm.list.show(serial, word);
+        let path = format!("/api/v1/device/{serial}");
+        loop {
+            let (status, answer) = farm.controller.call("GET", &path, None);
+            if status == 200 && answer["data"]["evidence"]["adb"]["state"] == word {
+                return said.elapsed();
+            }
+            assert!(said.elapsed() < SOON, "{serial}: {word} is not seen");
+        }
+    };
+
+    let mut back: Vec<Duration> = (0..CHANGES)
+        .map(|_| {
+            seen(&serial, "offline");
+            seen(&serial, "device")
+        })
+        .collect();
+    assert_seen_at_once("a way back", &mut back);
+    let mut new: Vec<Duration> = (0..CHANGES)
+        .map(|number| seen(&format!("new-{number}"), "unauthorized"))
+        .collect();
+    assert_seen_at_once("a new phone", &mut new);
 }

@@ -1,5 +1,7 @@
 //! Phones that vanish in the middle of a task: pulled out, put back, exchanged, restarted.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -98,6 +100,47 @@ fn f14_a_post_whose_phone_is_unplugged_at_any_step_goes_on_when_it_is_back() {
 #[test]
 fn f14_a_follow_whose_phone_is_unplugged_at_any_step_goes_on_when_it_is_back() {
     at_each_step(16, 2, follow, "follow", unplug_and_replug);
+}
+
+#[test]
+fn f14_another_phone_at_an_address_that_was_connected_by_hand_is_named_after_a_restart_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(adb) = AdbServer::start(dir.path()) else {
+        return;
+    };
+    let sim = Sim::start(dir.path(), 2);
+    let [(_, at), (other, elsewhere)] = [&sim.phones[0], &sim.phones[1]];
+    let plug = Plug::to(at);
+    let connect = || {
+        let port = adb.port.to_string();
+        for word in ["disconnect", "connect"] {
+            let told = Command::new("adb").args(["-P", &port, word, &plug.address]).output();
+            assert!(told.is_ok());
+        }
+    };
+    connect();
+    let mut controller = Controller::start(dir.path(), &settings(&adb.address(), &[], dir.path()));
+    controller.await_device(&plug.address, "online");
+    // What it called itself is stored a moment later.
+    assert!(controller.terminate(SOON).0.success());
+
+    plug.put(Some(elsewhere));
+    connect();
+    controller.restart();
+
+    let path = format!("/api/v1/device/{}", plug.address);
+    let device = wait_for("the other phone is named", SOON, || {
+        let (status, answer) = controller.call("GET", &path, None);
+        let named = answer["data"]["cause"].as_str()?.contains(other.as_str());
+        (status == 200 && named).then(|| answer["data"].clone())
+    });
+    assert_eq!(device["state"], "offline", "{device:#}");
+
+    // A person who has meant it says so.
+    for enabled in [false, true] {
+        controller.ok("PATCH", &path, Some(&json!({ "enabled": enabled })));
+    }
+    controller.await_device(&plug.address, "online");
 }
 
 #[test]

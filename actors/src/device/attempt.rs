@@ -86,7 +86,7 @@ pub fn meaning_of(error: &DriverError) -> (FailureReason, Blame) {
         | DriverError::Refused { .. }
         | DriverError::WrongDevice { .. }
         | DriverError::Hierarchy { .. } => (FailureReason::DeviceError, Blame::Device),
-        DriverError::Fenced { .. } => (FailureReason::Interrupted, Blame::Host),
+        DriverError::Fenced { .. } | DriverError::Crowded { .. } => (FailureReason::Interrupted, Blame::Host),
         DriverError::AppMissing { .. } => (FailureReason::AppMissing, Blame::App),
         DriverError::Untypable { .. } => (FailureReason::FlowError, Blame::Task),
         DriverError::HostFile { .. } => (FailureReason::Internal, Blame::Host),

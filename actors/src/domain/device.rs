@@ -63,6 +63,8 @@ pub struct Presence {
 /// What a phone says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DeviceInfo {
+    /// What it calls itself: `ro.serialno`, or else `ro.boot.serialno`. adb may know it by an address only.
+    pub own_serial: Option<String>,
     /// `ro.product.model`.
     pub model: Option<String>,
     /// `ro.build.version.release`.

@@ -47,6 +47,18 @@ pub enum DriverError {
         /// The deadline.
         after: Duration,
     },
+    /// So many phones are being asked the same that this one was not: nothing is known of it, nothing was done.
+    #[error(
+        "too many phones are busy with {command} at the same time; device {serial} found no place within {after:?}"
+    )]
+    Crowded {
+        /// Which.
+        serial: Serial,
+        /// The kind of command, e.g. `screenshot`.
+        command: &'static str,
+        /// For so long a place was waited for.
+        after: Duration,
+    },
     /// The phone answered that it could not.
     #[error("{command} failed on device {serial}: {problem}")]
     Refused {
@@ -299,6 +311,12 @@ pub trait DeviceDriver: Send + Sync {
 pub trait DriverFactory: Send + Sync {
     /// A driver for `serial`; with a lease, acting calls are fenced by it. Opening does not talk to the phone.
     fn open(&self, serial: &Serial, lease: Option<&Lease>) -> Arc<dyn DeviceDriver>;
+
+    /// What the phone called itself before this start. A phone that is known by an address only has to stay the same.
+    fn remember(&self, _serial: &Serial, _own_serial: &str) {}
+
+    /// Whatever phone answers under this name next is the wanted one from then on, if the name is only an address.
+    fn forget(&self, _serial: &Serial) {}
 
     /// The last command that the phone has answered to any driver, since the start.
     fn last_answer(&self, _serial: &Serial) -> Option<LastAnswer> {

@@ -16,11 +16,12 @@ use tracing::{debug, warn};
 
 use super::fence;
 use crate::adb::{
-    client::{ServerClient, Transport, within},
+    client::{Outage, ServerClient, Transport, within},
     error::{AdbError, one_line},
     metrics,
     phone::{Phone, Phones},
     quote::CommandLine,
+    settings::millis,
 };
 
 /// One phone through adb.
@@ -148,11 +149,17 @@ impl AdbDriver {
         places: &'a Semaphore,
     ) -> Result<SemaphorePermit<'a>, DriverError> {
         let place = tokio::time::timeout(deadline, places.acquire()).await;
-        place.ok().and_then(Result::ok).ok_or_else(|| DriverError::TimedOut {
+        place.ok().and_then(Result::ok).ok_or_else(|| DriverError::Crowded {
             serial: self.phone.serial.clone(),
             command: op,
             after: deadline,
         })
+    }
+
+    /// The failure, as the server's if it is that.
+    async fn attribute(&self, server: &ServerClient, before: &Outage, error: AdbError) -> AdbError {
+        let deadline = millis(self.phones.settings.deadlines.server_ms);
+        server.attribute(error, before, deadline).await
     }
 
     /// Does `work` within the budgets and the deadline.
@@ -169,13 +176,17 @@ impl AdbDriver {
             });
         }
         let fail = |error: AdbError| error.for_command(&self.phone.serial, op, server.address());
+        let before = server.outage();
         let waiting = async {
             // The phone's own budget first: a sick phone's queue must not hold sockets of the server's budget.
             let of_phone = self.phone.slots.acquire().await.map_err(|_| AdbError::Lost)?;
             let of_server = server.slots.acquire().await.map_err(|_| AdbError::Lost)?;
             Ok((of_phone, of_server))
         };
-        let _slots = within(deadline, waiting).await.map_err(fail)?;
+        let _slots = match server.unless_hopeless(within(deadline, waiting)).await {
+            Ok(slots) => slots,
+            Err(error) => return Err(fail(self.attribute(server, &before, error).await)),
+        };
         let admitted = self.phone.breaker().admit(self.phone.now());
         if let Err(retry_after) = admitted {
             return Err(DriverError::Breaker {
@@ -194,7 +205,10 @@ impl AdbDriver {
         let ended = tokio::select! {
             biased;
             () = self.ended.cancelled() => Err(AdbError::Lost),
-            ended = within(deadline, work) => ended,
+            ended = server.unless_hopeless(within(deadline, work)) => match ended {
+                Ok(done) => Ok(done),
+                Err(error) => Err(self.attribute(server, &before, error).await),
+            },
         };
         in_flight.finish(ended.as_ref().err());
         ended.map_err(fail)

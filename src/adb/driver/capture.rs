@@ -40,7 +40,8 @@ impl AdbDriver {
         if let Some(capture) = screens.find(&self.phone.serial, asked) {
             return Ok(capture);
         }
-        let _place = screens.places.acquire().await.ok();
+        // Phones that hang hold their places for as long as that, and no longer.
+        let _place = self.place(OP, deadline, &screens.places).await?;
         let begun = Instant::now();
         let capture = self.capture_now().await?;
         screens.keep(&self.phone.serial, begun, &capture);

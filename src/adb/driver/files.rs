@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Write},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -78,7 +78,18 @@ impl AdbDriver {
         let part = part_beside(local, self.phone.next_part());
         let copied = with_adb_client(&transport, move |device| {
             let copied = File::create(&part).map_err(Into::into).and_then(|mut file| {
-                device.pull(&from, &mut file)?;
+                let mut at_most = AtMost {
+                    file: &mut file,
+                    left: bytes,
+                    over: false,
+                };
+                let pulled = device.pull(&from, &mut at_most);
+                // Its last bytes it writes without looking whether that went well.
+                if at_most.over {
+                    let problem = format!("the phone sends more than the {bytes} bytes that it has told");
+                    return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem).into());
+                }
+                pulled?;
                 // It takes a connection that was cut off for the file's end.
                 if file.metadata()?.len() < bytes {
                     return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
@@ -202,6 +213,31 @@ impl AdbDriver {
             .count()
             .saturating_sub(usize::try_from(lines).unwrap_or(usize::MAX));
         Ok(log.lines().skip(first).map(|line| format!("{line}\n")).collect())
+    }
+}
+
+/// A file that takes no more than the phone has told: a phone that lies must not fill the disk.
+struct AtMost<'a> {
+    file: &'a mut File,
+    left: u64,
+    /// It was told more.
+    over: bool,
+}
+
+impl Write for AtMost<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let Some(left) = self.left.checked_sub(more) else {
+            self.over = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        };
+        self.left = left;
+        self.file.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

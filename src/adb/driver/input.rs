@@ -76,7 +76,11 @@ impl AdbDriver {
         let deadline = self.typing_deadline(u64::try_from(chars).unwrap_or(u64::MAX));
         let _turn = self.turn("type_text", deadline, &self.phone.typing).await?;
         if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-            let line = input_text(text);
+            let (line, programs) = (
+                input_text(text),
+                u32::try_from(text.matches("%s").count()).unwrap_or(u32::MAX),
+            );
+            let deadline = deadline.saturating_add(self.input_deadline().saturating_mul(programs));
             // Very many quotes or `%s` make a line that is too long, though the text is not.
             if line.fits() {
                 return self.act_well("type_text", deadline, line).await.map(drop);

@@ -41,6 +41,14 @@ impl DriverFactory for AdbDriverFactory {
         Arc::new(AdbDriver::new(&self.phones, serial, lease))
     }
 
+    fn remember(&self, serial: &Serial, own_serial: &str) {
+        self.phones.get(serial).remember(own_serial);
+    }
+
+    fn forget(&self, serial: &Serial) {
+        self.phones.get(serial).forget();
+    }
+
     fn last_answer(&self, serial: &Serial) -> Option<LastAnswer> {
         self.phones.get(serial).last_answer()
     }

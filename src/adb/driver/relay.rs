@@ -73,6 +73,9 @@ fn meaning(error: RustADBError) -> AdbError {
             let text = error.to_string();
             AdbError::Refused(one_line(text.strip_prefix("ADB request failed: ").unwrap_or(&text)))
         }
+        RustADBError::IOError(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
+            AdbError::Refused(one_line(&error.to_string()))
+        }
         RustADBError::IOError(error) => match AdbError::unreachable(&error) {
             no_socket @ AdbError::NoSocket(_) => no_socket,
             _ => AdbError::Lost,

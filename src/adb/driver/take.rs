@@ -1,18 +1,14 @@
 //! Taking a phone: is it the wanted one, is it awake, and whose is it now. And what it says of itself.
 
+use std::sync::atomic::Ordering;
+
 use farmhand_actors::{
     domain::{DeviceInfo, Serial},
     ports::{DriverError, ShellOutput},
 };
 
 use super::call::{AdbDriver, problem_of};
-use crate::adb::{
-    client::Transport,
-    error::one_line,
-    phone::{Taken, lock},
-    quote::CommandLine,
-    settings::millis,
-};
+use crate::adb::{client::Transport, error::one_line, phone::Taken, quote::CommandLine, settings::millis};
 
 /// The exit codes of [`TAKE`].
 const NOT_WRITTEN: u8 = 85;
@@ -68,8 +64,12 @@ impl AdbDriver {
         let transport = self.transport()?;
         let deadline = millis(self.phones.settings.deadlines.query_ms);
         let line = CommandLine::script(INFO);
-        let _place = self.place(OP, deadline, &transport.server.setups).await?;
-        let output = self.query(OP, deadline, &line).await?;
+        let setups = transport.server.setups.line(self.phone.silent.load(Ordering::Relaxed));
+        let _place = self.place(OP, deadline / 2, setups).await?;
+        let asked = self.query(OP, deadline, &line).await;
+        let silent = matches!(asked, Err(DriverError::TimedOut { .. }));
+        self.phone.silent.store(silent, Ordering::Relaxed);
+        let output = asked?;
         let identity = identity_of(&output);
         let (wanted, named) = (self.wanted_identity(&transport), !identity.is_empty());
         let is_wanted = wanted.is_empty() || identity.split(' ').any(|serial| serial == wanted);
@@ -87,7 +87,7 @@ impl AdbDriver {
         let only_an_address =
             transport.adb_serial == serial && (serial.contains(':') || serial.starts_with("emulator-"));
         if only_an_address {
-            lock(&self.phone.first_identity).clone().unwrap_or_default()
+            self.phone.first_identity().unwrap_or_default()
         } else {
             serial.to_owned()
         }
@@ -109,7 +109,7 @@ impl AdbDriver {
     fn remember_identity(&self, identity: String) {
         let first = identity.split(' ').next().unwrap_or_default();
         if !first.is_empty() {
-            lock(&self.phone.first_identity).get_or_insert_with(|| first.to_owned());
+            self.phone.remember(first);
         }
     }
 
@@ -164,6 +164,7 @@ fn parse_info(text: &str) -> DeviceInfo {
     let size = panel_size(head);
     let battery = |key: &str| value_of(battery, key);
     DeviceInfo {
+        own_serial: line(0).or_else(|| line(1)),
         model: line(2),
         android_version: line(3),
         sdk: line(4).and_then(|sdk| sdk.parse().ok()),
@@ -227,6 +228,7 @@ mod tests {
     fn what_a_phone_says_of_itself_is_read() {
         let info = parse_info(PRINTED);
 
+        assert_eq!(info.own_serial.as_deref(), Some("R58M123"));
         assert_eq!(info.model.as_deref(), Some("Pixel 7"));
         assert_eq!((info.android_version.as_deref(), info.sdk), (Some("14"), Some(34)));
         assert_eq!(info.boot_id.as_deref(), Some("2b7c"));
@@ -241,7 +243,7 @@ mod tests {
     #[test]
     fn what_a_phone_does_not_say_stays_unknown() {
         assert_eq!(parse_info(""), DeviceInfo::default());
-        let sparse = parse_info("a\n\n\n\nx\n\nwm: not found\nfarmhand:battery\n  level: 999\n");
+        let sparse = parse_info("\n\n\n\nx\n\nwm: not found\nfarmhand:battery\n  level: 999\n");
         assert_eq!(sparse, DeviceInfo::default());
     }
 

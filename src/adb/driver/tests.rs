@@ -19,6 +19,7 @@ use crate::adb::{
 };
 
 mod capture;
+mod outage;
 
 /// A farm of one phone behind a scripted server.
 struct Farm {

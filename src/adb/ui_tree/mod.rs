@@ -28,6 +28,11 @@ pub(super) struct TreeLimits {
 /// Real screens have fewer than 100 levels; a window of 1,500 was seen in a test.
 const LEVELS_MAX: usize = 10_000;
 
+/// So many nodes any dump may have (two megabytes of memory); beyond them one for so many of its bytes. A node of a real
+/// dump has 300 bytes and more: one made of few bytes each would take thirty times its size.
+const NODES_FREE: usize = 10_000;
+const BYTES_PER_NODE: usize = 256;
+
 /// How much of an unreadable dump an error shows.
 const SHOWN_CHARS: usize = 120;
 
@@ -49,7 +54,7 @@ pub(super) fn parse(dump: &[u8], limits: TreeLimits) -> Result<UiTree, Hierarchy
     config.check_end_names = false;
     config.allow_unmatched_ends = true;
     config.allow_dangling_amp = true;
-    let mut builder = Builder::new(limits.nodes);
+    let mut builder = Builder::new(nodes_max(xml.len(), limits));
     loop {
         match reader.read_event() {
             Ok(Event::Start(element)) => builder.open(&element)?,
@@ -69,6 +74,11 @@ pub(super) fn parse(dump: &[u8], limits: TreeLimits) -> Result<UiTree, Hierarchy
             return builder.finish();
         }
     }
+}
+
+/// So that the tree takes at most twice the memory of its text, but for the first nodes.
+fn nodes_max(bytes: usize, limits: TreeLimits) -> usize {
+    limits.nodes.min(NODES_FREE.max(bytes / BYTES_PER_NODE))
 }
 
 /// What a text that is no hierarchy means: the words of the dumping program, or of the system that killed it.

@@ -296,3 +296,36 @@ fn the_stress_files_are_read_as_their_manifest_says() {
         }
     }
 }
+
+#[test]
+fn a_tree_takes_at_most_twice_the_memory_of_its_text_but_for_the_first_nodes() {
+    /// The first child of a node takes room for four.
+    const CHILDREN: usize = 4 * size_of::<usize>();
+    for mebibytes in [1, 8] {
+        let bytes = mebibytes * 1024 * 1024;
+        let limits = TreeLimits {
+            bytes,
+            nodes: usize::MAX,
+        };
+        let dump = format!("<hierarchy>{}</hierarchy>", "<node/>".repeat(bytes / 7 - 4));
+
+        let ended = parse(dump.as_bytes(), limits);
+
+        let nodes = nodes_max(dump.len(), limits);
+        assert_eq!(
+            ended,
+            Err(HierarchyProblem::TooLarge {
+                limit: nodes,
+                unit: "nodes"
+            })
+        );
+        // The list of nodes doubles when it is full.
+        let beyond = nodes.saturating_sub(NODES_FREE);
+        assert!(
+            beyond * (2 * size_of::<UiNode>() + CHILDREN) <= 2 * bytes,
+            "{nodes} nodes"
+        );
+    }
+    assert!(size_of::<UiNode>() <= 232, "{}", size_of::<UiNode>());
+    assert_eq!(nodes_max(0, LIMITS), NODES_FREE);
+}

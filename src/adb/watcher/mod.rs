@@ -8,12 +8,12 @@ mod tcp_phone;
 use std::sync::{Arc, Mutex};
 
 use farmhand_actors::{domain::AdbState, supervisor::PresenceReport};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     ListedPhone,
-    client::ServerClient,
+    client::{Places, ServerClient},
     phone::{Phones, lock},
     settings::TcpPhone,
 };
@@ -80,7 +80,7 @@ impl Watcher {
                 usable_devices: 0,
             }));
             watcher.health.push(Arc::clone(&health));
-            let connects = Arc::new(Semaphore::new(settings.limits.connects.max(1)));
+            let connects = Arc::new(Places::new(settings.limits.connects));
             for phone in &devices {
                 let keeper = TcpPhoneKeeper::new(phone, &client, settings, &connects, &standings, seen.clone());
                 watcher.spawn(keeper.keep());

@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -40,6 +43,10 @@ pub(super) const POLL: Duration = Duration::from_secs(1);
 /// Pauses before an adb server that is away is tried again. Short: the farm stands still without it.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(1);
+
+/// After so many tries in a row that an adb server did not answer, calls to its phones are ended. A server that only
+/// stumbles for a second or two costs no call.
+const HOPELESS_TRIES: u32 = 3;
 
 /// Watches one adb server.
 pub(super) struct ServerWatch {
@@ -105,12 +112,14 @@ impl ServerWatch {
             if was_up {
                 failures = 0;
             }
+            // Without a socket of ours nothing is said of the server, and calls that have theirs go on.
+            let hopeless = failures >= HOPELESS_TRIES && !matches!(error, AdbError::NoSocket(_));
             if was_up || lock(&self.view).reported.is_none() {
                 // Told before the server is mended, which may take its time.
-                self.went_away(problem_of(&error));
+                self.went_away(problem_of(&error), hopeless);
             }
             let mended = self.mend(&error).await;
-            self.went_away(mended.err().unwrap_or_else(|| problem_of(&error)));
+            self.went_away(mended.err().unwrap_or_else(|| problem_of(&error)), hopeless);
             sleep(back_off(RETRY_FIRST, RETRY_MAX, failures, rand::random())).await;
             failures = failures.saturating_add(1);
         }
@@ -119,11 +128,17 @@ impl ServerWatch {
     /// Follows the server until it fails.
     async fn follow(&self) -> AdbError {
         let deadline = millis(self.phones.settings.deadlines.server_ms);
+        // A list that was asked for before another one was pushed may be the older one.
+        let pushes = AtomicU64::new(0);
+        let push = |list: &str| {
+            pushes.fetch_add(1, Ordering::Relaxed);
+            self.saw(list);
+        };
         let pushed = async {
             let mut stream = within(deadline, self.client.track()).await?;
-            self.saw(&within(deadline, wire::block(&mut stream)).await?);
+            push(&within(deadline, wire::block(&mut stream)).await?);
             loop {
-                self.saw(&wire::block(&mut stream).await?);
+                push(&wire::block(&mut stream).await?);
             }
         };
         let polled = async {
@@ -131,7 +146,11 @@ impl ServerWatch {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
-                self.saw(&within(deadline, self.client.ask("host:devices")).await?);
+                let before = pushes.load(Ordering::Relaxed);
+                let list = within(deadline, self.client.ask("host:devices")).await?;
+                if pushes.load(Ordering::Relaxed) == before {
+                    self.saw(&list);
+                }
             }
         };
         let proven = async {
@@ -161,6 +180,7 @@ impl ServerWatch {
             }
         }
         if came_up {
+            self.client.came_back();
             info!(adb.server = self.client.address(), "adb server answers");
             metrics::server_up(self.client.address(), true);
         }
@@ -291,7 +311,9 @@ impl ServerWatch {
     }
 
     /// The server is away: nothing is known of its phones.
-    fn went_away(&self, problem: String) {
+    fn went_away(&self, problem: String, hopeless: bool) {
+        // First of all: who finds his phone missing asks why.
+        self.client.went_away(&problem, hopeless);
         {
             let mut health = lock(&self.health);
             health.problem = Some(problem.clone());

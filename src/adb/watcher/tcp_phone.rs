@@ -9,7 +9,7 @@ use std::{
 
 use farmhand_actors::domain::{AdbState, Serial};
 use tokio::{
-    sync::{Notify, Semaphore, watch},
+    sync::{Notify, watch},
     time::{Instant, timeout_at},
 };
 use tracing::warn;
@@ -17,7 +17,7 @@ use tracing::warn;
 use super::{list::mend_of, server::POLL};
 use crate::adb::{
     breaker::back_off,
-    client::{ServerClient, Transport, within},
+    client::{Places, ServerClient, Transport, within},
     driver::is_phone,
     error::{AdbError, one_line},
     phone::lock,
@@ -100,6 +100,9 @@ const OWN_RETRY: Duration = Duration::from_millis(700);
 /// The first pause after a failed attempt; it doubles.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 
+/// For so long a phone may hold one of the places that all share for being connected.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// How the server's list shows one phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum View {
@@ -119,10 +122,12 @@ pub(super) struct TcpPhoneKeeper {
     adb_serial: String,
     client: ServerClient,
     settings: AdbSettings,
-    connects: Arc<Semaphore>,
+    connects: Arc<Places>,
     standings: Arc<Standings>,
     listing: watch::Receiver<Option<Arc<Listing>>>,
     failures: u32,
+    /// It did not answer the last time, within a moment.
+    slow: bool,
 }
 
 impl TcpPhoneKeeper {
@@ -130,7 +135,7 @@ impl TcpPhoneKeeper {
         phone: &TcpPhone,
         client: &ServerClient,
         settings: &AdbSettings,
-        connects: &Arc<Semaphore>,
+        connects: &Arc<Places>,
         standings: &Arc<Standings>,
         listing: watch::Receiver<Option<Arc<Listing>>>,
     ) -> Self {
@@ -143,6 +148,7 @@ impl TcpPhoneKeeper {
             standings: Arc::clone(standings),
             listing,
             failures: 0,
+            slow: false,
         }
     }
 
@@ -222,13 +228,14 @@ impl TcpPhoneKeeper {
             return None;
         }
         let setups = Arc::clone(&self.client.setups);
-        let _place = setups.acquire().await;
+        let _place = setups.line(self.slow).acquire().await;
         let transport = Transport::new(self.client.clone(), &self.adb_serial);
         let asked = within(
             millis(self.settings.deadlines.query_ms),
             is_phone(&transport, &self.phone.serial),
         )
         .await;
+        self.slow = matches!(asked, Err(AdbError::TimedOut(_)));
         match asked {
             Ok(Ok(())) => {
                 self.failures = 0;
@@ -248,14 +255,19 @@ impl TcpPhoneKeeper {
 
     async fn connect(&mut self, disconnect_first: bool) -> Duration {
         let connects = Arc::clone(&self.connects);
-        let _turn = connects.acquire().await;
+        let _turn = connects.line(self.slow).acquire().await;
         let address = &self.adb_serial;
-        let deadline = millis(self.settings.deadlines.connect_ms);
+        let patience = millis(self.settings.deadlines.connect_ms);
+        // A phone that is there answers in a moment; who does not is given its time in the other line.
+        let deadline = if self.slow { patience } else { patience.min(MOMENT) };
         if disconnect_first {
             // A dropped phone that the server still lists would be "already connected".
             let _ = within(deadline, self.client.ask(&format!("host:disconnect:{address}"))).await;
         }
-        match within(deadline, self.client.ask(&format!("host:connect:{address}"))).await {
+        let answer = within(deadline, self.client.ask(&format!("host:connect:{address}"))).await;
+        let first_of_two = !self.slow && deadline < patience;
+        self.slow = matches!(answer, Err(AdbError::TimedOut(_)));
+        match answer {
             Ok(answer) if is_connected(&answer) => {
                 // The list shows it at once, by the poll at the latest, or else it has dropped again.
                 self.pause().max(POLL)
@@ -272,6 +284,7 @@ impl TcpPhoneKeeper {
                 })
             }
             Err(AdbError::Unreachable(_) | AdbError::NoSocket(_)) => self.pause(),
+            Err(AdbError::TimedOut(_)) if first_of_two => Duration::ZERO,
             Err(error) => self.failed(Standing::Apart {
                 state: AdbState::Offline,
                 problem: error.to_string(),

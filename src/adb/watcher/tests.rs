@@ -314,6 +314,84 @@ async fn a_tcp_phone_that_cannot_be_connected_says_why_and_is_tried_again() {
 }
 
 #[tokio::test]
+async fn many_addresses_without_a_phone_do_not_hold_up_a_phone_that_is_there() {
+    const DEAD: usize = 45;
+    let server = answering(|request| {
+        let asked = request.strip_prefix("host:connect:")?;
+        Some(if asked == "10.0.0.7:5555" {
+            Answer::Connect {
+                text: format!("connected to {asked}"),
+                list: format!("{asked}\tdevice\n"),
+            }
+        } else {
+            Answer::Hang
+        })
+    })
+    .await;
+    let dead = (0..DEAD).map(|number| (format!("dead-{number}"), format!("10.0.1.{number}:5555")));
+    let mut devices: Vec<(String, String)> = dead.collect();
+    devices.push(("sim-1".to_owned(), "10.0.0.7:5555".to_owned()));
+    let devices: Vec<(&str, &str)> = devices
+        .iter()
+        .map(|(serial, at)| (serial.as_str(), at.as_str()))
+        .collect();
+    let since = Instant::now();
+    let mut watched = Watched::start(&server.address, &devices);
+
+    watched
+        .report("the phone is connected", |report| {
+            !matches!(shows(report, "sim-1"), None | Some(AdbState::Offline))
+        })
+        .await;
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+
+    // And again, when all are to be connected anew: the dead ones are known by now.
+    let again = Instant::now();
+    server.list("");
+    watched.state("sim-1", &AdbState::Offline).await;
+    watched
+        .report("the phone is connected again", |report| {
+            !matches!(shows(report, "sim-1"), None | Some(AdbState::Offline))
+        })
+        .await;
+    assert!(again.elapsed() < Duration::from_secs(5), "{:?}", again.elapsed());
+}
+
+#[tokio::test]
+async fn a_list_that_was_asked_for_before_another_was_pushed_brings_no_old_state_back() {
+    let (told, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+    let server = answering({
+        let (told, asked) = (Arc::clone(&told), Arc::clone(&asked));
+        move |request| {
+            let late = request == "host:devices" && !told.swap(true, Ordering::SeqCst);
+            late.then(|| {
+                asked.notify_one();
+                Answer::Late(Duration::from_millis(300), Box::new(Answer::text("a\tunauthorized\n")))
+            })
+        }
+    })
+    .await;
+    server.list("a\tunauthorized\n");
+    let mut watched = Watched::start(&server.address, &[]);
+    watched.state("a", &AdbState::Unauthorized).await;
+    asked.notified().await;
+
+    server.list("a\tdevice\n");
+    watched.state("a", &AdbState::Device).await;
+
+    // Two polls later.
+    let polled = server.asked("host:devices");
+    let later = async {
+        while server.asked("host:devices") < polled + 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, later).await.unwrap();
+    let reported = watched.reports.try_recv();
+    assert!(reported.is_err(), "{reported:?}");
+}
+
+#[tokio::test]
 async fn a_phone_under_its_own_serial_is_not_connected() {
     let server = listing_server().await;
     server.list("sim-1\tdevice\n");

@@ -150,7 +150,8 @@ fn device_is_gone(error: &DriverError) -> bool {
         | DriverError::AppMissing { .. }
         | DriverError::Untypable { .. }
         | DriverError::Hierarchy { .. }
-        | DriverError::HostFile { .. } => false,
+        | DriverError::HostFile { .. }
+        | DriverError::Crowded { .. } => false,
     }
 }
 
@@ -165,7 +166,7 @@ fn device_verdict(error: &DriverError) -> (FailureReason, Blame, bool) {
         | DriverError::WrongDevice { .. }
         | DriverError::Hierarchy { .. }
         | DriverError::Breaker { .. } => (FailureReason::DeviceError, Blame::Device, true),
-        DriverError::Fenced { .. } => (FailureReason::Interrupted, Blame::Host, true),
+        DriverError::Fenced { .. } | DriverError::Crowded { .. } => (FailureReason::Interrupted, Blame::Host, true),
         DriverError::AppMissing { .. } => (FailureReason::AppMissing, Blame::App, false),
         DriverError::Untypable { .. } => (FailureReason::FlowError, Blame::Task, false),
         DriverError::HostFile { .. } => (FailureReason::Internal, Blame::Host, true),

@@ -42,9 +42,24 @@ fn f17_a_dump_of_50_megabytes_is_refused_by_its_size() {
 fn f17_a_dump_of_100000_nodes_is_refused_by_their_number() {
     let dump = format!("<hierarchy>{}</hierarchy>", "<node text=\"a\"/>".repeat(100_000));
     assert!(dump.len() < LIMITS.bytes);
-    assert_eq!(read(&dump), too_large(LIMITS.nodes, "nodes"));
-    let allowed = format!("<hierarchy>{}</hierarchy>", "<node/>".repeat(LIMITS.nodes));
-    assert_eq!(read(&allowed).unwrap().nodes.len(), LIMITS.nodes);
+    assert_eq!(read(&dump), too_large(NODES_FREE, "nodes"));
+    let allowed = format!("<hierarchy>{}</hierarchy>", "<node/>".repeat(NODES_FREE));
+    assert_eq!(read(&allowed).unwrap().nodes.len(), NODES_FREE);
+    // Nodes as long as real ones.
+    let real = TreeLimits {
+        bytes: 32 * 1024 * 1024,
+        ..LIMITS
+    };
+    let node = format!("<node text=\"{}\"/>", "a".repeat(BYTES_PER_NODE));
+    let of = |nodes| format!("<hierarchy>{}</hierarchy>", node.repeat(nodes));
+    assert_eq!(
+        parse(of(LIMITS.nodes).as_bytes(), real).unwrap().nodes.len(),
+        LIMITS.nodes
+    );
+    assert_eq!(
+        parse(of(LIMITS.nodes + 1).as_bytes(), real),
+        too_large(LIMITS.nodes, "nodes")
+    );
 }
 
 #[test]
