@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use farmhand::{
-    adb::untrusted,
+    adb::{read_png, read_raw, untrusted},
     flow::{
         parse::{load, sources::Sources},
         select::{Query, find_all, text::Pattern, tree::Screen},
@@ -99,5 +99,38 @@ pub fn shell_packets(bytes: &[u8]) {
     const LIMIT: usize = 64 * 1_024;
     if let Some(output) = untrusted::shell_packets(bytes, LIMIT) {
         assert!(output.stdout.len() + output.stderr.len() <= LIMIT.min(bytes.len()));
+    }
+}
+
+/// Most pixels that a picture of a screen may have here.
+const PIXELS: usize = 64 * 1_024;
+
+/// A raw picture of a phone's screen.
+pub fn raw_screen(bytes: &[u8]) {
+    if let Ok(picture) = read_raw(bytes.to_vec(), PIXELS) {
+        is_whole(picture.width, picture.height, picture.rgba.len());
+    }
+}
+
+/// A packed picture of a phone's screen.
+pub fn png_screen(bytes: &[u8]) {
+    if let Ok(picture) = read_png(bytes, PIXELS) {
+        is_whole(picture.width, picture.height, picture.rgba.len());
+    }
+}
+
+fn is_whole(width: u32, height: u32, bytes: usize) {
+    let pixels = usize::try_from(u64::from(width) * u64::from(height)).expect("few enough");
+    assert!(
+        pixels <= PIXELS && bytes == pixels * 4,
+        "{width} x {height} pixels in {bytes} bytes"
+    );
+}
+
+/// What a phone's agent answers, HTTP and JSON, to the call 7.
+pub fn agent_answer(bytes: &[u8]) {
+    const LIMIT: usize = 64 * 1_024;
+    if let Some(result) = untrusted::agent_answer(bytes, 7, LIMIT) {
+        assert!(!result.is_null(), "nothing is no result");
     }
 }

@@ -160,6 +160,35 @@ fn packets() -> Vec<Vec<u8>> {
     vec![whole, packet(3, &[1])]
 }
 
+fn raw_screens() -> Vec<Vec<u8>> {
+    let raw = |format: u32, bytes: usize| {
+        let head: Vec<u8> = [6, 4, format, 1].into_iter().flat_map(u32::to_le_bytes).collect();
+        [head, vec![0x5a; 24 * bytes]].concat()
+    };
+    vec![raw(1, 4), raw(3, 3), raw(4, 2), raw(5, 4)]
+}
+
+fn png_screens() -> Vec<Vec<u8>> {
+    let mut seeds = pictures();
+    // The second is a JPEG, the third larger than a screen of these tests may be.
+    seeds.truncate(1);
+    seeds.push([b"[Warning] Multiple displays were found.\n", seeds[0].as_slice()].concat());
+    seeds
+}
+
+fn agent_answers() -> Vec<Vec<u8>> {
+    let answer = |body: &str| {
+        let length = body.len();
+        format!("HTTP/1.1 200 OK \r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")
+            .into_bytes()
+    };
+    vec![
+        answer(r#"{"jsonrpc":"2.0","id":7,"result":"<hierarchy rotation=\"0\"><node index=\"0\"/></hierarchy>"}"#),
+        answer(r#"{"id":7,"result":{"displayWidth":1080,"screenOn":true,"names":["a",null,-1.5e9]}}"#),
+        answer(r#"{"id":7,"error":{"code":-32001,"message":"a.b.C","data":"a.b.C: gone\n\tat x"}}"#),
+    ]
+}
+
 #[test]
 fn the_seeds_are_what_the_readers_take() {
     use farmhand::adb::untrusted;
@@ -170,6 +199,18 @@ fn the_seeds_are_what_the_readers_take() {
             .all(|packets| untrusted::shell_packets(packets, 1_000).is_some())
     );
     assert_eq!(untrusted::server_answer(&answers()[0]).as_deref(), Some("emulator-55"));
+    let pixels = 64 * 1_024;
+    for raw in raw_screens() {
+        farmhand::adb::read_raw(raw, pixels).unwrap();
+    }
+    for png in png_screens() {
+        farmhand::adb::read_png(&png, pixels).unwrap();
+    }
+    let agents = agent_answers();
+    let answered = agents
+        .iter()
+        .map(|answer| untrusted::agent_answer(answer, 7, pixels).is_some());
+    assert_eq!(answered.collect::<Vec<_>>(), [true, true, false]);
     for picture in pictures() {
         farmhand::flow::vision::decode(&picture).unwrap();
     }
@@ -204,5 +245,20 @@ proptest! {
     #[test]
     fn any_packets_of_a_shell_are_read_or_refused(bytes in bytes(packets())) {
         entries::shell_packets(&bytes);
+    }
+
+    #[test]
+    fn any_raw_screen_is_read_or_refused(bytes in bytes(raw_screens())) {
+        entries::raw_screen(&bytes);
+    }
+
+    #[test]
+    fn any_packed_screen_is_read_or_refused(bytes in bytes(png_screens())) {
+        entries::png_screen(&bytes);
+    }
+
+    #[test]
+    fn any_answer_of_an_agent_is_read_or_refused(bytes in bytes(agent_answers())) {
+        entries::agent_answer(&bytes);
     }
 }

@@ -5,9 +5,10 @@ use farmhand_actors::{
     ports::{HierarchyProblem, ShellOutput},
 };
 use futures_util::FutureExt;
+use serde_json::Value;
 
 use super::{
-    shell,
+    agent, shell,
     ui_tree::{self, TreeLimits},
     wire,
 };
@@ -31,6 +32,13 @@ pub fn hierarchy(bytes: &[u8]) -> Result<UiTree, HierarchyProblem> {
 pub fn shell_packets(bytes: &[u8], limit: usize) -> Option<ShellOutput> {
     // Bytes that are all there never make the reader wait.
     shell::read_v2(bytes, limit).now_or_never()?.ok()
+}
+
+/// Reads the HTTP answer of a phone's agent and the JSON-RPC in it, as the answer to the call `id`; `None` if it is no
+/// whole answer to that call.
+#[must_use]
+pub fn agent_answer(bytes: &[u8], id: u32, limit: usize) -> Option<Value> {
+    agent::read_answer(bytes, id, limit).now_or_never()?.ok()?
 }
 
 /// Reads an adb server's answer and the text that follows it; `None` if it is not whole or a refusal.

@@ -16,6 +16,7 @@ mod harness;
 mod nasty;
 mod phones;
 mod rig;
+mod rogue;
 mod server;
 mod suite;
 mod text;

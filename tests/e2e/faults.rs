@@ -1,4 +1,4 @@
-//! Each fault of a phone during `post` and `follow`: the right end, the right reason, no second effect, a device whose
+//! Each fault of a phone during `post` and `follow`, and some three at a time: the right end, the right reason, no second effect, a device whose
 //! state tells the truth, and one line in the log. Each fault has a phone of its own in a farm of several: the others do
 //! not mind.
 
@@ -50,6 +50,7 @@ struct Trial<'a> {
     serial: &'a str,
     username: String,
     script: Script,
+    /// Or several, which come together.
     fault: Value,
 }
 
@@ -61,7 +62,10 @@ impl Trial<'_> {
             let steps = self.farm.controller.task(id)["progress"]["step"].as_i64();
             (steps >= Some(3)).then_some(())
         });
-        self.farm.sim.fault(self.serial, &self.fault);
+        let one = std::slice::from_ref(&self.fault);
+        for fault in self.fault.as_array().map_or(one, Vec::as_slice) {
+            self.farm.sim.fault(self.serial, fault);
+        }
         id
     }
 
@@ -217,6 +221,64 @@ fn app_faults(upload: Rest) -> Vec<(Value, Rest)> {
         (json!({ "kind": "publish_ack_lost" }), Completes),
         (json!({ "kind": "app_not_installed" }), Fails("app_missing")),
     ]
+}
+
+/// Three faults at once: the gravest decides what becomes of the task, and the others do not make it worse.
+fn three_at_once() -> Vec<(Value, Rest)> {
+    let drop = || json!({ "kind": "drop_connection" });
+    let slow = || json!({ "kind": "slow", "ms": 50 });
+    let popup = || json!({ "kind": "popup", "text": "Rate this app!" });
+    let ack_lost = || json!({ "kind": "publish_ack_lost" });
+    vec![
+        (json!([popup(), slow(), drop()]), Completes),
+        (
+            json!([slow(), { "kind": "upload_slow", "ms": 2000 }, ack_lost()]),
+            Completes,
+        ),
+        (
+            json!([{ "kind": "app_crash", "when": "after" }, popup(), drop()]),
+            Completes,
+        ),
+        (
+            json!([{ "kind": "reboot" }, { "kind": "app_crash" }, slow()]),
+            Completes,
+        ),
+        (json!([{ "kind": "challenge" }, popup(), slow()]), NeedsPerson),
+        (
+            json!([{ "kind": "logged_out" }, drop(), { "kind": "upload_fails" }]),
+            NeedsPerson,
+        ),
+        (
+            json!([{ "kind": "offline" }, { "kind": "challenge" }, { "kind": "app_crash" }]),
+            Waits("offline"),
+        ),
+        (
+            json!([{ "kind": "unauthorized" }, { "kind": "storage_full" }, popup()]),
+            Waits("unauthorized"),
+        ),
+        (
+            json!([{ "kind": "hang" }, { "kind": "logged_out" }, ack_lost()]),
+            Waits("offline"),
+        ),
+        (
+            json!([{ "kind": "storage_full" }, { "kind": "no_idle" }, slow()]),
+            Fails("device_error"),
+        ),
+        (
+            json!([{ "kind": "app_not_installed" }, slow(), drop()]),
+            Fails("app_missing"),
+        ),
+    ]
+}
+
+#[test]
+fn a_post_under_three_faults_at_once_ends_by_the_gravest_with_one_effect() {
+    try_all(POST, &three_at_once());
+}
+
+#[test]
+fn a_follow_under_three_faults_at_once_ends_by_the_gravest_with_one_effect() {
+    try_all(FOLLOW, &three_at_once());
 }
 
 #[test]

@@ -3,12 +3,15 @@
 //!
 //! `FARMHAND_TEST_SEED=7` runs another seed; a failure tells the seed that it had.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Farm, SOON, follow, post, tail, wait_for},
+    harness::{Farm, SOON, call, follow, post, tail, wait_for},
     log::check_ends,
 };
 
@@ -151,8 +154,7 @@ impl Trial<'_> {
 }
 
 /// All trials at once, each on a phone of its own; posts and follows, TikTok and Instagram in turn.
-fn try_on_phones(phones: u32, mut faults_of: impl FnMut(usize) -> Vec<Value>) {
-    let farm = Farm::without_adb(phones);
+fn try_on_phones(farm: &Farm, mut faults_of: impl FnMut(usize) -> Vec<Value>) {
     let trials: Vec<Trial<'_>> = (0..)
         .zip(&farm.sim.phones)
         .map(|(place, (serial, _))| {
@@ -164,7 +166,7 @@ fn try_on_phones(phones: u32, mut faults_of: impl FnMut(usize) -> Vec<Value>) {
                 (follow, "follow")
             };
             Trial {
-                farm: &farm,
+                farm,
                 serial,
                 username,
                 body,
@@ -184,19 +186,40 @@ fn try_on_phones(phones: u32, mut faults_of: impl FnMut(usize) -> Vec<Value>) {
         let stats = farm.controller.ok("GET", "/api/v1/task/stats", None);
         (stats["completed"] == stats["total"]).then_some(())
     });
+    // Late ones would have come by now: whatever went wrong, each task left its one effect.
+    let effects = farm.sim.ledger("publish").len() + farm.sim.ledger("follow").len();
+    assert_eq!(effects, farm.sim.phones.len(), "FARMHAND_TEST_SEED={}", seed());
+}
+
+/// How often each kind came at random, on all phones.
+fn mishaps(farm: &Farm) -> BTreeMap<String, u64> {
+    let mut came = BTreeMap::new();
+    for (serial, _) in &farm.sim.phones {
+        let (status, phone) = call("GET", &format!("{}/phone/{serial}", farm.sim.control), None);
+        assert_eq!(status, 200, "{phone}");
+        for (kind, times) in phone["mishaps"].as_object().unwrap() {
+            *came.entry(kind.clone()).or_default() += times.as_u64().unwrap();
+        }
+    }
+    came
 }
 
 #[test]
 fn any_faults_together_leave_one_effect_and_a_line_for_each_attempt() {
     let mut dice = Dice(seed());
-    try_on_phones(12, |_| together(&mut dice));
+    try_on_phones(&Farm::without_adb(12), |_| together(&mut dice));
 }
 
 #[test]
 fn faults_at_random_leave_one_effect_and_a_line_for_each_attempt() {
     let first = seed();
-    try_on_phones(10, |place| {
+    let farm = Farm::without_adb(10);
+    try_on_phones(&farm, |place| {
         let seed = first.wrapping_add(u64::try_from(place).unwrap());
         vec![json!({ "kind": "random", "seed": seed, "rate": 0.1 })]
     });
+    let came = mishaps(&farm);
+    println!("{came:?}");
+    // A test without mishaps would show nothing.
+    assert!(came.values().sum::<u64>() >= 10 && came.len() >= 4, "{came:?}");
 }

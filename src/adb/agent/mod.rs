@@ -8,6 +8,8 @@ mod slot;
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 pub(super) use slot::{AgentSlot, Keeping, RunningAgent};
 
 use super::error::AdbError;
@@ -57,4 +59,11 @@ pub(super) enum CallError {
     /// Because of the adb server, or of the phone's state there.
     #[error(transparent)]
     Adb(#[from] AdbError),
+}
+
+/// Reads an answer to the call `id` from bytes that are all there.
+pub(super) async fn read_answer(bytes: &[u8], id: u32, limit: usize) -> Result<Option<Value>, AgentError> {
+    let stream = tokio::io::join(bytes, tokio::io::sink());
+    let body = http::Connection::new(stream).post("/jsonrpc/0", "", limit).await?;
+    rpc::result_of(id, &body)
 }

@@ -107,7 +107,8 @@ async fn connect(transport: &Transport, port: u16) -> Result<Connection<TcpStrea
     })
 }
 
-fn result_of<T: DeserializeOwned>(id: u32, answer: &[u8]) -> Result<Option<T>, AgentError> {
+/// What a JSON-RPC answer says to the call `id`.
+pub(super) fn result_of<T: DeserializeOwned>(id: u32, answer: &[u8]) -> Result<Option<T>, AgentError> {
     let answer: Answer<T> =
         serde_json::from_slice(answer).map_err(|error| AgentError::Garbage(one_line(&error.to_string())))?;
     if let Some(fault) = answer.error {

@@ -35,7 +35,7 @@ const QUESTION: [&str; 2] = ["getprop", "ro.serialno"];
 /// The same, as it goes over the wire.
 const QUESTION_LINE: &str = "shell,v2,raw:'getprop' 'ro.serialno'";
 /// How long phones and server may take to be there.
-const START_PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const START_PATIENCE: Duration = Duration::from_secs(60);
 /// A usual full screen.
 const NODES: usize = 500;
 const SCREEN_SIZE: (u32, u32) = (1080, 2400);
@@ -294,15 +294,15 @@ fn median(mut times: Vec<Duration>) -> Duration {
 }
 
 /// A real adb server for the bench alone, never the user's. It ends with the bench.
-struct PrivateServer {
+pub(super) struct PrivateServer {
     child: Child,
-    port: u16,
+    pub(super) port: u16,
     _home: tempfile::TempDir,
 }
 
 impl PrivateServer {
     /// `None` where adb is not installed.
-    fn start() -> Result<Option<Self>, CliError> {
+    pub(super) fn start() -> Result<Option<Self>, CliError> {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
         let port = free.local_addr().map_err(failed)?.port();
         drop(free);

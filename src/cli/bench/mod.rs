@@ -10,6 +10,7 @@ mod flow;
 mod idle_phone;
 mod queue;
 mod screen;
+mod sim;
 mod store;
 mod usage;
 
@@ -60,6 +61,12 @@ pub enum BenchCommand {
         /// How many tasks of the healthy phones in each of the twelve runs
         #[arg(long, default_value_t = 2_450, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         n: u32,
+    },
+    /// Simulated phones behind a real adb server that nobody asks anything: memory, share of a core
+    Sim {
+        /// How many phones
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=300))]
+        phones: u32,
     },
     /// From a picture of a phone to a thumbnail: 1080 x 2400 pixels, raw and as PNG, to a JPEG of 270 x 600
     Screen {
@@ -114,6 +121,7 @@ pub fn run(command: &BenchCommand) -> Result<(), CliError> {
         BenchCommand::Store { n, devices } => store::run(n, devices),
         BenchCommand::Farm { phones, n } => farm::run(phones, n),
         BenchCommand::Blast { phones, n } => blast::run(phones, n),
+        BenchCommand::Sim { phones } => sim::run(phones),
         BenchCommand::Screen { n } => screen::run(n),
         BenchCommand::Flow { steps } => flow::run(steps),
         BenchCommand::Adb { phones, n } => adb::run(phones, n),

@@ -48,8 +48,8 @@ struct Figures {
     /// From opening the file to the fronts of all lanes.
     ready_ms: f64,
     /// Memory of the process (`VmRSS`) over the empty database, and when all questions were asked.
-    rss_empty_mib: u64,
-    rss_full_mib: u64,
+    rss_empty_mib: f64,
+    rss_full_mib: f64,
     raw_commits_s: f64,
     operations: Vec<Operation>,
 }
@@ -83,7 +83,7 @@ async fn measure(
 ) -> Result<Figures, CliError> {
     let path = folder.join("farmhand.db");
     let bench = Bench::open(&path, devices).await?;
-    let rss_empty_mib = resident_mib()?;
+    let rss_empty_mib = rounded(resident_mib()?, 1);
     let started = Instant::now();
     bench.fill(n).await?;
     let fill_s = rounded(n as f64 / started.elapsed().as_secs_f64().max(1e-9), 0);
@@ -92,7 +92,7 @@ async fn measure(
     bench.store.prune(Timestamp::now()).await.map_err(failed)?;
     let mut operations = bench.ask_lists(rounds).await?;
     operations.extend(bench.ask_others(n, rounds).await?);
-    let rss_full_mib = resident_mib()?;
+    let rss_full_mib = rounded(resident_mib()?, 1);
     bench.store.close().await;
     let mib = std::fs::metadata(&path).map_err(failed)?.len() >> 20;
     let started = Instant::now();
@@ -269,7 +269,7 @@ mod tests {
         let figures = measure(folder.path(), [3000, 100], 1, 1.0).await.unwrap();
 
         assert!(figures.ready_ms > 0.0 && figures.fill_s > 0.0);
-        assert!(figures.rss_empty_mib > 0 && figures.rss_full_mib > 0);
+        assert!(figures.rss_empty_mib > 0.0 && figures.rss_full_mib > 0.0);
         let what: Vec<&str> = figures
             .operations
             .iter()

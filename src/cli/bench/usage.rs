@@ -18,6 +18,20 @@ pub fn process_cpu() -> Result<f64, CliError> {
         .ok_or_else(|| CliError::Failed(format!("{} is not as proc(5) says", path.display())))
 }
 
+/// What of the process is in memory, MiB.
+pub fn resident_mib() -> Result<f64, CliError> {
+    let path = Path::new("/proc/self/status");
+    let status = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    resident_kib(&status)
+        .map(|kib| kib as f64 / 1024.0)
+        .ok_or_else(|| CliError::Failed(format!("{} is not as proc(5) says", path.display())))
+}
+
+fn resident_kib(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 /// CPU time of the living threads with this name so far, seconds.
 pub fn thread_cpu(name: &str) -> Result<f64, CliError> {
     let path = Path::new("/proc/self/task");
@@ -28,20 +42,6 @@ pub fn thread_cpu(name: &str) -> Result<f64, CliError> {
     let named = stats.filter(|stat| name_of(stat) == Some(name));
     let sum: u64 = named.filter_map(|stat| ticks(&stat)).sum();
     Ok(sum as f64 / TICKS_PER_SECOND)
-}
-
-/// Memory of the process that is in RAM now (`VmRSS`), MiB.
-pub fn resident_mib() -> Result<u64, CliError> {
-    let path = Path::new("/proc/self/status");
-    let status = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
-    resident_kib(&status)
-        .map(|kib| kib >> 10)
-        .ok_or_else(|| CliError::Failed(format!("{} is not as proc(5) says", path.display())))
-}
-
-fn resident_kib(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 /// The name may contain anything, also a bracket.
@@ -78,11 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_found_among_the_other_lines() {
-        let status = "Name:\tx\nVmHWM:\t  30000 kB\nVmRSS:\t   20480 kB\nRssAnon:\t 1 kB\n";
-        assert_eq!(resident_kib(status), Some(20_480));
-        assert_eq!(resident_kib("VmRSS: many"), None);
-        assert!(resident_mib().unwrap() > 0);
+    fn the_memory_of_a_process_is_found_among_its_figures() {
+        assert_eq!(
+            resident_kib("VmHWM:\t  900 kB\nVmRSS:\t   512 kB\nThreads:\t2\n"),
+            Some(512)
+        );
+        assert_eq!(resident_kib("Threads:\t2\n"), None);
+        assert!(resident_mib().unwrap() > 1.0);
     }
 
     #[test]
