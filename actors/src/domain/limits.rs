@@ -34,7 +34,7 @@ impl UseLog {
     /// Adds a use unless it is known already.
     pub fn merge(&mut self, script: &ScriptName, at: Timestamp) {
         let known = self.uses.get(script);
-        if !known.is_some_and(|uses| uses.binary_search(&stored(at)).is_ok()) {
+        if known.is_none_or(|uses| uses.binary_search(&stored(at)).is_err()) {
             self.add(script, at);
         }
     }

@@ -119,7 +119,7 @@ impl Desk<'_> {
         });
         // A popup ends when it is dismissed.
         if kind != FaultKind::Popup {
-            let event = Event::MishapEnds(number);
+            let event = Event::MishapOver(number);
             Arc::clone(self.world).plan(self.now + lasts, self.me.clone(), event);
         }
     }

@@ -154,10 +154,10 @@ impl Phone {
     pub(crate) fn fall_due(&self, due: &Due) {
         let mut state = lock(&self.state);
         self.at_desk(&mut state, due.at, |desk| match due.event {
-            Event::UploadEnds(number) => desk.finish_upload(number),
-            Event::BootEnds(number) if number == desk.state.boots => desk.finish_boot(),
-            Event::BootEnds(_) => {}
-            Event::MishapEnds(number) => desk.end_mishap(number),
+            Event::UploadThrough(number) => desk.finish_upload(number),
+            Event::Booted(number) if number == desk.state.boots => desk.finish_boot(),
+            Event::Booted(_) => {}
+            Event::MishapOver(number) => desk.end_mishap(number),
         });
     }
 
@@ -277,7 +277,7 @@ impl Desk<'_> {
         state.boots += 1;
         state.drops += 1;
         let back = self.now + ms.unwrap_or(state.spec.boot_ms).max(BOOT_MS_MIN);
-        let event = Event::BootEnds(state.boots);
+        let event = Event::Booted(state.boots);
         Arc::clone(self.world).plan(back, self.me.clone(), event);
     }
 

@@ -17,11 +17,11 @@ pub(crate) struct Due {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
     /// The upload of this number is through.
-    UploadEnds(u64),
+    UploadThrough(u64),
     /// The phone has booted; the number tells this boot from later ones.
-    BootEnds(u64),
+    Booted(u64),
     /// What came at random, as this mishap of the phone, is over.
-    MishapEnds(u64),
+    MishapOver(u64),
 }
 
 impl World {

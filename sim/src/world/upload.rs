@@ -51,7 +51,7 @@ impl Desk<'_> {
             ends,
             verdict,
         });
-        Arc::clone(self.world).plan(ends, self.me.clone(), Event::UploadEnds(number));
+        Arc::clone(self.world).plan(ends, self.me.clone(), Event::UploadThrough(number));
     }
 
     /// The time of an upload has come: it takes effect now, or fails.

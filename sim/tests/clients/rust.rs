@@ -80,14 +80,14 @@ async fn commands_and_files_come_whole(adb: PathBuf) {
 
     let content: Vec<u8> = (0..=255).cycle().take(300_001).collect();
     device
-        .push(&mut content.as_slice(), &"/sdcard/Download/file")
+        .push(&mut content.as_slice(), "/sdcard/Download/file")
         .expect("a push");
     let told = device.stat("/sdcard/Download/file").expect("a stat");
     assert_eq!(told.file_size, 300_001);
     let mut back = Vec::new();
     device.pull(&"/sdcard/Download/file", &mut back).expect("a pull");
     assert!(back == content, "the file did not come back byte for byte");
-    let listed = device.list(&"/sdcard/Download").expect("a list");
+    let listed = device.list("/sdcard/Download").expect("a list");
     assert!(
         listed
             .iter()

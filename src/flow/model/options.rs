@@ -107,7 +107,7 @@ pub enum SwipePath {
     /// Over the screen.
     Direction(Direction),
     /// From an element to the screen's edge; a point of the element if not its middle.
-    Element(Selector, Option<Text>, Direction),
+    Element(Box<Selector>, Option<Text>, Direction),
     /// Between two points, `x,y` or `x%,y%`.
     Points(Text, Text),
 }

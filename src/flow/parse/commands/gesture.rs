@@ -84,7 +84,9 @@ impl FlowParser<'_> {
         let end = fields.text("end", &mut self.problems);
         let from = self.swipe_from(fields);
         let path = match (from, direction, start, end) {
-            (Some((selector, point)), Some(direction), None, None) => SwipePath::Element(selector, point, direction),
+            (Some((selector, point)), Some(direction), None, None) => {
+                SwipePath::Element(Box::new(selector), point, direction)
+            }
             (None, Some(direction), None, None) => SwipePath::Direction(direction),
             (None, None, Some(start), Some(end)) => {
                 self.spot("start", &start, &fields.place);
