@@ -8,38 +8,16 @@ use std::{
 use farmhand_actors::ports::ShellOutput;
 use tokio::{
     net::TcpStream,
-    sync::{OnceCell, Semaphore, watch},
+    sync::{Mutex, OnceCell, Semaphore, watch},
 };
 
-use super::{error::AdbError, settings::AdbLimits, shell, wire};
+use super::{error::AdbError, places::Places, settings::AdbLimits, shell, wire};
+
+/// One answer of the server's serves all calls that fail within this time: a phone's hang ends many at once.
+const ASKED_LATELY: Duration = Duration::from_millis(250);
 
 /// So long after an adb server's return a phone that is not there yet is missing because of the server.
 const RETURN: Duration = Duration::from_secs(5);
-
-/// Of a pool of places, the share beside it for those who took theirs in vain the last time.
-const SLOW_SHARE: usize = 4;
-
-/// Places for something that many phones do at once. Phones that did not answer the last time wait in a line of their
-/// own, so that a farm full of dead ones does not hold up the living.
-#[derive(Debug)]
-pub(super) struct Places {
-    usual: Semaphore,
-    slow: Semaphore,
-}
-
-impl Places {
-    pub(super) fn new(places: usize) -> Self {
-        Self {
-            usual: Semaphore::new(places.max(1)),
-            slow: Semaphore::new((places / SLOW_SHARE).max(1)),
-        }
-    }
-
-    /// The line for a phone; `slow`: it did not answer the last time.
-    pub(super) fn line(&self, slow: bool) -> &Semaphore {
-        if slow { &self.slow } else { &self.usual }
-    }
-}
 
 /// What is known of the server's being away.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +41,8 @@ pub(super) struct ServerClient {
     /// How many phones may be asked about themselves at the same time.
     pub(super) setups: Arc<Places>,
     outage: Arc<watch::Sender<Outage>>,
+    /// When the server was last asked whether it is there, and what is wrong with it.
+    asked: Arc<Mutex<Option<(Instant, Option<String>)>>>,
 }
 
 impl ServerClient {
@@ -72,6 +52,7 @@ impl ServerClient {
             slots: Arc::new(Semaphore::new(limits.calls_per_server.max(1))),
             setups: Arc::new(Places::new(limits.setups)),
             outage: Arc::default(),
+            asked: Arc::default(),
         }
     }
 
@@ -154,13 +135,24 @@ impl ServerClient {
         if not_ready {
             problem = problem.or_else(|| self.excuse());
         } else if problem.is_none() {
-            problem = match within(deadline, self.ask("host:version")).await {
-                Err(AdbError::Unreachable(problem)) => Some(problem),
-                Err(silent @ AdbError::TimedOut(_)) => Some(silent.to_string()),
-                _ => None,
-            };
+            problem = self.problem_now(deadline).await;
         }
         problem.map_or(error, AdbError::Unreachable)
+    }
+
+    /// What is wrong with the server. One call asks for all that want to know at the same time.
+    async fn problem_now(&self, deadline: Duration) -> Option<String> {
+        let mut asked = self.asked.lock().await;
+        if let Some((_, problem)) = asked.as_ref().filter(|(at, _)| at.elapsed() < ASKED_LATELY) {
+            return problem.clone();
+        }
+        let problem = match within(deadline, self.ask("host:version")).await {
+            Err(AdbError::Unreachable(problem)) => Some(problem),
+            Err(silent @ AdbError::TimedOut(_)) => Some(silent.to_string()),
+            _ => None,
+        };
+        *asked = Some((Instant::now(), problem.clone()));
+        problem
     }
 
     /// Asks the server itself.

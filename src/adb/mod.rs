@@ -12,6 +12,7 @@ mod driver;
 mod error;
 mod metrics;
 mod phone;
+mod places;
 mod quote;
 mod screens;
 mod settings;

@@ -161,7 +161,7 @@ fn add(tree: &mut UiTree, node: &Value, parent: Option<usize>) -> usize {
         id: node["id"].as_str().unwrap_or_default().to_owned(),
         bounds: area,
         enabled: node["enabled"].as_bool(),
-        css: node["matchesCssFilter"].as_str().map(str::to_owned),
+        css: node["matchesCssFilter"].as_str().map(Into::into),
         ..UiNode::default()
     });
     for child in node["children"].as_array().into_iter().flatten() {

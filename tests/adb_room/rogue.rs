@@ -40,8 +40,9 @@ impl Rogue {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let silence: Answer = Arc::new(|_| Vec::new());
-        let answer = Arc::new(Mutex::new(silence));
+        // Who asks what it is called hears its name.
+        let well: Answer = Arc::new(|host| whole(host, b"rogue\n"));
+        let answer = Arc::new(Mutex::new(well));
         let shared = Arc::clone(&answer);
         tokio::spawn(async move {
             while let Ok((host, _)) = listener.accept().await {
@@ -156,7 +157,7 @@ impl Farm {
     /// The rogue is listed as usable (again: some words make the server hang up).
     async fn rogue_is_back(&self) {
         let driver = self.driver("rogue");
-        self.rogue.answers(|host| whole(host, b"well\n"));
+        self.rogue.answers(|host| whole(host, b"rogue\n"));
         let since = Instant::now();
         while driver.shell(words(&["echo"])).await.is_err() {
             assert!(

@@ -267,8 +267,8 @@ impl Actor for DeviceActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.parts.pulse.beat();
-        let presence = self.parts.board.borrow().is_some();
-        tracing::debug!(device.serial = %self.serial(), rebuilt = presence, "device actor started");
+        let rebuilt = self.parts.board.borrow().is_some();
+        tracing::debug!(device.serial = %self.serial(), rebuilt, "device actor started");
         if let Some(own_serial) = &self.parts.record.info.own_serial {
             self.parts.drivers.remember(self.serial(), own_serial);
         }
@@ -356,12 +356,10 @@ impl Handler<ChangeDevice> for DeviceActor {
     type Result = ();
 
     fn handle(&mut self, ChangeDevice { enabled, app }: ChangeDevice, ctx: &mut Self::Context) {
-        if enabled && !self.parts.record.enabled {
-            // A person who has put another phone in its place says so by switching it on again.
+        if !std::mem::replace(&mut self.parts.record.enabled, enabled) && enabled {
             self.parts.drivers.forget(self.serial());
         }
         self.parts.record.app = app;
-        self.parts.record.enabled = enabled;
         let effects = self.core.on_enabled(enabled, self.parts.clock.now());
         self.perform(effects, ctx);
     }

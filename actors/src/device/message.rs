@@ -76,7 +76,7 @@ pub struct ChangePresence {
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct ChangeDevice {
-    /// Whether it may be given tasks.
+    /// Whether it may be given tasks. Switched on again, another phone may have its name: a person says so by this.
     pub enabled: bool,
     /// The app of its tasks without an account; `None`: the usual one.
     pub app: Option<String>,

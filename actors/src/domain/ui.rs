@@ -75,7 +75,7 @@ pub struct UiNode {
     pub password: Option<bool>,
     /// In a browser, the selector that found it; Android has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub css: Option<String>,
+    pub css: Option<Box<str>>,
 }
 
 /// A view tree: nodes in document order (every parent before its children).

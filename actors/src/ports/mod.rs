@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod driver;
 pub mod journal;
+pub mod material;
 pub mod media;
 pub mod runner;
 pub mod schedule;
@@ -14,6 +15,7 @@ pub mod webhook;
 pub use clock::*;
 pub use driver::*;
 pub use journal::*;
+pub use material::*;
 pub use media::*;
 pub use runner::*;
 pub use schedule::*;

@@ -13,8 +13,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     ListedPhone,
-    client::{Places, ServerClient},
+    client::ServerClient,
     phone::{Phones, lock},
+    places::Places,
     settings::TcpPhone,
 };
 use server::ServerWatch;

@@ -17,10 +17,11 @@ use tracing::warn;
 use super::{list::mend_of, server::POLL};
 use crate::adb::{
     breaker::back_off,
-    client::{Places, ServerClient, Transport, within},
+    client::{ServerClient, Transport, within},
     driver::is_phone,
     error::{AdbError, one_line},
     phone::lock,
+    places::Places,
     settings::{AdbSettings, TcpPhone, millis},
 };
 

@@ -220,7 +220,7 @@ impl Run {
         Ok(())
     }
 
-    async fn show_account(&mut self) -> Result<(), Fault> {
+    pub(super) async fn show_account(&mut self) -> Result<(), Fault> {
         let Some(flow) = self.script.flow().config.extension.account.clone() else {
             return Ok(());
         };
@@ -233,65 +233,6 @@ impl Run {
             }
             fault => fault,
         })
-    }
-
-    /// Looks whether what an earlier attempt intended took place. `None`: it did not, the flow may run.
-    async fn verify(&mut self) -> Result<Option<Outcome>, Fault> {
-        let effects = self.parts.journal.effects(self.spec.task).await.map_err(Fault::Store)?;
-        let is_open = |state| matches!(state, EffectState::Intended | EffectState::Unknown);
-        let is_done = |state| matches!(state, EffectState::Confirmed | EffectState::ResolvedDone);
-        let Some(open) = effects.iter().rev().find(|effect| is_open(effect.state)) else {
-            if self.has_single_commit() && effects.iter().any(|effect| is_done(effect.state)) {
-                return Ok(Some(completed("already done by an earlier attempt")));
-            }
-            self.show_account().await?;
-            return Ok(None);
-        };
-        self.effects.reopen(open.key.clone(), open.content.clone());
-        self.show_effect(&open.key, &open.content, &open.baseline)?;
-        match self.look_back().await? {
-            Verdict::Done => {
-                self.settle_effect(EffectState::Confirmed).await?;
-                if self.has_single_commit() {
-                    return Ok(Some(completed("found done when it was verified")));
-                }
-                self.begin_anew()
-            }
-            Verdict::NotDone => {
-                self.settle_effect(EffectState::Refuted).await?;
-                self.begin_anew()
-            }
-            Verdict::Unknown => {
-                self.settle_effect(EffectState::Unknown).await?;
-                Err(Fault::Assertion(
-                    "the check could not tell whether it took place".to_owned(),
-                ))
-            }
-        }
-    }
-
-    /// Forgets what the check has left in the scripts: the flow runs from its start.
-    fn begin_anew(&mut self) -> Result<Option<Outcome>, Fault> {
-        self.js.set("effect", &Value::Null)?;
-        self.js
-            .run("for (const name of Object.keys(output)) delete output[name]")?;
-        Ok(None)
-    }
-
-    /// The check of a verifying attempt. What the screen does not show counts as not knowing; what keeps the attempt
-    /// from looking at all does not.
-    async fn look_back(&mut self) -> Result<Verdict, Fault> {
-        let result = match self.show_account().await {
-            Ok(()) => self.run_check().await,
-            Err(fault) => Err(fault),
-        };
-        match result {
-            Err(fault) if fault.leaves_phone_usable() && !matches!(fault, Fault::Challenge(_) | Fault::Store(_)) => {
-                self.settle_effect(EffectState::Unknown).await?;
-                Err(fault)
-            }
-            result => result,
-        }
     }
 
     async fn conclude(&mut self, result: Result<(), Fault>) -> Outcome {
@@ -397,7 +338,7 @@ impl Run {
 }
 
 /// What a flow with a commit step comes to.
-fn completed(remark: &str) -> Outcome {
+pub(super) fn completed(remark: &str) -> Outcome {
     Outcome::Completed {
         remark: remark.to_owned(),
         counts: false,

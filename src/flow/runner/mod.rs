@@ -14,6 +14,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod told;
+mod verify;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 

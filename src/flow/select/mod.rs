@@ -205,7 +205,7 @@ fn basic_rank(query: &Query, node: &UiNode) -> Option<u8> {
         .all(|(flag, wanted)| flag_of(*flag, node) == Some(*wanted));
     let size_holds = size_matches(query, node.bounds);
     let traits_hold = query.traits.iter().all(|shape| has_trait(*shape, node));
-    let css_holds = query.css.is_none() || query.css == node.css;
+    let css_holds = query.css.is_none() || query.css.as_deref() == node.css.as_deref();
     (id_holds && flags_hold && size_holds && traits_hold && css_holds).then_some(rank)
 }
 

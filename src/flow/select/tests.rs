@@ -299,7 +299,7 @@ fn elements_of_a_page_are_found_by_what_the_browser_says() {
         (1, "Menu", "", [0, 0, 9, 9]),
         (2, "x", "", [0, 0, 5, 5]),
     ]);
-    tree.nodes[1].css = Some(".menu".to_owned());
+    tree.nodes[1].css = Some(".menu".into());
     let css = |selector: &str| Query {
         css: Some(selector.to_owned()),
         ..Query::default()
