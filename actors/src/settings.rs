@@ -130,25 +130,12 @@ impl Default for FarmSettings {
     }
 }
 
+/// Which scripts are limited, and how, `settings.toml` says.
 impl Default for LimitSettings {
     fn default() -> Self {
-        let follow = ScriptLimit {
-            per_hour: Some(30),
-            per_day: Some(150),
-            min_gap_s: Some(5),
-        };
-        let post = ScriptLimit {
-            per_hour: Some(10),
-            per_day: Some(40),
-            min_gap_s: None,
-        };
-        let defaults = [("post", post), ("follow", follow), ("unfollow", follow)];
         Self {
             enabled: true,
-            scripts: defaults
-                .into_iter()
-                .filter_map(|(script, limit)| Some((ScriptName::parse(script).ok()?, limit)))
-                .collect(),
+            scripts: Limits::new(),
         }
     }
 }
@@ -246,10 +233,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn defaults_name_the_usual_apps_and_limit_every_bundled_script() {
+    fn defaults_name_the_usual_apps_and_switch_limits_on() {
         let settings = FarmSettings::default();
         assert_eq!(settings.apps.len(), 2);
-        assert_eq!(settings.limits.scripts.len(), 3);
         assert!(settings.limits.enabled);
         assert!(settings.attempt.stop_grace_ms < 1_700);
     }
@@ -258,7 +244,12 @@ mod tests {
     fn an_accounts_own_numbers_replace_the_farms_and_switching_off_removes_all() {
         let mut settings = FarmSettings::default();
         let post = ScriptName::parse("post").unwrap();
-        let farms = settings.limits.scripts[&post];
+        let farms = ScriptLimit {
+            per_hour: Some(10),
+            per_day: Some(40),
+            min_gap_s: None,
+        };
+        settings.limits.scripts = Limits::from([(post.clone(), farms)]);
         let own = ScriptLimit {
             per_day: Some(3),
             ..ScriptLimit::default()
@@ -269,7 +260,6 @@ mod tests {
 
         let per_day = limits[&post].per_day;
         assert_eq!((per_day, limits[&post].per_hour), (Some(3), farms.per_hour));
-        assert_eq!(limits.len(), 3);
         settings.limits.enabled = false;
         assert!(settings.effective_limits(&own).is_empty());
     }
