@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
 
-use crate::domain::{AppPackages, Limits, Package, ScriptLimit, ScriptName, retry::RetrySettings};
+use crate::domain::{AppPackages, Limits, Package, retry::RetrySettings};
 
 /// All that the actors are told.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -231,6 +231,7 @@ fn packages<const N: usize>(names: [(&str, &str); N]) -> BTreeMap<String, Packag
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{ScriptLimit, ScriptName};
 
     #[test]
     fn defaults_name_the_usual_apps_and_switch_limits_on() {

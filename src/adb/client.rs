@@ -32,6 +32,13 @@ pub(super) struct Outage {
     back: Option<Instant>,
 }
 
+/// When the server was last asked whether it is there, and what is wrong with it.
+#[derive(Debug)]
+struct Asked {
+    at: Instant,
+    problem: Option<String>,
+}
+
 /// One adb server.
 #[derive(Debug, Clone)]
 pub(super) struct ServerClient {
@@ -41,8 +48,7 @@ pub(super) struct ServerClient {
     /// How many phones may be asked about themselves at the same time.
     pub(super) setups: Arc<Places>,
     outage: Arc<watch::Sender<Outage>>,
-    /// When the server was last asked whether it is there, and what is wrong with it.
-    asked: Arc<Mutex<Option<(Instant, Option<String>)>>>,
+    asked: Arc<Mutex<Option<Asked>>>,
 }
 
 impl ServerClient {
@@ -143,15 +149,18 @@ impl ServerClient {
     /// What is wrong with the server. One call asks for all that want to know at the same time.
     async fn problem_now(&self, deadline: Duration) -> Option<String> {
         let mut asked = self.asked.lock().await;
-        if let Some((_, problem)) = asked.as_ref().filter(|(at, _)| at.elapsed() < ASKED_LATELY) {
-            return problem.clone();
+        if let Some(asked) = asked.as_ref().filter(|asked| asked.at.elapsed() < ASKED_LATELY) {
+            return asked.problem.clone();
         }
         let problem = match within(deadline, self.ask("host:version")).await {
             Err(AdbError::Unreachable(problem)) => Some(problem),
             Err(silent @ AdbError::TimedOut(_)) => Some(silent.to_string()),
             _ => None,
         };
-        *asked = Some((Instant::now(), problem.clone()));
+        *asked = Some(Asked {
+            at: Instant::now(),
+            problem: problem.clone(),
+        });
         problem
     }
 
