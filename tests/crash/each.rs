@@ -118,6 +118,8 @@ fn kill_at_each(first: u32, stride: u32) -> u32 {
         farm.check(place);
         place += stride;
     }
+    // Armed it stays, and its end has places too.
+    farm.victim.start_ready();
     farm.check(place);
     let tasks = farm.victim.tasks();
     assert!(tasks.iter().all(|task| task["status"] == 2), "{tasks:#?}");
