@@ -79,6 +79,9 @@ pub trait Device: Send + Sync {
     /// How its connection does; the wire watches this.
     fn link(&self) -> watch::Receiver<Link>;
 
+    /// Called when the wire has held an answer back for [`Link::slow_ms`].
+    fn was_slow(&self) {}
+
     /// Its files.
     fn files(&self) -> Arc<crate::fs::Filesystem>;
 

@@ -12,7 +12,7 @@ mod tree;
 
 use std::sync::{
     RwLock, RwLockReadGuard, RwLockWriteGuard,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use bytes::Bytes;
@@ -68,6 +68,8 @@ pub struct Entry {
 pub struct Filesystem {
     tree: RwLock<Tree>,
     full: AtomicBool,
+    /// How often something was refused because of it.
+    refused: AtomicU64,
 }
 
 impl Default for Filesystem {
@@ -82,6 +84,7 @@ impl Filesystem {
         let files = Self {
             tree: RwLock::default(),
             full: AtomicBool::new(false),
+            refused: AtomicU64::new(0),
         };
         for folder in layout::FOLDERS {
             files.provide_folder(folder);
@@ -202,7 +205,7 @@ impl Filesystem {
             return Err(FsError::new(&path, Errno::Exists));
         }
         tree.check_target(&path)?;
-        if self.is_full() || tree.nodes.len() >= MAX_NODES {
+        if self.refuses() || tree.nodes.len() >= MAX_NODES {
             return Err(FsError::new(&path, Errno::NoSpace));
         }
         tree.insert(path, None, 0o771);
@@ -282,6 +285,19 @@ impl Filesystem {
         self.full.load(Ordering::Relaxed)
     }
 
+    /// How often something was refused because of [`Self::set_full`].
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    fn refuses(&self) -> bool {
+        let full = self.is_full();
+        if full {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        full
+    }
+
     /// Bytes in all files together.
     pub fn used_bytes(&self) -> u64 {
         self.tree().total_bytes
@@ -301,7 +317,7 @@ impl Filesystem {
         };
         let freed = if append { 0 } else { old };
         let wanted = tree.total_bytes.saturating_sub(freed) + content.len() as u64;
-        let no_room = (self.is_full() && !content.is_empty()) || wanted > MAX_TOTAL_BYTES;
+        let no_room = (!content.is_empty() && self.refuses()) || wanted > MAX_TOTAL_BYTES;
         if no_room || tree.nodes.len() >= MAX_NODES {
             return Err(FsError::new(&path, Errno::NoSpace));
         }

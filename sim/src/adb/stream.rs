@@ -39,6 +39,7 @@ pub(super) async fn run(mut end: HostEnd, device: Arc<dyn Device>, service: Serv
     let slow = Duration::from_millis(device.link().borrow().slow_ms);
     if !slow.is_zero() {
         tokio::time::sleep(slow).await;
+        device.was_slow();
     }
     let Some(service) = service.prepare(&device).await else {
         end.local = 0;

@@ -46,6 +46,7 @@ async fn serve(entry: &Entry, name: &str, socket: &mut TcpStream, mut link: watc
     let slow = Duration::from_millis(link.borrow().slow_ms);
     if !slow.is_zero() {
         tokio::time::sleep(slow).await;
+        entry.device.was_slow();
     }
     let name = name.strip_suffix('\0').unwrap_or(name);
     let service = match services::find(name.as_bytes()) {

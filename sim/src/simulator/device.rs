@@ -91,6 +91,10 @@ impl Device for SimulatedPhone {
         self.phone.watch_link()
     }
 
+    fn was_slow(&self) {
+        self.phone.was_slow();
+    }
+
     fn files(&self) -> Arc<Filesystem> {
         self.system_files.refresh(&*self.phone, &self.files);
         self.files.clone()

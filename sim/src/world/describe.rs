@@ -2,15 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::{Network, Phone, fault::Faults};
+use super::{
+    Network, Phone,
+    fault::{FaultKind, Faults},
+};
 use crate::apps::{Front, social::Skin};
 
 impl Phone {
-    /// Link, faults, what is in front, apps with their accounts, media, battery; for `GET /phone/{serial}`.
+    /// Link, faults and how often each kind made a difference, what is in front, apps with their accounts, media, battery; for `GET /phone/{serial}`.
     pub fn describe(&self) -> Value {
         let focus = crate::handset::Handset::focus(self);
         self.with(|desk| {
             let state = &*desk.state;
+            let mut struck = state.faults.struck();
+            let refused = desk.files.refused();
+            if refused > 0 {
+                *struck.entry(FaultKind::StorageFull.name()).or_default() += refused;
+            }
             let mut link = state.faults.link(state.drops);
             link.offline |= state.booting;
             let screen = match &state.front {
@@ -49,6 +57,7 @@ impl Phone {
                 },
                 "faults": faults(&state.faults),
                 "mishaps": state.mishaps,
+                "struck": struck,
                 "foreground": state.front.package(),
                 "focus": focus.map(|(_, component)| component),
                 "screen": screen,

@@ -84,11 +84,12 @@ impl Desk<'_> {
         let (after, lasts, slow) = (dice.draw(2) == 1, dice.draw(LASTS_MS), dice.draw(SLOW_MS));
         self.state.log("W", "random", &format!("{} at random", kind.name()));
         *self.state.mishaps.entry(kind.name()).or_default() += 1;
+        self.state.faults.strike(FaultKind::Random);
         match kind {
             FaultKind::NoIdle | FaultKind::GarbageHierarchy | FaultKind::HugeHierarchy => {
                 self.state.next_dump = Some(kind);
             }
-            FaultKind::DropConnection => self.state.drops += 1,
+            FaultKind::DropConnection => self.drop_connections(),
             FaultKind::Reboot => self.begin_reboot(None),
             FaultKind::AppCrash if after => {
                 if let Front::Social(network) = self.state.front

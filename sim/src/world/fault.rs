@@ -1,5 +1,7 @@
 //! Faults that a phone can be given: the kinds of the control API, what they need and how long they last.
 
+use std::{cell::RefCell, collections::BTreeMap};
+
 use serde_json::{Value, json};
 
 use super::{Network, WorldError, clock::Millis, social::canonical_name};
@@ -252,6 +254,8 @@ impl Fault {
 #[derive(Debug, Default)]
 pub struct Faults {
     active: Vec<Fault>,
+    /// How often each kind made a difference so far. It is counted where somebody only looks, too.
+    struck: RefCell<BTreeMap<FaultKind, u64>>,
 }
 
 impl Faults {
@@ -288,7 +292,19 @@ impl Faults {
             .active
             .iter()
             .position(|fault| fault.kind == kind && fault.package.as_deref().is_none_or(|only| only == package))?;
+        self.strike(kind);
         Some(self.active.remove(place))
+    }
+
+    /// A fault of that kind makes a difference now: to an answer, to an app, to the connection.
+    pub fn strike(&self, kind: FaultKind) {
+        *self.struck.borrow_mut().entry(kind).or_default() += 1;
+    }
+
+    /// How often each kind made a difference so far, also of faults that are over.
+    pub fn struck(&self) -> BTreeMap<&'static str, u64> {
+        let struck = self.struck.borrow();
+        struck.iter().map(|(kind, times)| (kind.name(), *times)).collect()
     }
 
     /// All of them.

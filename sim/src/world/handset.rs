@@ -102,6 +102,10 @@ impl Handset for Phone {
         let Some(windows) = self.windows() else {
             return Dump::NoRoot;
         };
+        self.with(|desk| match fault {
+            Some(kind) => desk.state.faults.strike(kind),
+            None => desk.show(),
+        });
         match fault {
             Some(FaultKind::NoIdle) => Dump::NotIdle,
             Some(FaultKind::GarbageHierarchy) => Dump::Garbage(GARBAGE.to_vec()),
@@ -155,7 +159,7 @@ impl Handset for Phone {
                 .system
                 .apps
                 .values()
-                .filter(|app| state.is_installed(&app.package))
+                .filter(|app| state.finds(&app.package))
                 .cloned()
                 .collect()
         })

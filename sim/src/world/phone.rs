@@ -22,7 +22,12 @@ use super::{
     system::{BOOT_MS_MIN, new_boot_id},
 };
 use crate::{
-    apps::{Front, Layer, Window, gallery, kit, launcher, node::Node, overlay, settings, social},
+    apps::{
+        Front, Layer, Window, gallery, kit, launcher,
+        node::Node,
+        overlay, settings,
+        social::{self, Gate},
+    },
     device::{Frame, Link},
     fs::Filesystem,
     render,
@@ -80,6 +85,11 @@ impl Phone {
         self.link.subscribe()
     }
 
+    /// The connection has held an answer back, because of the fault `slow`.
+    pub fn was_slow(&self) {
+        self.with(|desk| desk.state.faults.strike(FaultKind::Slow));
+    }
+
     /// What a person does on the phone: logs in. The account becomes the app's current one, and the fault
     /// `logged_out` ends. `app` is `tiktok`, `instagram` or a package.
     pub fn login(&self, app: &str, account: &str) -> Result<(), WorldError> {
@@ -98,7 +108,7 @@ impl Phone {
     pub fn set_fault(&self, kind: &str, params: &Value) -> Result<(), WorldError> {
         let fault = Fault::parse(kind, params)?;
         match fault.kind {
-            FaultKind::DropConnection => self.with(|desk| desk.state.drops += 1),
+            FaultKind::DropConnection => self.with(|desk| desk.drop_connections()),
             FaultKind::Reboot => self.with(|desk| desk.begin_reboot(params.get("ms").map(|_| fault.ms))),
             _ => self.with(|desk| desk.begin_fault(fault)),
         }
@@ -185,7 +195,14 @@ impl Phone {
             .to_string();
         let level = self.with(|desk| desk.state.system.battery_level);
         // A secure window is left out of pictures; what lies above all apps stays.
-        let secure = self.is_secure();
+        let secure = self.with(|desk| {
+            desk.show();
+            let secure = desk.state.faults.get(FaultKind::SecureScreen).is_some();
+            if secure {
+                desk.state.faults.strike(FaultKind::SecureScreen);
+            }
+            secure
+        });
         let windows = windows.map(|mut windows| {
             windows.retain(|window| !secure || window.layer != Layer::Main);
             windows
@@ -250,9 +267,39 @@ fn plain(package: &str) -> Window {
 }
 
 impl Desk<'_> {
+    /// Every connection is closed once.
+    pub(crate) fn drop_connections(&mut self) {
+        self.state.faults.strike(FaultKind::DropConnection);
+        self.state.drops += 1;
+    }
+
+    /// What a dump or a picture shows because of a fault, it has done.
+    pub(super) fn show(&self) {
+        let state = &*self.state;
+        let in_front = match &state.front {
+            Front::Social(network) => state
+                .social
+                .get(network)
+                .and_then(|app| app.gate(&state.faults, state.data.get(*network))),
+            _ => None,
+        };
+        let gate = match in_front {
+            Some(Gate::Challenge) => Some(FaultKind::Challenge),
+            Some(Gate::LoggedOut) => Some(FaultKind::LoggedOut),
+            None => None,
+        };
+        let popup = state.popup_open.then_some(FaultKind::Popup);
+        let shown = gate.into_iter().chain(popup);
+        // Nobody has to be logged in, fault or not.
+        for kind in shown.filter(|kind| state.faults.get(*kind).is_some()) {
+            state.faults.strike(kind);
+        }
+    }
+
     /// The link drops, everything that runs ends, unfinished uploads are lost; back after the phone's boot time or
     /// `ms`.
     pub(crate) fn begin_reboot(&mut self, ms: Option<Millis>) {
+        self.state.faults.strike(FaultKind::Reboot);
         let (app, account) = (String::new(), String::new());
         let deed = Deed {
             app,
@@ -287,6 +334,7 @@ impl Desk<'_> {
                 for network in Network::ALL {
                     let concerned = fault.package.as_deref().is_none_or(|only| only == network.package());
                     if concerned && self.state.social.contains_key(&network) {
+                        self.state.faults.strike(FaultKind::AppCrash);
                         self.crash(network);
                     }
                 }
@@ -295,6 +343,7 @@ impl Desk<'_> {
             FaultKind::Popup => self.state.popup_open = true,
             FaultKind::StorageFull => self.files.set_full(true),
             FaultKind::Random => self.state.dice = Dice::new(fault.seed),
+            FaultKind::Offline | FaultKind::Unauthorized | FaultKind::Hang => self.state.faults.strike(fault.kind),
             _ => {}
         }
         let kind = fault.kind;

@@ -74,7 +74,7 @@ impl Desk<'_> {
 
     pub(crate) fn launch(&mut self, package: &str, component: Option<&str>, stop_first: bool) -> Launched {
         let launcher = self.state.system.apps.get(package).and_then(|app| app.launcher.clone());
-        let Some(activity) = launcher.filter(|_| self.state.is_installed(package) && !self.state.booting) else {
+        let Some(activity) = launcher.filter(|_| self.state.finds(package) && !self.state.booting) else {
             return Launched::Unresolved;
         };
         if component.is_some_and(|component| expanded(component) != expanded(&activity)) {
@@ -99,7 +99,7 @@ impl Desk<'_> {
             return Launched::Unresolved;
         };
         let fits = package.is_none_or(|package| package == network.package());
-        if !fits || self.state.booting || !self.state.is_installed(network.package()) {
+        if !fits || self.state.booting || !self.state.finds(network.package()) {
             return Launched::Unresolved;
         }
         let front = Front::Social(network);

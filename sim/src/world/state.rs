@@ -149,6 +149,14 @@ impl PhoneState {
         self.system.apps.contains_key(package) && !self.faults.concerns(FaultKind::AppNotInstalled, package)
     }
 
+    /// The same, asked by somebody who uses the phone: the fault `app_not_installed` strikes.
+    pub(crate) fn finds(&self, package: &str) -> bool {
+        if self.faults.concerns(FaultKind::AppNotInstalled, package) {
+            self.faults.strike(FaultKind::AppNotInstalled);
+        }
+        self.is_installed(package)
+    }
+
     /// Whether the phone has a network.
     pub(crate) fn online(&self) -> bool {
         self.system.setting("global", "airplane_mode_on").as_deref() != Some("1")

@@ -40,6 +40,9 @@ impl Desk<'_> {
     /// Begins an upload.
     pub(crate) fn upload(&mut self, post: Post, draft: Draft, verdict: Verdict) {
         let slow = self.state.faults.get(FaultKind::UploadSlow).map(|fault| fault.ms);
+        if slow.is_some() {
+            self.state.faults.strike(FaultKind::UploadSlow);
+        }
         let ends = self.now + slow.unwrap_or(self.state.spec.upload_ms);
         self.state.last_upload += 1;
         let number = self.state.last_upload;
@@ -67,7 +70,11 @@ impl Desk<'_> {
         } = self.state.uploads.remove(place);
         let network = post.network;
         let skin = Skin::of(network);
-        if self.state.faults.get(FaultKind::UploadFails).is_some() || !self.state.online() {
+        let fails = self.state.faults.get(FaultKind::UploadFails).is_some();
+        if fails {
+            self.state.faults.strike(FaultKind::UploadFails);
+        }
+        if fails || !self.state.online() {
             self.record(
                 network,
                 &post.account,

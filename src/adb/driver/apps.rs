@@ -34,7 +34,19 @@ impl AdbDriver {
         let output = self
             .act(OP, millis(self.phones.settings.deadlines.launch_ms), line)
             .await?;
-        start_problem(&output).map_or(Ok(()), |problem| Err(self.refused(OP, problem)))
+        match start_problem(&output) {
+            None => Ok(()),
+            Some(problem) => self.failed_with(OP, &launch.package, problem).await,
+        }
+    }
+
+    /// An app that is not there (any more) is told as that, whatever the program said of it.
+    async fn failed_with(&self, op: &'static str, package: &Package, problem: String) -> Result<(), DriverError> {
+        if self.is_installed(package).await? {
+            Err(self.refused(op, problem))
+        } else {
+            Err(self.app_missing(package))
+        }
     }
 
     /// `package/activity`, in one question together with whether the app is there at all.
@@ -91,11 +103,7 @@ impl AdbDriver {
         if says_success(&output) {
             return Ok(());
         }
-        if self.is_installed(package).await? {
-            Err(self.refused(OP, problem_of(&output)))
-        } else {
-            Err(self.app_missing(package))
-        }
+        self.failed_with(OP, package, problem_of(&output)).await
     }
 
     pub(super) async fn is_installed(&self, package: &Package) -> Result<bool, DriverError> {
@@ -129,8 +137,8 @@ impl AdbDriver {
             return Ok(());
         };
         match package {
-            Some(package) if !self.is_installed(package).await? => Err(self.app_missing(package)),
-            _ => Err(self.refused(OP, problem)),
+            Some(package) => self.failed_with(OP, package, problem).await,
+            None => Err(self.refused(OP, problem)),
         }
     }
 

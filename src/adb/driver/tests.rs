@@ -540,6 +540,36 @@ async fn an_app_that_is_not_there_is_missing_however_it_is_asked_for() {
     ));
 }
 
+#[tokio::test]
+async fn an_app_that_goes_away_while_it_is_being_started_is_missing_and_no_fault_of_the_phone() {
+    let asked = AtomicU32::new(0);
+    let farm = Farm::start(shell(move |line| {
+        if line.starts_with("am start") {
+            Answer::shell(
+                "Error type 3\nError: Activity class {com.x/com.x.Y} does not exist.\n",
+                "",
+                1,
+            )
+        } else if asked.fetch_add(1, Ordering::Relaxed) == 0 {
+            Answer::shell("package:/data/app/com.x/base.apk\ncom.x/.Y\n", "", 0)
+        } else {
+            Answer::shell("", "", 1)
+        }
+    }))
+    .await;
+    let launch = LaunchApp {
+        package: package("com.x"),
+        stop_first: true,
+        extras: vec![],
+    };
+
+    let missing = DriverError::AppMissing {
+        serial: serial(),
+        package: package("com.x"),
+    };
+    assert_eq!(farm.driver().launch_app(launch).await, Err(missing));
+}
+
 fn files(answer: Answer) -> impl Fn(&str) -> Answer + Send + Sync + 'static {
     move |request| match request {
         "sync:" => answer.clone(),

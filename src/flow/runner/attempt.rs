@@ -283,7 +283,11 @@ impl Run {
             return self.unverified(&second);
         }
         match verdict {
-            Verdict::Done => self.done(),
+            Verdict::Done => {
+                let (task, attempt, serial) = (self.spec.task, self.spec.attempt, &self.spec.serial);
+                tracing::info!(task.id = %task, attempt.id = %attempt, device.serial = %serial, "effect found done after it was not confirmed: {fault}");
+                self.done()
+            }
             Verdict::NotDone => {
                 let (mut failure, blame) = fault.failure(Some(step));
                 failure.retryable = true;

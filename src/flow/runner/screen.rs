@@ -171,7 +171,7 @@ impl Run {
             return Ok(false);
         };
         self.popups_dismissed = self.popups_dismissed.saturating_add(1);
-        tracing::debug!(task.id = %self.spec.task, popup = %name, "popup dismissed");
+        tracing::info!(task.id = %self.spec.task, device.serial = %self.spec.serial, popup = %name, "popup dismissed");
         self.note(POPUPS, json!(self.popups_dismissed));
         let (x, y) = bounds.centre();
         self.phone.call(self.phone.driver.tap(Point { x, y })).await?;

@@ -180,6 +180,7 @@ impl SocialApp {
             return;
         }
         if desk.state.faults.get(FaultKind::StorageFull).is_some() {
+            desk.state.faults.strike(FaultKind::StorageFull);
             desk.toast("Not enough storage space");
             return;
         }

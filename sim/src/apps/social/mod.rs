@@ -17,7 +17,7 @@ use crate::world::{
     social::{Placement, PostWay},
 };
 
-pub use self::{link::Target, skin::Skin, view::windows};
+pub use self::{act::Gate, link::Target, skin::Skin, view::windows};
 
 /// How long a confirmation stays on the screen.
 pub(crate) const BANNER_MS: Millis = 8_000;

@@ -45,6 +45,45 @@ fn link_faults_reach_the_link() {
 }
 
 #[test]
+fn a_fault_is_counted_when_it_makes_a_difference_not_while_it_waits() {
+    let rig = Rig::new();
+    let struck = || rig.phone.describe()["struck"].clone();
+    for kind in [
+        "app_crash",
+        "publish_ack_lost",
+        "upload_fails",
+        "no_idle",
+        "popup",
+        "challenge",
+    ] {
+        rig.fault(kind, json!({}));
+    }
+    rig.fault("slow", json!({ "ms": 1 }));
+    rig.fault("storage_full", json!({}));
+    rig.fault("app_not_installed", json!({ "app": "instagram" }));
+    assert_eq!(
+        struck(),
+        json!({}),
+        "nobody has met one of them, and telling of them meets none"
+    );
+
+    assert_eq!(rig.phone.dump(), Dump::NotIdle);
+    rig.phone.clear_fault("no_idle").unwrap();
+    rig.launch(TIKTOK);
+    rig.phone.dump();
+    assert!(rig.phone.files().write("/sdcard/a.txt", "a").is_err());
+    rig.phone.launch(INSTAGRAM, None, false);
+    rig.phone.was_slow();
+    rig.fault("drop_connection", json!({}));
+    rig.phone.clear_all_faults();
+
+    let once = json!({
+        "no_idle": 1, "popup": 1, "challenge": 1, "storage_full": 1, "app_not_installed": 1, "slow": 1, "drop_connection": 1
+    });
+    assert_eq!(struck(), once, "also when they are over");
+}
+
+#[test]
 fn dumps_fail_in_three_ways() {
     let rig = Rig::new();
     rig.fault("no_idle", json!({}));
