@@ -21,6 +21,7 @@ mod mishaps;
 mod outages;
 mod plug;
 mod presence;
+mod quarantine;
 mod scripts;
 mod unplugged;
 mod wrong_start;

@@ -150,11 +150,12 @@ impl DeviceCore {
         }
         let until = self.quarantine.until()?;
         let left = until.saturating_sub(now.mono);
+        let failed = self.quarantine.failed();
+        let failures = if failed == 1 { "failure" } else { "failures" };
         Some(QuarantineInfo {
             by_person: false,
             reason: format!(
-                "{} failures of its own within {} s",
-                self.quarantine.failed(),
+                "{failed} {failures} of its own within {} s",
                 self.settings.quarantine.window_s
             ),
             until: Some(now.wall + left),
