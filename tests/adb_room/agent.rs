@@ -2,6 +2,7 @@
 
 use farmhand::adb::AgentSettings;
 use farmhand_actors::ports::{DeviceDriver, DriverError, HierarchyProblem};
+use farmhand_sim::handset::Handset as _;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -12,6 +13,7 @@ use crate::{
     harness::{PATIENCE, Room, serial},
     nasty::{Nasty, Spoil},
     rig::{agent, behind_adb_with, behind_simulator_with, fault, lease, simulator, until_agent_answers, words},
+    suite::focused_field,
 };
 
 /// A service of the phone, by hand.
@@ -137,6 +139,37 @@ async fn while_another_program_holds_the_screen_the_view_tree_says_so_and_then_t
     let back = async { while driver.hierarchy().await.is_err() {} };
     tokio::time::timeout(PATIENCE, back).await.unwrap();
     until_agent_answers(&*driver).await;
+    simulator.stop().await;
+}
+
+#[tokio::test]
+async fn after_the_lease_is_lost_nothing_acts_by_the_agent_and_looking_goes_on() {
+    let (_jar, settings) = agent();
+    let (simulator, room) = behind_simulator_with(settings).await;
+    let factory = room.handle.factory();
+    let driver = factory.open(&serial("sim-1"), Some(&lease("ours")));
+    driver.take().await.unwrap();
+    until_agent_answers(&*driver).await;
+    let phone = simulator.world().phone("sim-1").unwrap();
+    focused_field(&*driver).await;
+    driver.type_text("zażółć").await.unwrap();
+    assert_eq!(phone.clipboard(), "zażółć", "the agent types it");
+    let before = driver.hierarchy_text().await.unwrap();
+
+    // Another controller takes the phone.
+    let write = "printf another > /data/local/tmp/.farmhand_lease";
+    let person = factory.open(&serial("sim-1"), None);
+    person.shell(words(&["sh", "-c", write])).await.unwrap();
+    phone.set_clipboard("what the other one is about to paste");
+
+    let end = driver.type_text("gęślą jaźń").await;
+    assert!(matches!(end, Err(DriverError::Fenced { .. })), "{end:?}");
+    let end = driver.type_text(&"ż".repeat(2_000)).await;
+    assert!(matches!(end, Err(DriverError::Fenced { .. })), "{end:?}");
+    assert_eq!(phone.clipboard(), "what the other one is about to paste");
+    let after = driver.hierarchy_text().await.unwrap();
+    assert!(after.contains("drawing-order="), "the agent still answers");
+    assert_eq!(after, before);
     simulator.stop().await;
 }
 

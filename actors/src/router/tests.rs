@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use crate::{
     domain::{
-        AccountStatus, Attention, Blame, DeviceState, Failure, FailureReason, IdempotencyKey, Outcome, Purpose,
-        ScriptLimit, TaskId, TaskState, Timestamp,
+        AccountPatch, AccountStatus, Attention, Blame, DeviceState, Failure, FailureReason, IdempotencyKey, Outcome,
+        Purpose, ScriptLimit, TaskId, TaskState, Timestamp,
     },
-    ports::{RetryFilter, StoreError},
+    ports::{DriverError, RetryFilter, StoreError},
     router::RouterError,
     testing::{
         Behaviour, MemoryStore, ScriptedRunner, TestFarm,
@@ -395,6 +395,127 @@ async fn an_attempt_whose_phone_was_unplugged_is_taken_up_again_after_the_replug
         farm.store.attempts(ids[0])[0].outcome.as_deref(),
         Some("device_offline")
     );
+}
+
+#[actix::test]
+async fn f14_an_account_that_moves_to_another_phone_does_nothing_there_until_what_is_open_was_looked_up() {
+    let act = Behaviour::Act {
+        before: SECOND,
+        act: 100 * SECOND,
+        after: SECOND,
+    };
+    let farm = TestFarm::start(&[("p1", &["a"]), ("p2", &["b"])], quick_settings(), works(1)).await;
+    farm.runner.script(TaskId(1), vec![act.clone(), act]);
+    let first = farm.submit(request_for(&["a"])).await[0];
+    farm.until("it has acted", |farm| !farm.runner.acts().is_empty()).await;
+    let bind = |device: &'static str| AccountPatch {
+        serial: Some(Some(serial(device))),
+        ..AccountPatch::default()
+    };
+
+    // Its cable is pulled out, and the account goes to the phone beside it.
+    farm.show(&["p2"]);
+    farm.until_state(first, TaskState::Retryable).await;
+    let supervisor = &farm.farm.supervisor;
+    supervisor.patch_account(username("a"), bind("p2")).await.unwrap();
+    let second = farm.submit(request_for(&["a"])).await[0];
+    let other = farm.submit(request_for(&["b"])).await[0];
+
+    farm.until_state(other, TaskState::Completed).await;
+    farm.until("the remark says why", |farm| {
+        farm.task(second)
+            .remark
+            .contains("for task 1 has to be looked up on device p1")
+    })
+    .await;
+    tokio::time::sleep(1_000 * SECOND).await;
+    assert_eq!(farm.state(second), TaskState::Available);
+
+    // The phone comes back with its account.
+    supervisor.patch_account(username("a"), bind("p1")).await.unwrap();
+    farm.show(&["p1", "p2"]);
+    farm.until_state(first, TaskState::Completed).await;
+    supervisor.patch_account(username("a"), bind("p2")).await.unwrap();
+    farm.until_state(second, TaskState::Completed).await;
+    let runs = farm.runner.runs();
+    let of_account: Vec<(TaskId, Purpose)> = runs
+        .iter()
+        .filter(|run| run.spec.task != other)
+        .map(|run| (run.spec.task, run.spec.purpose))
+        .collect();
+    assert_eq!(
+        of_account,
+        [
+            (first, Purpose::Execute),
+            (first, Purpose::Verify),
+            (second, Purpose::Execute)
+        ]
+    );
+    assert_eq!(farm.runner.acts(), [first]);
+}
+
+#[actix::test]
+async fn f14_once_a_person_gives_up_what_is_open_the_account_goes_on_with_another_phone() {
+    let act = Behaviour::Act {
+        before: SECOND,
+        act: 100 * SECOND,
+        after: SECOND,
+    };
+    let farm = TestFarm::start(&[("p1", &["a"]), ("p2", &[])], quick_settings(), works(1)).await;
+    farm.runner.script(TaskId(1), vec![act]);
+    let first = farm.submit(request_for(&["a"])).await[0];
+    farm.until("it has acted", |farm| !farm.runner.acts().is_empty()).await;
+    farm.show(&["p2"]);
+    farm.until_state(first, TaskState::Retryable).await;
+    let moved = AccountPatch {
+        serial: Some(Some(serial("p2"))),
+        ..AccountPatch::default()
+    };
+    farm.farm.supervisor.patch_account(username("a"), moved).await.unwrap();
+    let second = farm.submit(request_for(&["a"])).await[0];
+    tokio::time::sleep(100 * SECOND).await;
+    assert_eq!(farm.state(second), TaskState::Available);
+
+    farm.farm.router.stop(first).await.unwrap();
+
+    farm.until_state(second, TaskState::Completed).await;
+}
+
+#[actix::test]
+async fn f15_a_phone_that_takes_ninety_seconds_to_start_again_gets_its_task_when_it_answers_and_not_before() {
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(60)).await;
+    let ids = farm.submit(request(&["p1"])).await;
+    farm.until_state(ids[0], TaskState::Running).await;
+    let starting = DriverError::Refused {
+        serial: serial("p1"),
+        command: "info",
+        problem: "Android is still starting".to_owned(),
+    };
+
+    farm.show(&[]);
+    farm.until_state(ids[0], TaskState::Retryable).await;
+    let away = Instant::now();
+    tokio::time::sleep(40 * SECOND).await;
+    // adb shows it long before Android has come up.
+    farm.drivers.phone(&serial("p1"), |phone| phone.error = Some(starting));
+    farm.show(&["p1"]);
+    tokio::time::sleep(50 * SECOND).await;
+    let device = farm.farm.supervisor.device(serial("p1")).await.unwrap();
+    assert_eq!(device.state, DeviceState::Offline);
+    assert!(device.cause.contains("Android is still starting"), "{}", device.cause);
+    assert_eq!(farm.runner.runs().len(), 1);
+    farm.drivers.phone(&serial("p1"), |phone| {
+        phone.error = None;
+        phone.info.boot_id = Some("another boot".to_owned());
+    });
+
+    farm.until("the flow runs again", |farm| farm.runner.runs().len() == 2)
+        .await;
+
+    let back = away.elapsed();
+    assert!((90 * SECOND..130 * SECOND).contains(&back), "{back:?}");
+    farm.until_state(ids[0], TaskState::Completed).await;
+    assert_eq!(farm.task(ids[0]).retry_count, 0, "the restart does not count");
 }
 
 #[actix::test]

@@ -20,7 +20,7 @@ impl Phone {
                 *struck.entry(FaultKind::StorageFull.name()).or_default() += refused;
             }
             let mut link = state.faults.link(state.drops);
-            link.offline |= state.booting;
+            link.offline |= state.adb_down;
             let screen = match &state.front {
                 Front::Launcher => "launcher",
                 Front::Settings => state.settings.as_ref().map_or("", |app| app.screen_name()),

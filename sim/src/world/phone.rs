@@ -151,7 +151,7 @@ impl Phone {
         };
         let answer = work(&mut desk);
         let mut link = state.faults.link(state.drops);
-        link.offline |= state.booting;
+        link.offline |= state.adb_down;
         self.link.send_if_modified(|old| {
             let changed = *old != link;
             *old = link;
@@ -165,8 +165,9 @@ impl Phone {
         let mut state = lock(&self.state);
         self.at_desk(&mut state, due.at, |desk| match due.event {
             Event::UploadThrough(number) => desk.finish_upload(number),
+            Event::AdbUp(number) if number == desk.state.boots => desk.begin_boot(),
             Event::Booted(number) if number == desk.state.boots => desk.finish_boot(),
-            Event::Booted(_) => {}
+            Event::AdbUp(_) | Event::Booted(_) => {}
             Event::MishapOver(number) => desk.end_mishap(number),
         });
     }
@@ -321,11 +322,17 @@ impl Desk<'_> {
         state.front = Front::Launcher;
         state.previous = None;
         state.booting = true;
+        state.adb_down = true;
         state.boots += 1;
         state.drops += 1;
-        let back = self.now + ms.unwrap_or(state.spec.boot_ms).max(BOOT_MS_MIN);
-        let event = Event::Booted(state.boots);
-        Arc::clone(self.world).plan(back, self.me.clone(), event);
+        let takes = ms.unwrap_or(state.spec.boot_ms).max(BOOT_MS_MIN);
+        // As on real phones, adb is there long before Android is.
+        for (at, event) in [
+            (takes / 2, Event::AdbUp(state.boots)),
+            (takes, Event::Booted(state.boots)),
+        ] {
+            Arc::clone(self.world).plan(self.now + at, self.me.clone(), event);
+        }
     }
 
     pub(super) fn begin_fault(&mut self, fault: Fault) {
@@ -366,9 +373,13 @@ impl Desk<'_> {
         self.state.faults.end(kind)
     }
 
+    fn begin_boot(&mut self) {
+        self.state.adb_down = false;
+        self.state.system.boot_id = new_boot_id();
+    }
+
     fn finish_boot(&mut self) {
         self.state.booting = false;
-        self.state.system.boot_id = new_boot_id();
         self.state.system.awake = true;
         self.state.system.locked = true;
         self.state.log("I", "SystemServer", "boot completed");

@@ -18,6 +18,8 @@ pub(crate) struct Due {
 pub(crate) enum Event {
     /// The upload of this number is through.
     UploadThrough(u64),
+    /// adb can reach the booting phone again; the number as below.
+    AdbUp(u64),
     /// The phone has booted; the number tells this boot from later ones.
     Booted(u64),
     /// What came at random, as this mishap of the phone, is over.

@@ -104,6 +104,8 @@ pub(crate) struct PhoneState {
     /// Counts reboots, so that the end of an earlier one is not taken for that of a later one.
     pub(crate) boots: u64,
     pub(crate) booting: bool,
+    /// The first half of the time that it takes to boot.
+    pub(crate) adb_down: bool,
     /// Of the fault `random`.
     pub(crate) dice: Dice,
     /// How often each kind came at random so far.
@@ -138,6 +140,7 @@ impl PhoneState {
             drops: 0,
             boots: 0,
             booting: false,
+            adb_down: false,
             dice: Dice::new(0),
             mishaps: BTreeMap::new(),
             next_dump: None,

@@ -25,7 +25,7 @@ input keyevent 224 >/dev/null; wm dismiss-keyguard >/dev/null 2>&1; exit 0"#;
 /// Each `getprop` prints exactly one line; the rest has a marker between its parts.
 const INFO: &str = r#"getprop ro.serialno; getprop ro.boot.serialno; getprop ro.product.model
 getprop ro.build.version.release; getprop ro.build.version.sdk; echo "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
-wm size 2>/dev/null; echo farmhand:battery; dumpsys battery 2>/dev/null; exit 0"#;
+echo "farmhand:booted:$(getprop sys.boot_completed)"; wm size 2>/dev/null; echo farmhand:battery; dumpsys battery 2>/dev/null; exit 0"#;
 
 impl AdbDriver {
     pub(super) async fn take_phone(&self) -> Result<(), DriverError> {
@@ -77,7 +77,14 @@ impl AdbDriver {
             return Err(self.wrong_device(identity));
         }
         self.remember_identity(identity);
-        Ok(parse_info(&String::from_utf8_lossy(&output.stdout)))
+        let said = String::from_utf8_lossy(&output.stdout);
+        if is_starting(&said) {
+            return Err(self.refused(
+                OP,
+                "Android is still starting (its property sys.boot_completed is not 1)",
+            ));
+        }
+        Ok(parse_info(&said))
     }
 
     /// What the phone has to call itself. A phone that is only known by its address (or an emulator, whose own serial
@@ -149,6 +156,11 @@ pub(in crate::adb) async fn is_phone(
     let identity = identity_of(&transport.shell(line, OUTPUT_BYTES_MAX).await?);
     let is_it = identity.split(' ').any(|name| name == serial.as_str());
     Ok(if is_it { Ok(()) } else { Err(identity) })
+}
+
+/// adb shows a phone as usable long before its apps can be started.
+fn is_starting(info: &str) -> bool {
+    value_of(info, "farmhand:booted").is_some_and(|booted| booted != "1")
 }
 
 /// Reads what [`INFO`] prints; what is missing stays unknown.
@@ -238,6 +250,15 @@ mod tests {
             (Some(87), Some(271))
         );
         assert_eq!(info.charging, Some(true));
+    }
+
+    #[test]
+    fn a_phone_that_adb_shows_before_android_is_up_is_still_starting() {
+        let said = |booted: &str| PRINTED.replace("Physical", &format!("farmhand:booted:{booted}\nPhysical"));
+
+        assert!(is_starting(&said("")) && is_starting(&said("0")));
+        assert!(!is_starting(&said("1")) && !is_starting(PRINTED));
+        assert_eq!(parse_info(&said("1")), parse_info(PRINTED));
     }
 
     #[test]

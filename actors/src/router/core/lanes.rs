@@ -102,7 +102,9 @@ impl RouterCore {
         let mut open = Vec::new();
         for (lane, state) in &mut self.lanes {
             state.window.retain(|task| !gone.contains(&task.id));
-            if state.unverified.take_if(|task| gone.contains(task)).is_some() {
+            if let Some(task) = state.unverified.take_if(|task| gone.contains(task)) {
+                self.unverified.forget(lane, task);
+                self.plan_wanted = true;
                 open.push(lane.clone());
             }
         }
@@ -192,12 +194,15 @@ impl RouterCore {
         state.window.retain(|waiting| waiting.id == task);
         state.more = true;
         state.touched |= state.asked;
+        self.unverified.note(lane, task);
     }
 
     /// The task is over, or runs anew: the others of its lane may act again.
     pub(super) fn verified(&mut self, lane: &Lane, task: TaskId) {
         let state = self.lanes.get_mut(lane);
         if state.is_some_and(|state| state.unverified.take_if(|open| *open == task).is_some()) {
+            self.unverified.forget(lane, task);
+            self.plan_wanted = true;
             self.want_refill(lane.clone());
         }
     }
@@ -314,7 +319,8 @@ impl RouterCore {
         state.more = more;
         let verify = due.iter().find(|task| task.purpose == Purpose::Verify);
         state.unverified = verify.map(|task| task.id).or(state.unverified);
-        if state.unverified.is_some() {
+        if let Some(task) = state.unverified {
+            self.unverified.note(&lane, task);
             due.retain(|task| task.purpose == Purpose::Verify);
         }
         state.window = due.into();

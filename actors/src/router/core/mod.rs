@@ -17,6 +17,7 @@ mod endings;
 mod expand;
 mod lanes;
 mod plan;
+mod unverified;
 mod waiting;
 
 use std::{
@@ -25,7 +26,7 @@ use std::{
     time::Duration,
 };
 
-use self::{attempts::Running, budget::Budget, drain::Drains, lanes::LaneState};
+use self::{attempts::Running, budget::Budget, drain::Drains, lanes::LaneState, unverified::Unverified};
 use crate::{
     account::{AccountView, LeaseAccount, ReleaseAccount},
     device::StopAttempt,
@@ -137,6 +138,7 @@ pub struct RouterCore {
     store_pause: Option<StorePause>,
     draining: bool,
     drains: Drains,
+    unverified: Unverified,
     repetitions: Budget,
     plan_again: Option<Duration>,
     plan_wanted: bool,
@@ -176,6 +178,7 @@ impl RouterCore {
             store_pause: None,
             draining: false,
             drains: Drains::default(),
+            unverified: Unverified::default(),
             repetitions: Budget::default(),
             plan_again: None,
             plan_wanted: true,

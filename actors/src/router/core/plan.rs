@@ -28,6 +28,8 @@ pub(super) enum Hold {
     AccountElsewhere(Username),
     /// The farm does not know the account's app.
     AppUnknown(Username, String),
+    /// What its account has done for another task, on another device, is not known yet.
+    AccountUnverified(Username, TaskId, Serial),
     /// Another task has the account.
     AccountBusy(Username, TaskId),
     /// The account says so, whatever the script.
@@ -207,6 +209,9 @@ impl RouterCore {
             if let Some(hold) = account_hold(slot, task, now) {
                 return Some(hold);
             }
+            if let Some((other, serial)) = self.unverified.elsewhere(task) {
+                return Some(Hold::AccountUnverified(username.clone(), other, serial.clone()));
+            }
         }
         let gap = task.gap?;
         let until = *self.batch_starts.get(&(task.batch_id.clone(), task.serial.clone()))? + gap;
@@ -268,6 +273,7 @@ impl Outlook {
             | Hold::AccountGone(_)
             | Hold::AccountElsewhere(_)
             | Hold::AppUnknown(..)
+            | Hold::AccountUnverified(..)
             | Hold::AccountBusy(..)
             | Hold::Account(..)
             | Hold::Script(..) => return,

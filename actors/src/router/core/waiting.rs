@@ -130,6 +130,10 @@ fn text_of(hold: Hold, now: Now) -> Option<String> {
         Hold::AppUnknown(name, app) => {
             format!("the app {app:?} of account {name} is not known: give the account a package")
         }
+        Hold::AccountUnverified(name, task, serial) => format!(
+            "what account {name} did for task {task} has to be looked up on device {serial} first: bring that device \
+             back, or stop task {task}"
+        ),
         Hold::AccountBusy(name, task) => format!("account {name} is busy with task {task}"),
         Hold::Account(name, not_now) | Hold::Script(name, not_now) => format!("account {name} {}", not_now.reason),
         Hold::Gap(until) => {

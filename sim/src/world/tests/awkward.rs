@@ -271,10 +271,16 @@ fn a_reboot_loses_the_upload_drops_the_link_and_comes_back() {
     assert_eq!(rig.phone.dump(), Dump::NoRoot);
     assert_eq!(rig.phone.launch(TIKTOK, None, false), Launched::Unresolved);
 
-    rig.wait(3_000);
-
+    rig.wait(1_500);
+    // adb comes before Android.
     assert!(!link.borrow().offline);
     assert_ne!(rig.phone.boot_id(), boot_id);
+    assert_eq!(rig.phone.property("sys.boot_completed").as_deref(), Some(""));
+    assert_eq!(rig.phone.launch(TIKTOK, None, false), Launched::Unresolved);
+
+    rig.wait(1_500);
+
+    assert_eq!(rig.phone.property("sys.boot_completed").as_deref(), Some("1"));
     assert!(rig.phone.power().locked);
     assert!(rig.sees("keyguard_indication_text"));
     rig.phone.swipe((540, 1_900), (540, 500), 200);
