@@ -3,6 +3,7 @@
 //! depth nor the size of a dump can exhaust the stack, and caps bound the memory. A dump that ends in the middle is
 //! an error, because "not there" must never be concluded from half a screen.
 
+mod attributes;
 mod text;
 
 use farmhand_actors::{
@@ -14,7 +15,10 @@ use quick_xml::{
     events::{BytesStart, Event},
 };
 
-use text::{decode, resolve_references};
+use self::{
+    attributes::Attributes,
+    text::{decode, resolve_references},
+};
 
 /// Caps of one dump.
 #[derive(Debug, Clone, Copy)]
@@ -173,13 +177,10 @@ impl Builder {
 }
 
 fn rotation_of(element: &BytesStart<'_>) -> u8 {
-    let rotation = element
-        .attributes()
-        .with_checks(false)
-        .flatten()
-        .find(|attribute| attribute.key.as_ref() == "rotation");
+    let mut attributes = Attributes::of(element.attributes_raw()).flatten();
+    let rotation = attributes.find(|(name, _)| *name == "rotation");
     rotation
-        .and_then(|attribute| attribute.value.trim().parse().ok())
+        .and_then(|(_, turns)| turns.trim().parse().ok())
         .filter(|turns| *turns < 4)
         .unwrap_or(0)
 }
@@ -189,10 +190,9 @@ fn node_of(element: &BytesStart<'_>, parent: Option<usize>) -> Result<UiNode, Hi
         parent,
         ..UiNode::default()
     };
-    for attribute in element.attributes().with_checks(false) {
-        let attribute = attribute.map_err(|error| HierarchyProblem::Malformed(format!("an attribute: {error}")))?;
-        let value = attribute.value.as_ref();
-        match attribute.key.as_ref() {
+    for attribute in Attributes::of(element.attributes_raw()) {
+        let (name, value) = attribute.map_err(|problem| HierarchyProblem::Malformed(format!("an attribute: {problem}")))?;
+        match name {
             "text" => node.text = resolve_references(value),
             "hint" | "hintText" => node.hint = resolve_references(value),
             "content-desc" => node.description = resolve_references(value),
@@ -218,7 +218,7 @@ fn node_of(element: &BytesStart<'_>, parent: Option<usize>) -> Result<UiNode, Hi
 }
 
 fn truth_of(value: &str) -> Option<bool> {
-    match value.trim() {
+    match value.trim_ascii() {
         "true" => Some(true),
         "false" => Some(false),
         _ => None,

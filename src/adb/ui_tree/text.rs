@@ -5,13 +5,18 @@ use std::borrow::Cow;
 /// The dump as text: UTF-8 (with or without its mark) or UTF-16; what is not valid becomes U+FFFD.
 pub(super) fn decode(dump: &[u8]) -> Cow<'_, str> {
     match dump {
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest),
+        [0xef, 0xbb, 0xbf, rest @ ..] => utf8(rest),
         [0xff, 0xfe, rest @ ..] => Cow::Owned(utf16(rest, u16::from_le_bytes)),
         [0xfe, 0xff, rest @ ..] => Cow::Owned(utf16(rest, u16::from_be_bytes)),
         [b'<', 0, ..] => Cow::Owned(utf16(dump, u16::from_le_bytes)),
         [0, b'<', ..] => Cow::Owned(utf16(dump, u16::from_be_bytes)),
-        _ => String::from_utf8_lossy(dump),
+        _ => utf8(dump),
     }
+}
+
+/// Valid text is checked many bytes at a time, replacing goes byte by byte.
+fn utf8(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
@@ -24,6 +29,9 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
 /// An attribute's value without its references. Dumpers that write a character beyond U+FFFF as two references to
 /// surrogates are understood; an unknown reference stays as it is (nothing is ever declared or expanded).
 pub(super) fn resolve_references(value: &str) -> String {
+    if !value.bytes().any(|byte| matches!(byte, b'&' | b'\r' | b'\n' | b'\t')) {
+        return value.to_owned();
+    }
     let mut resolved = String::with_capacity(value.len());
     let mut rest = value;
     while let Some(at) = rest.find(['&', '\r', '\n', '\t']) {
