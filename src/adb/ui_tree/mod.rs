@@ -80,6 +80,25 @@ pub(super) fn parse(dump: &[u8], limits: TreeLimits) -> Result<UiTree, Hierarchy
     }
 }
 
+/// See [`crate::adb::count_elements`].
+pub(super) fn count_elements(text: &str) -> Result<usize, HierarchyProblem> {
+    let malformed = |problem: String| HierarchyProblem::Malformed(problem);
+    let mut reader = Reader::from_str(text);
+    let mut elements = 0;
+    loop {
+        match reader.read_event().map_err(|error| malformed(error.to_string()))? {
+            Event::Start(element) | Event::Empty(element) => {
+                elements += 1;
+                for attribute in element.attributes().with_checks(false) {
+                    std::hint::black_box(attribute.map_err(|error| malformed(error.to_string()))?);
+                }
+            }
+            Event::Eof => return Ok(elements),
+            _ => {}
+        }
+    }
+}
+
 /// So that the tree takes at most twice the memory of its text, but for the first nodes.
 fn nodes_max(bytes: usize, limits: TreeLimits) -> usize {
     limits.nodes.min(NODES_FREE.max(bytes / BYTES_PER_NODE))
@@ -191,7 +210,8 @@ fn node_of(element: &BytesStart<'_>, parent: Option<usize>) -> Result<UiNode, Hi
         ..UiNode::default()
     };
     for attribute in Attributes::of(element.attributes_raw()) {
-        let (name, value) = attribute.map_err(|problem| HierarchyProblem::Malformed(format!("an attribute: {problem}")))?;
+        let (name, value) =
+            attribute.map_err(|problem| HierarchyProblem::Malformed(format!("an attribute: {problem}")))?;
         match name {
             "text" => node.text = resolve_references(value),
             "hint" | "hintText" => node.hint = resolve_references(value),

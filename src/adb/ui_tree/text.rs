@@ -29,7 +29,10 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
 /// An attribute's value without its references. Dumpers that write a character beyond U+FFFF as two references to
 /// surrogates are understood; an unknown reference stays as it is (nothing is ever declared or expanded).
 pub(super) fn resolve_references(value: &str) -> String {
-    if !value.bytes().any(|byte| matches!(byte, b'&' | b'\r' | b'\n' | b'\t')) {
+    if !value
+        .bytes()
+        .any(|byte| byte <= b'&' && matches!(byte, b'&' | b'\r' | b'\n' | b'\t'))
+    {
         return value.to_owned();
     }
     let mut resolved = String::with_capacity(value.len());
