@@ -144,6 +144,36 @@ fn f14_another_phone_at_an_address_that_was_connected_by_hand_is_named_after_a_r
 }
 
 #[test]
+fn f14_a_phone_that_is_plugged_in_at_another_host_in_the_middle_of_a_post_goes_on_there_with_one_effect() {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = Sim::start(dir.path(), 1);
+    // Two adb servers, of which only the one shows the phone to which its cable leads.
+    let (near, far) = (Plug::to(&sim.server), Plug::to(&sim.server));
+    far.put(None);
+    let servers = format!("{}\", \"{}", near.address, far.address);
+    let controller = Controller::start(dir.path(), &settings(&servers, &[], dir.path()));
+    let serial = sim.serial(0);
+    controller.await_device(serial, "online");
+    sim.login(serial, "tiktok", "alice");
+    let account = json!({ "username": "alice", "app": "tiktok", "serial": serial });
+    controller.ok("POST", "/api/v1/account", Some(&account));
+    let id = controller.create(&post(serial, "on the move"))[0];
+    assert!(reaches(&controller, id, 5));
+
+    near.put(None);
+    far.put(Some(&sim.server));
+
+    let task = controller.await_status(id, 2);
+    assert!(
+        task["attempts"].as_array().unwrap().len() > 1,
+        "it was cut off: {task:#}"
+    );
+    check_ends(&controller, &task);
+    assert_eq!(sim.ledger("publish").len(), 1);
+    controller.await_device(serial, "online");
+}
+
+#[test]
 fn f15_a_post_whose_phone_restarts_at_any_step_begins_again_and_acts_once() {
     at_each_step(12, 4, post, "publish", |farm, serial| {
         farm.sim.fault(serial, &json!({ "kind": "reboot" }));
