@@ -12,7 +12,7 @@ use farmhand_actors::{
 use serde_json::json;
 
 use crate::{
-    harness::{Room, Server, serial},
+    harness::{PATIENCE, Room, Server, serial},
     rig::{behind_adb, behind_simulator, end_faults, fault, lease, simulator, words},
 };
 
@@ -221,7 +221,17 @@ async fn a_phone_that_restarts_comes_back_with_another_boot() {
     .await;
     room.state("sim-1", &AdbState::Device).await;
 
-    assert_ne!(driver.info().await.unwrap().boot_id, before);
+    // adb shows it before Android is up, and then it is not yet online.
+    let up = async {
+        loop {
+            match driver.info().await {
+                Ok(info) => return info,
+                Err(error) => assert!(error.to_string().contains("Android is still starting"), "{error}"),
+            }
+        }
+    };
+    let info = tokio::time::timeout(PATIENCE, up).await.unwrap();
+    assert_ne!(info.boot_id, before);
 }
 
 #[tokio::test]
