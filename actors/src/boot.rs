@@ -1,7 +1,7 @@
 //! What a router begins with: a new epoch, the rescued attempts, the lanes that have tasks.
 
 use crate::{
-    domain::{Drain, Epoch, RescueVerdict, Timestamp},
+    domain::{BatchStart, Drain, Epoch, LONGEST_GAP, RescueVerdict, Timestamp},
     ports::{Lane, SharedStore, StoreError},
     settings::FarmSettings,
 };
@@ -15,6 +15,8 @@ pub struct RouterBoot {
     pub lanes: Vec<Lane>,
     /// Where no attempt begins.
     pub drains: Vec<Drain>,
+    /// Starts that others of their batches keep a distance to.
+    pub batch_starts: Vec<BatchStart>,
 }
 
 /// Begins a new epoch, takes up what the former one left open, and finds the lanes.
@@ -41,5 +43,11 @@ pub async fn boot_router(
     }
     let lanes = store.lanes().await?;
     let drains = store.drains().await?;
-    Ok(RouterBoot { epoch, lanes, drains })
+    let since = at.checked_sub(LONGEST_GAP).unwrap_or(Timestamp::MIN);
+    Ok(RouterBoot {
+        epoch,
+        lanes,
+        drains,
+        batch_starts: store.batch_starts(since).await?,
+    })
 }

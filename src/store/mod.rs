@@ -25,6 +25,7 @@ mod lane;
 mod list;
 mod material;
 mod open;
+mod pace;
 mod ports;
 mod prune;
 mod raw;
@@ -61,7 +62,7 @@ pub use attempt::LeaseHolder;
 pub use event::EventPage;
 pub use list::TaskFilter;
 pub use prune::Retention;
-pub use raw::raw_commits_per_second;
+pub use raw::{bare_tasks_per_second, raw_commits_per_second};
 
 use aside::Aside;
 use change::{Ask, Call};

@@ -69,6 +69,7 @@ fn migrations() -> Vec<Migration> {
             include_str!("../../migrations/0010_effect_counts.sql"),
         ),
         (11, "device app", include_str!("../../migrations/0011_device_app.sql")),
+        (12, "gaps", include_str!("../../migrations/0012_gaps.sql")),
     ]
     .into_iter()
     .map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false))

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
-        AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, Claim, Claimed, DeviceInfo,
-        DevicePatch, DeviceRecord, Drain, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, Held, IdempotencyKey,
-        Material, MaterialId, NewEvent, NewTask, PendingTask, Progress, Rescued, ScheduleId, Serial, StepRecord,
-        TaskId, TaskState, TaskStats, Timestamp, Username, schedule::Schedule,
+        AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, BatchStart, Claim, Claimed,
+        DeviceInfo, DevicePatch, DeviceRecord, Drain, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, Held,
+        IdempotencyKey, Material, MaterialId, NewEvent, NewTask, PendingTask, Progress, Rescued, ScheduleId, Serial,
+        StepRecord, TaskId, TaskState, TaskStats, Timestamp, Username, schedule::Schedule,
     },
     ports::{
         AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Finished, Lane, LaneAsk, LaneHead,
@@ -108,6 +108,10 @@ impl TaskStore for Store {
 
     async fn drains(&self) -> Result<Vec<Drain>, StoreError> {
         Ok(drain::list_drains(&mut *self.reader().await?).await?)
+    }
+
+    async fn batch_starts(&self, since: Timestamp) -> Result<Vec<BatchStart>, StoreError> {
+        Ok(task::list_batch_starts(&mut *self.reader().await?, since).await?)
     }
 
     async fn remark(&self, remarks: Vec<(TaskId, String)>) -> Result<(), StoreError> {

@@ -2,7 +2,9 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use farmhand_actors::domain::{Failure, NewTask, ScheduleId, Status, Task, TaskId, TaskState, TaskStats};
+use farmhand_actors::domain::{
+    BatchStart, Failure, NewTask, ScheduleId, Status, Task, TaskId, TaskState, TaskStats, Timestamp,
+};
 use serde_json::json;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
@@ -11,8 +13,9 @@ use super::{
     fault::Fault,
     transaction::Transaction,
     value::{
-        duration, get, get_json, get_purpose, get_reason_opt, get_script, get_serial_opt, get_source, get_state,
-        get_time, get_time_opt, get_unsigned, get_username_opt, json as to_json, parse_json, unsigned,
+        duration, get, get_json, get_purpose, get_reason_opt, get_script, get_serial, get_serial_opt, get_source,
+        get_state, get_time, get_time_opt, get_unsigned, get_username_opt, json as to_json, millis, parse_json,
+        unsigned,
     },
 };
 
@@ -39,6 +42,26 @@ pub(super) async fn list_states(
     .await?;
     rows.iter()
         .map(|row| Ok((TaskId(get(row, "id")?), get_state(row, "state")?)))
+        .collect()
+}
+
+/// The newest starts of batches that keep a gap, by device, from `since` on.
+pub(super) async fn list_batch_starts(conn: &mut SqliteConnection, since: Timestamp) -> Result<Vec<BatchStart>, Fault> {
+    let rows = sqlx::query(
+        "SELECT batch_id, serial, max(started_at) AS at FROM task INDEXED BY task_gap
+         WHERE gap_ms IS NOT NULL AND serial IS NOT NULL GROUP BY batch_id, serial HAVING at >= ?1",
+    )
+    .bind(millis(since))
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(BatchStart {
+                batch_id: get::<String>(row, "batch_id")?.into(),
+                serial: get_serial(row, "serial")?,
+                at: get_time(row, "at")?,
+            })
+        })
         .collect()
 }
 

@@ -26,6 +26,7 @@ use super::{
     claim::{self, ClaimedRow},
     fault::{Fault, Reach},
     finish,
+    pace::Pace,
     prune::{Retention, Round, prune_slice},
     submit,
     submit::Submission,
@@ -58,6 +59,18 @@ pub(super) enum Op {
     Close(oneshot::Sender<()>),
 }
 
+impl Op {
+    /// How many things change.
+    fn size(&self) -> usize {
+        match self {
+            Self::Submit(ask) => ask.input.tasks.len(),
+            Self::Claim(ask) => ask.input.len(),
+            Self::Finish(ask) => ask.input.len(),
+            Self::Change(_) | Self::Close(_) => 1,
+        }
+    }
+}
+
 /// What the writer shares with the [`Store`](super::Store).
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -82,6 +95,7 @@ pub(super) fn start(
         queue,
         shared,
         retention,
+        pace: Pace::default(),
         round: Round::default(),
         prune_at: Instant::now() + PRUNE_INTERVAL,
     };
@@ -95,6 +109,7 @@ struct Writer {
     queue: mpsc::Receiver<Op>,
     shared: Arc<Shared>,
     retention: Retention,
+    pace: Pace,
     round: Round,
     prune_at: Instant,
 }
@@ -112,18 +127,18 @@ impl Writer {
                 () = self.shared.aside.due() => None,
                 () = tokio::time::sleep_until(self.prune_at) => None,
             };
-            let mut group = Vec::from_iter(first);
-            while group.len() < GROUP_MAX
-                && let Ok(op) = self.queue.try_recv()
-            {
-                group.push(op);
-            }
+            let group = match first {
+                Some(first) => self.gather(first).await,
+                None => Vec::new(),
+            };
+            let (begun, size) = (Instant::now(), group.iter().map(Op::size).sum());
             let mut changes;
             (changes, closing) = arrange(group);
             if let Some(aside) = Aside::take(&self.shared) {
                 changes.insert(0, aside);
             }
             self.write(changes).await;
+            self.pace.note(size, begun.elapsed());
             self.prune_if_due().await;
         }
         if let Some(aside) = Aside::take(&self.shared) {
@@ -137,6 +152,28 @@ impl Writer {
         }
         // An error means that the one who closes has given up waiting.
         let _ = closing.map(|closed| closed.send(()));
+    }
+
+    /// What is queued, and who else is expected.
+    async fn gather(&mut self, first: Op) -> Vec<Op> {
+        let mut size = first.size();
+        let mut group = vec![first];
+        let company = self.pace.company().map(|(size, wait)| (size, Instant::now() + wait));
+        while group.len() < GROUP_MAX {
+            let closes = matches!(group.last(), Some(Op::Close(_)));
+            let next = match (self.queue.try_recv(), company) {
+                (Ok(op), _) => Some(op),
+                (Err(_), Some((expected, until))) if size < expected && !closes => {
+                    let waited = tokio::time::timeout_at(until, self.queue.recv()).await;
+                    waited.ok().flatten()
+                }
+                (Err(_), _) => None,
+            };
+            let Some(op) = next else { break };
+            size += op.size();
+            group.push(op);
+        }
+        group
     }
 
     /// Forgets one slice of what is old.

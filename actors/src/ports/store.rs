@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::ScheduleStore;
 use crate::domain::{
-    AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, Claim, Claimed, DeviceInfo, DevicePatch,
-    DeviceRecord, Drain, Epoch, Failure, FailureReason, Held, IdempotencyKey, Lease, NewEvent, NewTask, PendingTask,
-    Purpose, Rescued, ScriptName, Serial, Submitted, TaskId, TaskState, TaskStats, Timestamp, Username,
+    AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, BatchStart, Claim, Claimed, DeviceInfo,
+    DevicePatch, DeviceRecord, Drain, Epoch, Failure, FailureReason, Held, IdempotencyKey, Lease, NewEvent, NewTask,
+    PendingTask, Purpose, Rescued, ScriptName, Serial, Submitted, TaskId, TaskState, TaskStats, Timestamp, Username,
 };
 
 /// Why the store did not do it; nothing was written.
@@ -279,6 +279,9 @@ pub trait TaskStore: Send + Sync {
 
     /// All drains.
     async fn drains(&self) -> Result<Vec<Drain>, StoreError>;
+
+    /// The newest starts of batches that keep a gap, by device, from `since` on.
+    async fn batch_starts(&self, since: Timestamp) -> Result<Vec<BatchStart>, StoreError>;
 
     /// Sets the remark of pending tasks: why they wait.
     async fn remark(&self, remarks: Vec<(TaskId, String)>) -> Result<(), StoreError>;

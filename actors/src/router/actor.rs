@@ -14,7 +14,7 @@ use super::{
 use crate::{
     account::AccountActor,
     device::{DeviceActor, StartAttempt},
-    domain::{Drain, Epoch, Generation, Serial, TaskId, Username},
+    domain::{BatchStart, Drain, Epoch, Generation, Serial, TaskId, Username},
     mail::{DeathWatch, Ping, Pulse, Slot, Terminate, tell},
     ports::{Clock, Lane, ScriptCatalog, SharedStore},
     settings::FarmSettings,
@@ -39,6 +39,8 @@ pub struct RouterParts {
     pub lanes: Vec<Lane>,
     /// Where no attempt begins.
     pub drains: Vec<Drain>,
+    /// Starts that others of their batches keep a distance to.
+    pub batch_starts: Vec<BatchStart>,
     /// Makes leases unique over all farms, and feeds gaps and pauses.
     pub nonce: u64,
     /// Its heartbeat.
@@ -78,6 +80,7 @@ impl RouterActor {
         let mut core = RouterCore::new(Arc::clone(&parts.settings), parts.epoch, parts.nonce, parts.nonce);
         core.on_lanes(std::mem::take(&mut parts.lanes));
         core.on_drains(std::mem::take(&mut parts.drains));
+        core.on_batch_starts(std::mem::take(&mut parts.batch_starts), parts.clock.now());
         Self {
             core,
             schedules: ScheduleCore::default(),

@@ -12,8 +12,9 @@ use crate::{
     },
     ports::{DriverError, RetryFilter, StoreError},
     router::RouterError,
+    supervisor::ActorKind,
     testing::{
-        Behaviour, MemoryStore, ScriptedRunner, TestFarm,
+        Behaviour, MemoryStore, Sabotage, ScriptedRunner, TestFarm,
         farm::{MORNING, quick_settings, request, request_for, script, serial, times, username},
     },
 };
@@ -603,15 +604,40 @@ async fn tasks_of_a_batch_keep_their_gap_and_others_pass_between_them() {
         farm.until_state(*id, TaskState::Completed).await;
     }
 
+    assert_spaced(&farm, &spaced, 120 * SECOND..=245 * SECOND);
+}
+
+fn assert_spaced(farm: &TestFarm, tasks: &[TaskId], allowed: std::ops::RangeInclusive<Duration>) {
     let runs = farm.runner.runs();
-    let starts: Vec<Instant> = spaced
+    let starts: Vec<Instant> = tasks
         .iter()
         .map(|id| runs.iter().find(|run| run.spec.task == *id).unwrap().began)
         .collect();
     for pair in starts.windows(2) {
         let gap = pair[1] - pair[0];
-        assert!(gap >= 120 * SECOND && gap <= 245 * SECOND, "{gap:?}");
+        assert!(allowed.contains(&gap), "{gap:?}");
     }
+}
+
+#[actix::test]
+async fn a_router_that_is_rebuilt_knows_when_a_batch_last_began_and_keeps_its_gap() {
+    let farm = TestFarm::start(&[("p1", &[])], quick_settings(), works(1)).await;
+    let router = &farm.farm.router;
+    router.set_drain(Some(serial("p1")), true).await.unwrap();
+    let mut spaced = times(request(&["p1"]), 3);
+    spaced.interval_minutes = Some((2, 4));
+    let spaced = farm.submit(spaced).await;
+    // All of them are overdue when the phone takes tasks again.
+    tokio::time::sleep(3600 * SECOND).await;
+    router.set_drain(Some(serial("p1")), false).await.unwrap();
+
+    for id in &spaced {
+        farm.until_state(*id, TaskState::Completed).await;
+        let supervisor = &farm.farm.supervisor;
+        supervisor.sabotage(ActorKind::Router, "router", Sabotage::Panic).await;
+    }
+
+    assert_spaced(&farm, &spaced, 120 * SECOND..=250 * SECOND);
 }
 
 #[actix::test]

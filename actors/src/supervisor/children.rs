@@ -157,6 +157,7 @@ impl SupervisorActor {
             epoch,
             lanes: boot.lanes,
             drains: boot.drains,
+            batch_starts: boot.batch_starts,
             nonce: rand::random(),
             pulse: Arc::clone(&pulse),
             watch: watch_of(router_key(), generation, ctx),

@@ -31,7 +31,7 @@ use crate::{
         serve::{failed, in_system},
     },
     startup::SystemClock,
-    store::{Store, StoreSettings, raw_commits_per_second},
+    store::{Store, StoreSettings, bare_tasks_per_second, raw_commits_per_second},
 };
 
 /// Phones of a bench: so many tasks can run at the same time.
@@ -42,10 +42,13 @@ const LATENCY_PHONES: u32 = 100;
 const PRODUCERS: u32 = 16;
 /// Between two tasks of the latency's bench.
 const PACE: Duration = Duration::from_millis(50);
-/// How long the disk's own rate is measured.
+/// Tasks in each commit of the bare table beside `drain` and beside `single`.
+const FLOOR_DRAIN: u32 = 1000;
+const FLOOR_SINGLE: u32 = 64;
+/// How long each of the machine's own rates is measured.
 const YARDSTICK: Duration = Duration::from_secs(1);
 /// Between two looks at how far the farm is; also what a measured time may be too long by.
-const LOOK: Duration = Duration::from_millis(2);
+const LOOK: Duration = Duration::from_millis(10);
 /// Between two lines of progress.
 const PROGRESS: Duration = Duration::from_secs(1);
 /// Without any task coming to its end for so long, the bench gives up.
@@ -62,6 +65,8 @@ struct Throughput {
     jobs_s: f64,
     /// CPU time of the whole process for one completed task, milliseconds.
     cpu_ms_job: f64,
+    /// What a bare table of the same database takes through as many durable transitions in a second.
+    floor_jobs_s: f64,
     raw_commits_s: f64,
 }
 
@@ -74,6 +79,13 @@ struct Latency {
     p99_ms: f64,
     max_ms: f64,
     raw_commits_s: f64,
+}
+
+/// What this machine does without farmhand, in a second.
+#[derive(Clone, Copy)]
+struct Machine {
+    raw_commits_s: f64,
+    floor_jobs_s: f64,
 }
 
 /// A farm on a fresh database.
@@ -94,10 +106,24 @@ pub fn run(mode: QueueMode, n: u32) -> Result<(), CliError> {
         let raw_commits_s = rounded(raw, 0);
         eprintln!("the disk takes {raw_commits_s} commits a second, one after another");
         let phones = if mode == QueueMode::Lat { LATENCY_PHONES } else { PHONES };
+        let floor = async |in_flight| {
+            bare_tasks_per_second(folder.path(), in_flight, YARDSTICK)
+                .await
+                .map_err(failed)
+        };
+        let floor_jobs_s = match mode {
+            QueueMode::Drain => rounded(floor(FLOOR_DRAIN).await?, 0),
+            QueueMode::Single => rounded(floor(FLOOR_SINGLE).await?, 0),
+            QueueMode::Lat => 0.0,
+        };
         let mut bench = Bench::start(folder.path(), phones.min(n)).await?;
+        let machine = Machine {
+            raw_commits_s,
+            floor_jobs_s,
+        };
         match mode {
-            QueueMode::Drain => print_line(&bench.drain(n, raw_commits_s).await?),
-            QueueMode::Single => print_line(&bench.single(n, raw_commits_s).await?),
+            QueueMode::Drain => print_line(&bench.drain(n, machine).await?),
+            QueueMode::Single => print_line(&bench.single(n, machine).await?),
             QueueMode::Lat => print_line(&bench.latency(n, raw_commits_s).await?),
         }?;
         bench.farm.shutdown(Duration::from_secs(5)).await;
@@ -135,7 +161,7 @@ impl Bench {
     }
 
     /// Stores all tasks while the phones are away, then lets the phones come.
-    async fn drain(&mut self, n: u32, raw_commits_s: f64) -> Result<Throughput, CliError> {
+    async fn drain(&mut self, n: u32, machine: Machine) -> Result<Throughput, CliError> {
         let started = Instant::now();
         let mut left = usize::try_from(n).unwrap_or(usize::MAX);
         while left > 0 {
@@ -154,12 +180,13 @@ impl Bench {
             enq_s,
             jobs_s: per_second(n, started.elapsed()),
             cpu_ms_job: cpu_ms_job(cpu, n)?,
-            raw_commits_s,
+            floor_jobs_s: machine.floor_jobs_s,
+            raw_commits_s: machine.raw_commits_s,
         })
     }
 
     /// Creates tasks one by one from several producers while they are run.
-    async fn single(&mut self, n: u32, raw_commits_s: f64) -> Result<Throughput, CliError> {
+    async fn single(&mut self, n: u32, machine: Machine) -> Result<Throughput, CliError> {
         self.show_phones();
         self.await_online().await?;
         let (started, cpu) = (Instant::now(), process_cpu()?);
@@ -187,7 +214,8 @@ impl Bench {
             enq_s: per_second(n, created?),
             jobs_s,
             cpu_ms_job: cpu_ms_job(cpu, n)?,
-            raw_commits_s,
+            floor_jobs_s: machine.floor_jobs_s,
+            raw_commits_s: machine.raw_commits_s,
         })
     }
 
@@ -332,10 +360,14 @@ mod tests {
     async fn every_mode_runs_all_its_tasks_and_reports_figures_above_zero() {
         let folder = tempfile::tempdir().unwrap();
         let mut drained = Bench::start(&folder.path().join("drain"), 7).await.unwrap();
-        let drain = drained.drain(25, 1.0).await.unwrap();
+        let machine = Machine {
+            raw_commits_s: 1.0,
+            floor_jobs_s: 1.0,
+        };
+        let drain = drained.drain(25, machine).await.unwrap();
         drained.farm.shutdown(Duration::from_secs(5)).await;
         let mut other = Bench::start(&folder.path().join("single"), 7).await.unwrap();
-        let single = other.single(25, 1.0).await.unwrap();
+        let single = other.single(25, machine).await.unwrap();
         let latency = other.latency(3, 1.0).await;
         other.farm.shutdown(Duration::from_secs(5)).await;
 

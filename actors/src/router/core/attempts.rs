@@ -19,10 +19,6 @@ const DEVICE_SILENT: Duration = Duration::from_secs(60);
 /// A refusal without an end is looked at again after this.
 const REFUSAL: Duration = Duration::from_secs(5);
 
-/// Starts of batches older than the longest gap (a day) hold nobody up; they are swept when there are many.
-const BATCH_STARTS_KEPT: usize = 10_000;
-const LONGEST_GAP: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// Where an attempt is.
 #[derive(Debug)]
 pub(super) enum Phase {
@@ -284,13 +280,7 @@ impl RouterCore {
         };
         running.task.purpose = spec.purpose;
         let lane = lane_of(&running.task);
-        if running.task.gap.is_some() {
-            let key = (Arc::clone(&running.task.batch_id), lane.serial.clone());
-            self.batch_starts.insert(key, now.mono);
-            if self.batch_starts.len() > BATCH_STARTS_KEPT {
-                self.batch_starts.retain(|_, at| *at + LONGEST_GAP > now.mono);
-            }
-        }
+        self.gaps.note(&running.task, now);
         if let Some(device) = self.devices.get_mut(&lane.serial) {
             device.last_start = Some(turn);
             device.last_account = lane.username.clone().or(device.last_account.take());

@@ -15,6 +15,7 @@ mod budget;
 mod drain;
 mod endings;
 mod expand;
+mod gaps;
 mod lanes;
 mod plan;
 mod unverified;
@@ -26,7 +27,9 @@ use std::{
     time::Duration,
 };
 
-use self::{attempts::Running, budget::Budget, drain::Drains, lanes::LaneState, unverified::Unverified};
+use self::{
+    attempts::Running, budget::Budget, drain::Drains, gaps::Gaps, lanes::LaneState, unverified::Unverified,
+};
 use crate::{
     account::{AccountView, LeaseAccount, ReleaseAccount},
     device::StopAttempt,
@@ -121,8 +124,7 @@ pub struct RouterCore {
     candidates: BTreeSet<Serial>,
     running: HashMap<TaskId, Running>,
     busy_devices: usize,
-    /// Starts of batches that keep a gap, by device.
-    batch_starts: HashMap<(Arc<str>, Serial), Duration>,
+    gaps: Gaps,
     unknown_checks: HashMap<TaskId, u32>,
     /// What was last written as the remark of tasks that wait.
     remarks: HashMap<TaskId, String>,
@@ -163,7 +165,7 @@ impl RouterCore {
             candidates: BTreeSet::new(),
             running: HashMap::new(),
             busy_devices: 0,
-            batch_starts: HashMap::new(),
+            gaps: Gaps::default(),
             unknown_checks: HashMap::new(),
             remarks: HashMap::new(),
             remark_at: None,

@@ -213,8 +213,7 @@ impl RouterCore {
                 return Some(Hold::AccountUnverified(username.clone(), other, serial.clone()));
             }
         }
-        let gap = task.gap?;
-        let until = *self.batch_starts.get(&(task.batch_id.clone(), task.serial.clone()))? + gap;
+        let until = self.gaps.until(task)?;
         (until > now.mono).then_some(Hold::Gap(until))
     }
 }

@@ -1,12 +1,14 @@
 //! Attempts: claimed once, ended by their owner, taken up by the next start.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use super::{Checked, Subject, after, completed, failed, lane, lease, task};
+use super::{Checked, Subject, after, completed, failed, lane, lease, morning, serial, task};
 use crate::{
     domain::{
-        AttemptId, EffectFinding, EffectGate, EffectKey, EffectState, FailureReason, Purpose, RescueVerdict, TaskId,
-        TaskState,
+        AttemptId, BatchStart, Claim, EffectFinding, EffectGate, EffectKey, EffectState, FailureReason, NewTask,
+        Purpose, RescueVerdict, TaskId, TaskState,
     },
     ports::TaskNext,
 };
@@ -224,5 +226,46 @@ pub(super) async fn a_task_that_kills_the_controller_is_given_up(subject: Subjec
         assert_eq!(verdict, Some(expected), "death {death}");
     }
     assert_eq!(subject.state(id).await?, Some(TaskState::Failed));
+    Ok(())
+}
+
+pub async fn the_newest_start_of_a_batch_with_a_gap_is_known(subject: Subject) -> Checked {
+    let epoch = subject.epoch().await?;
+    let gap = Some(Duration::from_secs(60));
+    let spaced = |device: &str| NewTask {
+        gap,
+        ..task(device, None)
+    };
+    let close = NewTask {
+        batch_id: "batch-2".into(),
+        ..task("p2", None)
+    };
+    let ids = subject
+        .create(vec![spaced("p1"), spaced("p1"), spaced("p1"), close], morning())
+        .await?;
+    assert_eq!(subject.store.batch_starts(morning()).await?, []);
+    for (number, at, device, id) in [(1, 10, "p1", ids[0]), (2, 20, "p1", ids[1]), (3, 30, "p2", ids[3])] {
+        let own = lease(epoch, &format!("t{number}"));
+        let claim = Claim {
+            task: id,
+            serial: serial(device),
+            username: None,
+            lease: own.clone(),
+            at: after(at),
+        };
+        let claimed = subject.store.claim(vec![claim]).await?.remove(0);
+        let attempt = claimed
+            .unwrap_or_else(|| unreachable!("a pending task is claimed"))
+            .attempt;
+        assert!(subject.end(id, attempt, &own, completed()).await?);
+    }
+
+    let newest = BatchStart {
+        batch_id: "batch-1".into(),
+        serial: serial("p1"),
+        at: after(20),
+    };
+    assert_eq!(subject.store.batch_starts(after(20)).await?, [newest]);
+    assert_eq!(subject.store.batch_starts(after(21)).await?, []);
     Ok(())
 }

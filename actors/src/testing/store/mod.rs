@@ -3,6 +3,7 @@
 
 mod accounts;
 mod drains;
+mod gaps;
 mod journal;
 mod materials;
 mod rows;

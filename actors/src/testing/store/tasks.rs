@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     domain::{
-        AttemptId, Claim, Claimed, Drain, Epoch, IdempotencyKey, NewTask, PendingTask, Rescued, Serial, Status,
-        Submitted, TaskId, TaskState, TaskStats, Timestamp,
+        AttemptId, BatchStart, Claim, Claimed, Drain, Epoch, IdempotencyKey, NewTask, PendingTask, Rescued, Serial,
+        Status, Submitted, TaskId, TaskState, TaskStats, Timestamp,
     },
     ports::{
         Finish, Finished, IDEMPOTENCY_WINDOW, Lane, LaneAsk, LaneHead, Resolution, ResolveResult, RetriedAll,
@@ -217,6 +217,10 @@ impl TaskStore for MemoryStore {
 
     async fn drains(&self) -> Result<Vec<Drain>, StoreError> {
         self.read_drains().await
+    }
+
+    async fn batch_starts(&self, since: Timestamp) -> Result<Vec<BatchStart>, StoreError> {
+        self.read_batch_starts(since).await
     }
 
     async fn remark(&self, remarks: Vec<(TaskId, String)>) -> Result<(), StoreError> {
