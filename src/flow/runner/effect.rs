@@ -114,14 +114,15 @@ impl Run {
         noted?;
         let baseline = self
             .js
-            .value("output.baseline === undefined ? output : output.baseline")?;
+            .value("output.baseline === undefined ? output : output.baseline")
+            .await?;
         let label: Arc<str> = step.label.clone().unwrap_or_default();
         let key = EffectKey {
             task: self.spec.task,
             step: label,
             ordinal: self.effects.reached,
         };
-        let content = self.content()?;
+        let content = self.content().await?;
         self.refuse_repeat(&content).await?;
         let intent = EffectIntent {
             key: key.clone(),
@@ -137,7 +138,7 @@ impl Run {
                 self.effects.reached = self.effects.reached.saturating_add(1);
                 self.effects.intents = self.effects.intents.saturating_add(1);
                 self.effects.reopen(key.clone(), content.clone());
-                self.show_effect(&key, &content, &baseline)?;
+                self.show_effect(&key, &content, &baseline).await?;
                 Ok(Turn::Act)
             }
             EffectGate::Closed(state) => Err(Fault::Ended(Box::new(closed(state, self.step)))),
@@ -162,13 +163,13 @@ impl Run {
     }
 
     /// What is to be done, for people and for the check.
-    fn content(&self) -> Result<Value, Fault> {
+    async fn content(&self) -> Result<Value, Fault> {
         let mut content = json!({
             "script": self.spec.script,
             "username": self.spec.account.as_ref().map(|account| account.username.as_str()),
             "params": self.params,
             "media": media_content(&self.media),
-            "hash": self.content_hash()?,
+            "hash": self.content_hash().await?,
         });
         if let (false, Value::Object(fields)) = (self.has_single_commit(), &mut content) {
             fields.insert(ONE_OF_SEVERAL.to_owned(), Value::Bool(true));
@@ -177,14 +178,14 @@ impl Run {
     }
 
     /// Sets the global `effect` that checks read.
-    pub(super) fn show_effect(&self, key: &EffectKey, content: &Value, baseline: &Value) -> Result<(), Fault> {
+    pub(super) async fn show_effect(&self, key: &EffectKey, content: &Value, baseline: &Value) -> Result<(), Fault> {
         let effect = json!({
             "step": key.step,
             "ordinal": key.ordinal,
             "content": content,
             "baseline": baseline,
         });
-        Ok(self.js.set("effect", &effect)?)
+        Ok(self.js.set("effect", &effect).await?)
     }
 
     /// Writes what is known of the open effect; it stays open when that fails.
@@ -194,7 +195,8 @@ impl Run {
         };
         let evidence = self
             .js
-            .value("output.evidence === undefined ? output : output.evidence");
+            .value("output.evidence === undefined ? output : output.evidence")
+            .await;
         let finding = EffectFinding {
             key: open.key,
             attempt: self.spec.attempt,
@@ -247,12 +249,12 @@ impl Run {
         let Some(check) = &script.flow().config.extension.check else {
             return Ok(Verdict::Unknown);
         };
-        self.js.run("delete output.effect")?;
+        self.js.run("delete output.effect").await?;
         match check {
             Body::Inline(steps) => self.run_steps(steps).await?,
             Body::File(flow) => self.run_sub_flow(flow, &[]).await?,
         }
-        Ok(match self.js.value("output.effect")?.as_str() {
+        Ok(match self.js.value("output.effect").await?.as_str() {
             Some("done") => Verdict::Done,
             Some("not_done") => Verdict::NotDone,
             _ => Verdict::Unknown,

@@ -100,6 +100,8 @@ impl Fault {
         match self {
             Self::NotFound(_) => (FailureReason::FlowError, Blame::App, true),
             Self::Assertion(_) => (FailureReason::AssertionFailed, Blame::App, true),
+            // Nothing that this task has done.
+            Self::Script(ScriptError::Crowded(_)) => (FailureReason::Interrupted, Blame::Host, true),
             Self::Invalid(_) | Self::Script(_) | Self::Policy(_) => (FailureReason::FlowError, Blame::Task, false),
             Self::Device(error) => device_verdict(error),
             Self::Cancelled => (FailureReason::Stopped, Blame::Task, false),
