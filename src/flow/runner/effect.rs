@@ -22,7 +22,7 @@ pub struct Effects {
     /// Whether a commit step is being carried out.
     pub acting: bool,
     /// The one that is open.
-    open: Option<OpenEffect>,
+    open: Option<EffectKey>,
     /// How many commit steps this attempt was allowed to carry out.
     pub intents: u32,
     /// How many commit steps were reached: the next one's ordinal.
@@ -42,12 +42,6 @@ pub enum Turn {
     Act,
     /// An earlier attempt has carried it out.
     PassOver,
-}
-
-#[derive(Debug, Clone)]
-struct OpenEffect {
-    key: EffectKey,
-    content: Value,
 }
 
 /// What a check read back.
@@ -76,8 +70,8 @@ impl Effects {
     }
 
     /// Takes up an effect that an earlier attempt left open.
-    pub fn reopen(&mut self, key: EffectKey, content: Value) {
-        self.open = Some(OpenEffect { key, content });
+    pub fn reopen(&mut self, key: EffectKey) {
+        self.open = Some(key);
     }
 }
 
@@ -137,7 +131,7 @@ impl Run {
             EffectGate::Act => {
                 self.effects.reached = self.effects.reached.saturating_add(1);
                 self.effects.intents = self.effects.intents.saturating_add(1);
-                self.effects.reopen(key.clone(), content.clone());
+                self.effects.reopen(key.clone());
                 self.show_effect(&key, &content, &baseline).await?;
                 Ok(Turn::Act)
             }
@@ -190,7 +184,7 @@ impl Run {
 
     /// Writes what is known of the open effect; it stays open when that fails.
     pub(super) async fn settle_effect(&mut self, state: EffectState) -> Result<(), Fault> {
-        let Some(open) = self.effects.open.clone() else {
+        let Some(key) = self.effects.open.clone() else {
             return Ok(());
         };
         let evidence = self
@@ -198,7 +192,7 @@ impl Run {
             .value("output.evidence === undefined ? output : output.evidence")
             .await;
         let finding = EffectFinding {
-            key: open.key,
+            key,
             attempt: self.spec.attempt,
             lease: self.spec.lease.clone(),
             state,
@@ -209,7 +203,6 @@ impl Run {
             EffectState::Confirmed => {
                 self.effects.open = None;
                 self.effects.confirmed = self.effects.confirmed.saturating_add(1);
-                self.mark_used(&open.content).await;
             }
             EffectState::Refuted => self.effects.open = None,
             _ => {}
@@ -222,25 +215,6 @@ impl Run {
         self.settle_effect(EffectState::Refuted).await?;
         self.effects.intents = self.effects.intents.saturating_sub(1);
         Ok(())
-    }
-
-    /// The files of a confirmed post are used up. A failure here must not undo the confirmation.
-    async fn mark_used(&self, content: &Value) {
-        let Some(account) = &self.spec.account else { return };
-        let files: Vec<String> = content
-            .get("media")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|file| file.get("sha256").and_then(Value::as_str))
-            .map(str::to_owned)
-            .collect();
-        if files.is_empty() {
-            return;
-        }
-        if let Err(problem) = self.parts.media.mark_used(&files, &account.username).await {
-            tracing::error!(task.id = %self.spec.task, %problem, "media of a confirmed post could not be marked as used");
-        }
     }
 
     /// Reads back from the app whether the open effect took place.

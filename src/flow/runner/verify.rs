@@ -18,7 +18,7 @@ impl Run {
             self.show_account().await?;
             return Ok(None);
         };
-        self.effects.reopen(open.key.clone(), open.content.clone());
+        self.effects.reopen(open.key.clone());
         self.show_effect(&open.key, &open.content, &open.baseline).await?;
         match self.look_back().await? {
             Verdict::Done => {
