@@ -88,6 +88,8 @@ impl Fault {
     pub fn leaves_phone_usable(&self) -> bool {
         match self {
             Self::Cancelled | Self::TimeUp(_) | Self::Ended(_) => false,
+            // A check cannot look without scripts either.
+            Self::Script(ScriptError::Crowded(_)) => false,
             Self::Device(error) => !device_is_gone(error),
             Self::Account(fault) => fault.leaves_phone_usable(),
             _ => true,

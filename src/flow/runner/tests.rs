@@ -240,6 +240,14 @@ async fn a_script_within_one_long_call_fails_its_step_and_other_attempts_go_on()
     assert_eq!(*order.borrow(), ["good", "bad"]);
 }
 
+#[test]
+fn an_attempt_without_room_for_its_scripts_ends_at_once_and_is_tried_again() {
+    let crowded = fault::Fault::from(crate::flow::expr::ScriptError::Crowded(8));
+    assert_eq!(crowded.verdict(), (FailureReason::Interrupted, Blame::Host, true));
+    assert!(!crowded.leaves_phone_usable());
+    assert!(!crowded.is_flow_failure());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hung_call_is_dropped_when_the_attempt_is_stopped() {
     let bench = Bench::steps("- tapOn: Search\n- tapOn: Search\n");
