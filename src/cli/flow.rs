@@ -92,7 +92,8 @@ fn inspect(serial: &str, remote: &Remote) -> Result<(), CliError> {
             .iter()
             .map(|element| {
                 json!({
-                    "depth": element.depth, "class": element.class, "words": element.words, "selector": element.selector
+                    "depth": element.depth, "class": element.class, "words": element.words, "selector": element.selector,
+                    "point": element.point
                 })
             })
             .collect();
@@ -106,8 +107,12 @@ fn inspect(serial: &str, remote: &Remote) -> Result<(), CliError> {
 fn line(element: &Element) -> String {
     let indent = "  ".repeat(element.depth);
     let words: String = element.words.chars().take(LONGEST_WORDS).collect();
-    let selector = element.selector.as_deref().unwrap_or("-");
-    format!("{indent}{} {words:?}  {selector}\n", element.class)
+    let way = match (&element.selector, &element.point) {
+        (Some(selector), _) => selector.clone(),
+        (None, Some(point)) => format!("only {{ point: \"{point}\" }} reaches it"),
+        (None, None) => "not on the screen".to_owned(),
+    };
+    format!("{indent}{} {words:?}  {way}\n", element.class)
 }
 
 fn check(files: &[PathBuf], root: &Root, json: bool) -> Result<(), CliError> {

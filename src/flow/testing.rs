@@ -505,8 +505,6 @@ pub struct FakeMedia {
     pub picked: Mutex<Option<Result<PickedMedia, MediaError>>>,
     /// What was asked for.
     pub requests: Mutex<Vec<MediaRequest>>,
-    /// What was marked as used.
-    pub used: Mutex<Vec<String>>,
     /// What is warned of.
     pub warnings: Vec<String>,
 }
@@ -538,11 +536,6 @@ impl MediaPicker for FakeMedia {
     async fn pick(&self, request: &MediaRequest) -> Result<PickedMedia, MediaError> {
         lock(&self.requests).push(request.clone());
         lock(&self.picked).clone().unwrap_or_else(|| Ok(PickedMedia::default()))
-    }
-
-    async fn mark_used(&self, sha256: &[String], _username: &Username) -> Result<(), MediaError> {
-        lock(&self.used).extend_from_slice(sha256);
-        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Chooses the media of an attempt and remembers what an account has used.
+//! Chooses the media of an attempt: what its account has not used yet.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use farmhand_actors::{
     domain::{MediaKind, Username},
-    ports::{Clock, MaterialStore, MediaError, MediaPicker, MediaRequest, MediaSource, PickedFile, PickedMedia},
+    ports::{MaterialStore, MediaError, MediaPicker, MediaRequest, MediaSource, PickedFile, PickedMedia},
 };
 
 use super::{
@@ -30,7 +30,6 @@ pub struct Picker {
     paths: Arc<MediaPaths>,
     library: Arc<MediaLibrary>,
     store: Arc<dyn MaterialStore>,
-    clock: Arc<dyn Clock>,
     spool: PathBuf,
     hashes: HashCache,
 }
@@ -48,7 +47,6 @@ impl Picker {
         paths: MediaPaths,
         library: Arc<MediaLibrary>,
         store: Arc<dyn MaterialStore>,
-        clock: Arc<dyn Clock>,
         spool: PathBuf,
     ) -> std::io::Result<Self> {
         if spool.exists() {
@@ -59,7 +57,6 @@ impl Picker {
             paths: Arc::new(paths),
             library,
             store,
-            clock,
             spool: spool.canonicalize()?,
             hashes: HashCache::default(),
         })
@@ -280,11 +277,6 @@ impl MediaPicker for Picker {
             MediaSource::Folder(folder) => self.pick_from_folder(folder, request).await,
             MediaSource::Library { tags } => self.pick_from_library(tags, request).await,
         }
-    }
-
-    async fn mark_used(&self, sha256: &[String], username: &Username) -> Result<(), MediaError> {
-        let at = self.clock.now().wall;
-        self.store.mark_media_used(username, sha256, at).await.map_err(host)
     }
 }
 

@@ -273,8 +273,7 @@ fn start_media(
     let paths = MediaPaths::new(&roots, map.map(|(prefix, to)| (prefix.clone(), PathBuf::from(to))));
     let library = MediaLibrary::new(data.join("materials"), Arc::clone(&rows), Arc::clone(clock)).map_err(folder)?;
     let library = Arc::new(library);
-    let picker =
-        Picker::new(paths, Arc::clone(&library), rows, Arc::clone(clock), data.join("spool")).map_err(folder)?;
+    let picker = Picker::new(paths, Arc::clone(&library), rows, data.join("spool")).map_err(folder)?;
     Ok((library, Arc::new(picker)))
 }
 

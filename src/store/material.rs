@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use farmhand_actors::{
-    domain::{Material, MaterialId, MediaKind, Timestamp, Username},
+    domain::{Material, MaterialId, MediaKind, Username},
     ports::NewMaterial,
 };
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
@@ -93,20 +93,6 @@ pub(super) async fn list_used(
     .fetch_all(conn)
     .await?;
     rows.iter().map(|row| get(row, "sha256")).collect()
-}
-
-/// Marks contents as used by the account.
-pub(super) async fn mark_used(
-    tx: &mut Transaction,
-    (username, sha256, at): &(Username, Vec<String>, Timestamp),
-) -> Result<(), Fault> {
-    sqlx::query("INSERT OR IGNORE INTO media_use (sha256, username, used_at) SELECT value, ?1, ?3 FROM json_each(?2)")
-        .bind(username.as_str())
-        .bind(json(sha256)?)
-        .bind(millis(*at))
-        .execute(&mut tx.conn)
-        .await?;
-    Ok(())
 }
 
 async fn list_users(conn: &mut SqliteConnection, sha256: &str) -> Result<Vec<Username>, Fault> {

@@ -252,11 +252,6 @@ impl MaterialStore for Store {
     async fn used_media(&self, username: &Username, sha256: &[String]) -> Result<Vec<String>, StoreError> {
         Ok(material::list_used(&mut *self.reader().await?, username, sha256).await?)
     }
-
-    async fn mark_media_used(&self, username: &Username, sha256: &[String], at: Timestamp) -> Result<(), StoreError> {
-        self.write((username.clone(), sha256.to_vec(), at), material::mark_used)
-            .await
-    }
 }
 
 #[async_trait]

@@ -1,7 +1,7 @@
 //! What `post`, `follow` and `unfollow` can be told to do, for both apps: each variant once, and what it left on the
 //! phones.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -539,4 +539,102 @@ fn an_account_that_is_not_logged_in_on_its_phone_is_unavailable_and_its_steps_sa
     );
     let failed: Vec<&Value> = steps.iter().filter(|step| step["state"] == "failed").collect();
     assert!(failed.iter().all(|step| step["screenshot"].is_string()), "{failed:#?}");
+}
+
+#[test]
+fn a_challenge_right_after_the_post_waits_for_a_person_and_then_the_post_is_found() {
+    let farm = both_apps(1);
+    let serial = farm.sim.serial(0).to_owned();
+    farm.sim.fault(&serial, &json!({ "kind": "upload_slow", "ms": 6000 }));
+    let id = farm
+        .controller
+        .create(&task_of("tiktok0", "post", &post_config("once", &json!({}))))[0];
+    wait_for("the post is on its way", TABLE, || {
+        let task = farm.controller.task(id);
+        (task["progress"]["label"] == "Wait for the upload").then_some(())
+    });
+    farm.sim.fault(&serial, &json!({ "kind": "challenge" }));
+
+    let account = || farm.controller.ok("GET", "/api/v1/account/tiktok0", None);
+    let waiting = wait_for("the account needs a person", TABLE, || {
+        let account = account();
+        (account["status"] == "needs_attention").then_some(account)
+    });
+    assert!(waiting["evidence"].is_string(), "{waiting:#}");
+    let task = farm.controller.task(id);
+    assert_eq!(task["status"], 0, "{task:#}");
+    assert_eq!(task["attempts"].as_array().unwrap().len(), 1, "{task:#}");
+
+    farm.sim.heal(&serial);
+    farm.controller
+        .ok("POST", "/api/v1/account/tiktok0/resume", Some(&json!({})));
+    let task = completed(&farm, id);
+    let attempts = task["attempts"].as_array().unwrap();
+    let purposes: Vec<&Value> = attempts.iter().map(|attempt| &attempt["purpose"]).collect();
+    assert_eq!(purposes, ["execute", "verify"], "{task:#}");
+    assert_eq!(farm.sim.ledger("publish").len(), 1);
+}
+
+/// A line of a flow as it would be for an app whose ids have all changed, where it knows another way than by id.
+fn without_id(line: &str) -> Option<String> {
+    const FIRST: &str = "anyOf: [{ id: ";
+    let (before, id) = line.split_once(FIRST).filter(|_| !line.contains("launcher"))?;
+    Some(match id.strip_prefix('"').and_then(|id| id.split_once('"')) {
+        Some((id, rest)) => format!("{before}{FIRST}\"gone_({id})\"{rest}"),
+        None => format!("{before}{FIRST}gone_{id}"),
+    })
+}
+
+/// Copies a folder of flows and takes their ids away; how many lines that has changed.
+fn copy_without_ids(from: &Path, to: &Path) -> usize {
+    std::fs::create_dir_all(to).unwrap();
+    let mut changed = 0;
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            changed += copy_without_ids(&path, &copy);
+            continue;
+        }
+        let flow = std::fs::read_to_string(&path).unwrap();
+        changed += flow.lines().filter_map(without_id).count();
+        let lines = flow
+            .lines()
+            .map(|line| without_id(line).unwrap_or_else(|| line.to_owned()));
+        std::fs::write(copy, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    }
+    changed
+}
+
+#[test]
+fn where_the_ids_of_an_app_have_changed_its_words_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let changed = copy_without_ids(&Path::new(env!("CARGO_MANIFEST_DIR")).join("flows"), folder.path());
+    assert!(
+        changed >= 35,
+        "only {changed} targets are known by something else than their id"
+    );
+    let farm = Farm::without_adb_set(2, &format!("[flows]\ndir = \"{}\"\n", folder.path().display()));
+    let mut ids = Vec::new();
+    for (at, app) in APPS.into_iter().enumerate() {
+        farm.account(farm.sim.serial(at), app, app);
+        let images = json!(["C:/Images/image3.jpg", "C:/Images/image1.jpg"]);
+        let shared = json!({ "content_type": 1, "material_list": images, "origin_sound_volume": 7, "add_sound": "1" });
+        let made = json!({ "post_way": "addButton" });
+        let heard = json!({ "post_way": "useSound", "sound_name": "Low Tide" });
+        for (caption, extra) in [("shared", shared), ("made", made), ("heard", heard)] {
+            ids.push((app, task_of(app, "post", &post_config(caption, &extra))));
+        }
+        let person = json!({ "target_users": ["bob"], "access_method": "search" });
+        ids.push((app, task_of(app, "follow", &person)));
+        ids.push((app, task_of(app, "unfollow", &json!({ "target_users": ["bob"] }))));
+    }
+
+    let ids: Vec<i64> = ids.iter().map(|(_, body)| farm.controller.create(body)[0]).collect();
+    for id in ids {
+        completed(&farm, id);
+    }
+
+    for (kind, count) in [("publish", 6), ("follow", 2), ("unfollow", 2)] {
+        assert_eq!(farm.sim.ledger(kind).len(), count, "{kind}");
+    }
 }

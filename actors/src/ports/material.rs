@@ -44,7 +44,4 @@ pub trait MaterialStore: Send + Sync {
 
     /// Which of these contents the account has used.
     async fn used_media(&self, username: &Username, sha256: &[String]) -> Result<Vec<String>, StoreError>;
-
-    /// Marks contents as used by the account.
-    async fn mark_media_used(&self, username: &Username, sha256: &[String], at: Timestamp) -> Result<(), StoreError>;
 }

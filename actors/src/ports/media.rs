@@ -77,7 +77,7 @@ pub enum MediaError {
     Host(String),
 }
 
-/// Chooses media and remembers what was used.
+/// Chooses media.
 #[async_trait]
 pub trait MediaPicker: Send + Sync {
     /// Looks at the request without choosing: what a client should be warned of at creation.
@@ -88,10 +88,4 @@ pub trait MediaPicker: Send + Sync {
     /// # Errors
     /// Says what is missing or wrong.
     async fn pick(&self, request: &MediaRequest) -> Result<PickedMedia, MediaError>;
-
-    /// Marks files as used by an account: call it when the post is confirmed. Marking twice is harmless.
-    ///
-    /// # Errors
-    /// Nothing was written.
-    async fn mark_used(&self, sha256: &[String], username: &Username) -> Result<(), MediaError>;
 }

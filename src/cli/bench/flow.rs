@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
         AttemptId, AttemptSpec, Bounds, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, Lease, Outcome,
-        Progress, Purpose, ScriptName, Serial, StepRecord, StepState, TaskId, UiNode, UiTree, Username,
+        Progress, Purpose, ScriptName, Serial, StepRecord, StepState, TaskId, UiNode, UiTree,
     },
     ports::{AttemptJournal, MediaError, MediaPicker, MediaRequest, PickedMedia, ScriptRunner, StoreError},
 };
@@ -236,10 +236,6 @@ impl MediaPicker for NoMedia {
 
     async fn pick(&self, _: &MediaRequest) -> Result<PickedMedia, MediaError> {
         Ok(PickedMedia::default())
-    }
-
-    async fn mark_used(&self, _: &[String], _: &Username) -> Result<(), MediaError> {
-        Ok(())
     }
 }
 

@@ -1,8 +1,9 @@
 //! The interpreter itself: its limits, and what it finds when it begins.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::Cell,
     rc::Rc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -17,18 +18,21 @@ use super::{
 
 /// Memory of one attempt's scripts, bytes.
 const MEMORY: usize = 64 * 1024 * 1024;
-/// Stack of scripts, bytes: half of what a thread has. The interpreter runs on the caller's and counts from where it
-/// was made, so flows within flows use it up, too.
-const STACK: usize = 1024 * 1024;
-/// Longest that one expression or script may take. Scripts run on the attempt's own thread, so this is also the
-/// longest that they may hold up a stop.
+/// Stack of scripts, bytes: half of what their thread has.
+pub(super) const STACK: usize = 1024 * 1024;
+/// Longest that one expression or script may take.
 pub(super) const TIME: Duration = Duration::from_millis(1_000);
-/// The same where scripts may make requests. Other phones of the thread wait as long, so it is short.
+/// The same where scripts may make requests.
 const TIME_WITH_HTTP: Duration = Duration::from_millis(5_000);
 /// Longest text that an expression may give, bytes.
 pub(super) const MAX_RESULT: usize = 4 * 1024 * 1024;
 /// Most log lines of one attempt's scripts.
 const MAX_LOG_LINES: usize = 1_000;
+
+/// Longest that one expression or script of an attempt may take.
+pub(super) fn time_limit(access: Option<&HttpAccess>) -> Duration {
+    if access.is_some() { TIME_WITH_HTTP } else { TIME }
+}
 
 /// An interpreter with the prelude loaded.
 pub(super) struct Engine {
@@ -47,13 +51,13 @@ impl Engine {
     pub(super) fn new(
         cancel: CancellationToken,
         access: Option<HttpAccess>,
-        log: Rc<RefCell<Vec<String>>>,
+        log: Arc<Mutex<Vec<String>>>,
     ) -> Result<Self, ScriptError> {
         let runtime = Runtime::new().map_err(failed)?;
         runtime.set_memory_limit(MEMORY);
         runtime.set_max_stack_size(STACK);
         let limits = Rc::new(Limits {
-            time: if access.is_some() { TIME_WITH_HTTP } else { TIME },
+            time: time_limit(access.as_ref()),
             deadline: Cell::new(None),
             cancel,
         });
@@ -65,12 +69,12 @@ impl Engine {
         Ok(engine)
     }
 
-    fn install(&self, access: Option<HttpAccess>, log: Rc<RefCell<Vec<String>>>) -> Result<(), ScriptError> {
+    fn install(&self, access: Option<HttpAccess>, log: Arc<Mutex<Vec<String>>>) -> Result<(), ScriptError> {
         let limits = self.limits.clone();
         self.guarded(|ctx| {
             let api = Object::new(ctx.clone())?;
             let note = Function::new(ctx.clone(), move |line: String| {
-                let mut log = log.borrow_mut();
+                let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
                 if log.len() < MAX_LOG_LINES {
                     log.push(line);
                 }

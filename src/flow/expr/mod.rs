@@ -3,14 +3,15 @@
 
 mod engine;
 mod http;
+mod interpreter;
 mod names;
 pub mod template;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    cell::{OnceCell, RefCell},
-    rc::Rc,
+    cell::RefCell,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -18,7 +19,8 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    engine::{Engine, MAX_RESULT},
+    engine::MAX_RESULT,
+    interpreter::{Answer, Beginning, Interpreter, Job},
     template::{Part, parts, unescape},
 };
 pub use self::{http::HttpAccess, names::is_own_name};
@@ -38,6 +40,9 @@ pub enum ScriptError {
     /// Its result is too long.
     #[error("script gave a text of {0} bytes; at most {MAX_RESULT} are taken")]
     TooLarge(usize),
+    /// Others that overran their time have not ended yet.
+    #[error("{0} scripts that overran their time still run on this host; no other begins before one of them ends")]
+    Crowded(usize),
     /// The engine failed.
     #[error("the script engine failed: {0}")]
     Engine(String),
@@ -51,13 +56,21 @@ pub struct Covered(Vec<(String, Option<Value>)>);
 ///
 /// Its interpreter begins when something has to be interpreted: making one costs more than everything else in a flow
 /// of few steps, and many flows only read variables.
+///
+/// It runs on a thread of its own, which begins with it: a script that does not end holds up nothing but its step.
 pub struct Js {
     cancel: CancellationToken,
     access: Option<HttpAccess>,
-    engine: OnceCell<Engine>,
-    /// What was set before the interpreter began, in that order.
-    early: RefCell<Vec<(String, Value)>>,
-    log: Rc<RefCell<Vec<String>>>,
+    state: RefCell<State>,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+enum State {
+    /// Nothing had to be interpreted; what was set so far, in that order.
+    Early(Vec<(String, Value)>),
+    Begun(Interpreter),
+    /// There is no interpreter any more.
+    Ended(ScriptError),
 }
 
 impl Js {
@@ -67,37 +80,47 @@ impl Js {
         Self {
             cancel,
             access,
-            engine: OnceCell::new(),
-            early: RefCell::default(),
-            log: Rc::default(),
+            state: RefCell::new(State::Early(Vec::new())),
+            log: Arc::default(),
         }
     }
 
-    /// Begins the interpreter, if it has not begun.
-    ///
-    /// # Errors
-    /// There is no memory for it.
-    pub fn begin(&self) -> Result<(), ScriptError> {
-        self.engine().map(|_| ())
+    async fn ask(&self, job: Job) -> Answer {
+        // Who does not await the answer has no interpreter any more.
+        let state = self.state.replace(State::Ended(ScriptError::Stopped));
+        let interpreter = match state {
+            State::Begun(interpreter) => Ok(interpreter),
+            State::Ended(error) => Err(error),
+            State::Early(globals) => Interpreter::begin(Beginning {
+                cancel: self.cancel.clone(),
+                access: self.access.clone(),
+                globals,
+                log: self.log.clone(),
+            }),
+        };
+        let (answer, left) = match interpreter {
+            Ok(interpreter) => interpreter.ask(job).await,
+            Err(error) => (Err(error), None),
+        };
+        let state = match (left, &answer) {
+            (Some(interpreter), _) => State::Begun(interpreter),
+            (None, Err(error)) => State::Ended(error.clone()),
+            (None, Ok(_)) => State::Ended(ScriptError::Stopped),
+        };
+        self.state.replace(state);
+        answer
     }
 
-    fn engine(&self) -> Result<&Engine, ScriptError> {
-        if let Some(engine) = self.engine.get() {
-            return Ok(engine);
-        }
-        let engine = Engine::new(self.cancel.clone(), self.access.clone(), self.log.clone())?;
-        for (name, value) in self.early.borrow().iter() {
-            engine.set(name, value)?;
-        }
-        self.early.take();
-        Ok(self.engine.get_or_init(|| engine))
+    async fn evaluate(&self, shown_by: &'static str, code: &str) -> Answer {
+        let code = code.to_owned();
+        self.ask(Job::Evaluate { shown_by, code }).await
     }
 
     /// Replaces every `${…}` in a text.
     ///
     /// # Errors
     /// An expression threw or broke a limit.
-    pub fn interpolate(&self, text: &str) -> Result<String, ScriptError> {
+    pub async fn interpolate(&self, text: &str) -> Result<String, ScriptError> {
         if !text.contains("${") {
             return Ok(text.to_owned());
         }
@@ -105,7 +128,7 @@ impl Js {
         for part in parts(text) {
             match part {
                 Part::Literal(literal) => out.push_str(&unescape(literal)),
-                Part::Expression(code) => out.push_str(&self.text(code)?),
+                Part::Expression(code) => out.push_str(&self.text(code).await?),
             }
         }
         Ok(out)
@@ -115,14 +138,14 @@ impl Js {
     ///
     /// # Errors
     /// It threw or broke a limit.
-    pub fn text(&self, code: &str) -> Result<String, ScriptError> {
+    pub async fn text(&self, code: &str) -> Result<String, ScriptError> {
         let name = code.trim();
         if name.is_empty() {
             return Ok(String::new());
         }
         match self.early_text(name) {
             Some(text) => Ok(text),
-            None => Ok(self.engine()?.evaluate("__show", code)?.unwrap_or_default()),
+            None => Ok(self.evaluate("__show", code).await?.unwrap_or_default()),
         }
     }
 
@@ -130,7 +153,7 @@ impl Js {
     ///
     /// # Errors
     /// An expression threw or broke a limit.
-    pub fn fill<'t>(&self, text: &'t str) -> Result<Result<String, &'t str>, ScriptError> {
+    pub async fn fill<'t>(&self, text: &'t str) -> Result<Result<String, &'t str>, ScriptError> {
         if !text.contains("${") {
             return Ok(Ok(text.to_owned()));
         }
@@ -138,7 +161,7 @@ impl Js {
         for part in parts(text) {
             match part {
                 Part::Literal(literal) => out.push_str(&unescape(literal)),
-                Part::Expression(code) => match self.defined(code)? {
+                Part::Expression(code) => match self.defined(code).await? {
                     Some(text) => out.push_str(&text),
                     None => return Ok(Err(code.trim())),
                 },
@@ -148,14 +171,14 @@ impl Js {
     }
 
     /// The text that an expression gives, if it is not `undefined`.
-    fn defined(&self, code: &str) -> Result<Option<String>, ScriptError> {
+    async fn defined(&self, code: &str) -> Result<Option<String>, ScriptError> {
         let name = code.trim();
         if name.is_empty() {
             return Ok(Some(String::new()));
         }
         let text = match self.early_text(name) {
             Some(text) => Some(text),
-            None => self.engine()?.evaluate("__fill", code)?,
+            None => self.evaluate("__fill", code).await?,
         };
         // A variable may have got its value from one that is not set: as a text, that is this word.
         Ok(text.filter(|text| text != "undefined" || !is_name(pattern_of(name))))
@@ -166,7 +189,9 @@ impl Js {
         if !is_name(name) {
             return None;
         }
-        let early = self.early.borrow();
+        let State::Early(early) = &*self.state.borrow() else {
+            return None;
+        };
         let (_, value) = early.iter().rev().find(|(known, _)| known == name)?;
         value.as_str().map(str::to_owned)
     }
@@ -175,51 +200,52 @@ impl Js {
     ///
     /// # Errors
     /// It threw or broke a limit.
-    pub fn value(&self, code: &str) -> Result<Value, ScriptError> {
-        let json = self.engine()?.evaluate("__json", code)?.unwrap_or_default();
+    pub async fn value(&self, code: &str) -> Result<Value, ScriptError> {
+        let json = self.evaluate("__json", code).await?.unwrap_or_default();
         Ok(serde_json::from_str(&json).unwrap_or(Value::Null))
     }
 
     /// What scripts have left under this name in `output`, if it can be told.
-    pub fn output(&self, name: &str) -> Option<Value> {
+    pub async fn output(&self, name: &str) -> Option<Value> {
         // No script has run as long as there is no interpreter.
-        self.engine.get()?;
+        if matches!(&*self.state.borrow(), State::Early(_)) {
+            return None;
+        }
         let quoted = Value::from(name).to_string();
-        self.value(&format!("output[{quoted}]")).ok()
+        self.value(&format!("output[{quoted}]")).await.ok()
     }
 
     /// Runs a script for what it does.
     ///
     /// # Errors
     /// It threw or broke a limit.
-    pub fn run(&self, code: &str) -> Result<(), ScriptError> {
+    pub async fn run(&self, code: &str) -> Result<(), ScriptError> {
         let script = format!("{code}\n;undefined");
-        self.engine()?.evaluate("__json", &script).map(|_| ())
+        self.evaluate("__json", &script).await.map(|_| ())
     }
 
     /// Sets a global from JSON.
     ///
     /// # Errors
     /// The memory is full.
-    pub fn set(&self, name: &str, value: &Value) -> Result<(), ScriptError> {
-        match self.engine.get() {
-            Some(engine) => engine.set(name, value),
-            None => {
-                self.early.borrow_mut().push((name.to_owned(), value.clone()));
-                Ok(())
-            }
+    pub async fn set(&self, name: &str, value: &Value) -> Result<(), ScriptError> {
+        let (name, value) = (name.to_owned(), value.clone());
+        if let State::Early(early) = &mut *self.state.borrow_mut() {
+            early.push((name, value));
+            return Ok(());
         }
+        self.ask(Job::Set { name, value }).await.map(|_| ())
     }
 
     /// Sets variables, and remembers what they cover.
     ///
     /// # Errors
     /// The memory is full.
-    pub fn enter(&self, variables: &[(String, String)]) -> Result<Covered, ScriptError> {
+    pub async fn enter(&self, variables: &[(String, String)]) -> Result<Covered, ScriptError> {
         let mut covered = Vec::new();
         for (name, value) in variables {
-            covered.push((name.clone(), self.own_global(name)?));
-            self.set(name, &Value::from(value.as_str()))?;
+            covered.push((name.clone(), self.own_global(name).await?));
+            self.set(name, &Value::from(value.as_str())).await?;
         }
         Ok(Covered(covered))
     }
@@ -228,36 +254,36 @@ impl Js {
     ///
     /// # Errors
     /// The memory is full.
-    pub fn leave(&self, covered: Covered) -> Result<(), ScriptError> {
+    pub async fn leave(&self, covered: Covered) -> Result<(), ScriptError> {
         for (name, value) in covered.0.into_iter().rev() {
             match value {
-                Some(value) => self.set(&name, &value)?,
-                None => self.engine()?.remove(&name)?,
+                Some(value) => self.set(&name, &value).await?,
+                None => drop(self.ask(Job::Remove { name }).await?),
             }
         }
         Ok(())
     }
 
-    fn own_global(&self, name: &str) -> Result<Option<Value>, ScriptError> {
+    async fn own_global(&self, name: &str) -> Result<Option<Value>, ScriptError> {
         let quoted = Value::from(name).to_string();
-        let known = self.value(&format!("Object.prototype.hasOwnProperty.call(globalThis, {quoted})"))?;
-        if known != Value::Bool(true) {
+        let known = format!("Object.prototype.hasOwnProperty.call(globalThis, {quoted})");
+        if self.value(&known).await? != Value::Bool(true) {
             return Ok(None);
         }
-        self.value(&format!("globalThis[{quoted}]")).map(Some)
+        self.value(&format!("globalThis[{quoted}]")).await.map(Some)
     }
 
     /// Puts a text on the flow's clipboard.
     ///
     /// # Errors
     /// The memory is full.
-    pub fn set_copied_text(&self, text: &str) -> Result<(), ScriptError> {
-        self.run(&format!("maestro.copiedText = {}", Value::from(text)))
+    pub async fn set_copied_text(&self, text: &str) -> Result<(), ScriptError> {
+        self.run(&format!("maestro.copiedText = {}", Value::from(text))).await
     }
 
     /// What scripts have logged since the last call.
     pub fn take_log(&self) -> Vec<String> {
-        std::mem::take(&mut self.log.borrow_mut())
+        std::mem::take(&mut self.log.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

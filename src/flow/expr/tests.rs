@@ -1,13 +1,20 @@
+use std::time::Instant;
+
 use super::{engine::TIME, *};
+
+/// One call of a built-in function that takes seconds, and asks nobody whether it may.
+const HEAVY: &str = "('a'.repeat(1 << 18) + 'ą').indexOf('a'.repeat(1 << 16) + 'b')";
 
 fn js() -> Js {
     Js::new(CancellationToken::new(), None)
 }
 
-#[test]
-fn expressions_give_the_texts_that_upstream_gives() {
+#[tokio::test]
+async fn expressions_give_the_texts_that_upstream_gives() {
     let js = js();
-    js.enter(&[("A".into(), "1".into()), ("B".into(), "2".into())]).unwrap();
+    js.enter(&[("A".into(), "1".into()), ("B".into(), "2".into())])
+        .await
+        .unwrap();
     for (text, wanted) in [
         ("plain", "plain"),
         ("${A}", "1"),
@@ -27,58 +34,64 @@ fn expressions_give_the_texts_that_upstream_gives() {
         ("${json('{\"a\": [1]}').a[0]}", "1"),
         ("zażółć ${'🐈'}", "zażółć 🐈"),
     ] {
-        assert_eq!(js.interpolate(text).as_deref(), Ok(wanted), "{text}");
+        assert_eq!(js.interpolate(text).await.as_deref(), Ok(wanted), "{text}");
     }
 }
 
-#[test]
-fn variables_that_were_set_before_the_first_script_are_read_as_by_a_script() {
+#[tokio::test]
+async fn variables_that_were_set_before_the_first_script_are_read_as_by_a_script() {
     for name in ["A", "true", "a-b", "1", "Math", "output"] {
         let js = js();
-        js.set(name, &Value::from("first")).unwrap();
-        js.set(name, &Value::from("text")).unwrap();
-        js.set("list", &serde_json::json!([1])).unwrap();
+        js.set(name, &Value::from("first")).await.unwrap();
+        js.set(name, &Value::from("text")).await.unwrap();
+        js.set("list", &serde_json::json!([1])).await.unwrap();
         let text = format!("${{ {name} }} ${{list}} ${{A}}");
-        let early = js.interpolate(&text);
-        js.begin().unwrap();
-        assert_eq!(early, js.interpolate(&text), "{name}");
+        let early = js.interpolate(&text).await;
+        js.run("").await.unwrap();
+        assert_eq!(early, js.interpolate(&text).await, "{name}");
     }
 }
 
-#[test]
-fn output_is_empty_as_long_as_no_script_has_run() {
+#[tokio::test]
+async fn output_is_empty_as_long_as_no_script_has_run() {
     let js = js();
-    assert_eq!(js.output("remark"), None);
-    js.run("output.remark = 'done'").unwrap();
-    assert_eq!(js.output("remark"), Some(Value::from("done")));
-    assert_eq!(js.output("caption"), Some(Value::Null));
+    assert_eq!(js.output("remark").await, None);
+    js.run("output.remark = 'done'").await.unwrap();
+    assert_eq!(js.output("remark").await, Some(Value::from("done")));
+    assert_eq!(js.output("caption").await, Some(Value::Null));
 }
 
-#[test]
-fn globals_live_on_and_locals_do_not() {
+#[tokio::test]
+async fn globals_live_on_and_locals_do_not() {
     let js = js();
-    js.run("output.count = 1; const local = 5; var other = 6;").unwrap();
-    js.run("output.count += 1").unwrap();
-    assert_eq!(js.value("output").unwrap(), serde_json::json!({"count": 2}));
-    assert_eq!(js.text("typeof local + typeof other").unwrap(), "undefinedundefined");
+    js.run("output.count = 1; const local = 5; var other = 6;")
+        .await
+        .unwrap();
+    js.run("output.count += 1").await.unwrap();
+    assert_eq!(js.value("output").await.unwrap(), serde_json::json!({"count": 2}));
+    assert_eq!(
+        js.text("typeof local + typeof other").await.unwrap(),
+        "undefinedundefined"
+    );
 }
 
-#[test]
-fn a_scope_gives_back_what_it_covered() {
+#[tokio::test]
+async fn a_scope_gives_back_what_it_covered() {
     let js = js();
-    js.enter(&[("A".into(), "outer".into())]).unwrap();
+    js.enter(&[("A".into(), "outer".into())]).await.unwrap();
     let covered = js
         .enter(&[("A".into(), "inner".into()), ("B".into(), "b".into())])
+        .await
         .unwrap();
-    assert_eq!(js.interpolate("${A}${B}").unwrap(), "innerb");
+    assert_eq!(js.interpolate("${A}${B}").await.unwrap(), "innerb");
 
-    js.leave(covered).unwrap();
+    js.leave(covered).await.unwrap();
 
-    assert_eq!(js.interpolate("${A}${typeof B}").unwrap(), "outerundefined");
+    assert_eq!(js.interpolate("${A}${typeof B}").await.unwrap(), "outerundefined");
 }
 
-#[test]
-fn scripts_have_no_files_no_timers_and_no_network_without_leave() {
+#[tokio::test]
+async fn scripts_have_no_files_no_timers_and_no_network_without_leave() {
     let js = js();
     for name in [
         "require",
@@ -89,51 +102,91 @@ fn scripts_have_no_files_no_timers_and_no_network_without_leave() {
         "setTimeout",
         "XMLHttpRequest",
     ] {
-        assert_eq!(js.text(&format!("typeof {name}")).unwrap(), "undefined", "{name}");
+        assert_eq!(js.text(&format!("typeof {name}")).await.unwrap(), "undefined", "{name}");
     }
-    let error = js.text("http.get('http://127.0.0.1/')").unwrap_err();
+    let error = js.text("http.get('http://127.0.0.1/')").await.unwrap_err();
     assert!(error.to_string().contains("does not allow `http`"), "{error}");
 }
 
-#[test]
-fn an_endless_script_is_stopped_and_the_engine_lives_on() {
+#[tokio::test]
+async fn an_endless_script_is_stopped_and_the_engine_lives_on() {
     let js = js();
-    assert_eq!(js.run("while (true) {}"), Err(ScriptError::TooLong(TIME)));
-    assert_eq!(js.text("1 + 1").as_deref(), Ok("2"));
+    assert_eq!(js.run("while (true) {}").await, Err(ScriptError::TooLong(TIME)));
+    assert_eq!(js.text("1 + 1").await.as_deref(), Ok("2"));
 }
 
-#[test]
-fn a_stop_ends_a_running_script() {
+#[tokio::test]
+async fn a_script_is_given_up_at_its_limit_whatever_it_is_in_and_holds_up_nobody() {
+    let js = js();
+    let others = async {
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Instant::now()
+    };
+    let script = async { (js.run(HEAVY).await, Instant::now()) };
+
+    let ((ended, end), others) = tokio::join!(script, others);
+
+    assert_eq!(ended, Err(ScriptError::TooLong(TIME)));
+    assert!(others < end, "others waited for it");
+    let next = js.text("1 + 1").await;
+    assert_eq!(
+        next,
+        Err(ScriptError::TooLong(TIME)),
+        "nobody knows what it left behind"
+    );
+}
+
+#[tokio::test]
+async fn a_stop_is_obeyed_whatever_a_script_is_in() {
+    let cancel = CancellationToken::new();
+    let js = Js::new(cancel.clone(), None);
+    let start = Instant::now();
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        cancel.cancel();
+    };
+
+    let (ended, ()) = tokio::join!(js.run(HEAVY), stop);
+
+    assert_eq!(ended, Err(ScriptError::Stopped));
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_stop_ends_a_running_script() {
     let cancel = CancellationToken::new();
     let js = Js::new(cancel.clone(), None);
     cancel.cancel();
-    assert_eq!(js.run("while (true) {}"), Err(ScriptError::Stopped));
+    assert_eq!(js.run("while (true) {}").await, Err(ScriptError::Stopped));
 }
 
-#[test]
-fn a_script_that_eats_memory_or_stack_fails_alone() {
+#[tokio::test]
+async fn a_script_that_eats_memory_or_stack_fails_alone() {
     let js = js();
     assert!(
         js.run("const a = []; while (true) a.push('x'.repeat(1e6) + a.length)")
+            .await
             .is_err()
     );
-    assert!(js.run("(function f() { f(); })()").is_err());
-    assert_eq!(js.text("1 + 1").as_deref(), Ok("2"));
+    assert!(js.run("(function f() { f(); })()").await.is_err());
+    assert_eq!(js.text("1 + 1").await.as_deref(), Ok("2"));
 }
 
-#[test]
-fn what_scripts_log_can_be_read() {
+#[tokio::test]
+async fn what_scripts_log_can_be_read() {
     let js = js();
-    js.run("console.log('a', [1], {b: 2})").unwrap();
+    js.run("console.log('a', [1], {b: 2})").await.unwrap();
     assert_eq!(js.take_log(), ["a (1)[1] {b: 2}"]);
     assert!(js.take_log().is_empty());
 }
 
-#[test]
-fn errors_say_what_was_thrown() {
-    let error = js().text("nothing.at.all").unwrap_err();
+#[tokio::test]
+async fn errors_say_what_was_thrown() {
+    let error = js().text("nothing.at.all").await.unwrap_err();
     assert!(error.to_string().contains("undefined"), "{error}");
-    assert!(js().text("1 +").is_err());
+    assert!(js().text("1 +").await.is_err());
 }
 
 /// Answers one request, whatever it asks, with `body`.
@@ -158,17 +211,18 @@ fn one_answer(body: &'static str) -> (String, std::thread::JoinHandle<()>) {
     (host, std::thread::spawn(serve))
 }
 
-#[test]
-fn scripts_with_leave_make_requests_and_see_what_went_wrong() {
+#[tokio::test]
+async fn scripts_with_leave_make_requests_and_see_what_went_wrong() {
     let (host, server) = one_answer("{\"name\": \"anna\"}");
     let access = HttpAccess {
         hosts: std::sync::Arc::from([host.clone()]),
     };
     let js = Js::new(CancellationToken::new(), Some(access));
 
-    let name = js.text(&format!("json(http.get('http://{host}/').body).name"));
-    let caught =
-        js.text("(() => { try { http.get('http://127.0.0.2:1/') } catch (error) { return error.message } })()");
+    let name = js.text(&format!("json(http.get('http://{host}/').body).name")).await;
+    let caught = js
+        .text("(() => { try { http.get('http://127.0.0.2:1/') } catch (error) { return error.message } })()")
+        .await;
 
     assert_eq!(name.as_deref(), Ok("anna"));
     let caught = caught.unwrap();
@@ -179,8 +233,8 @@ fn scripts_with_leave_make_requests_and_see_what_went_wrong() {
     server.join().unwrap();
 }
 
-#[test]
-fn a_stop_ends_a_script_that_waits_for_an_answer() {
+#[tokio::test]
+async fn a_stop_ends_a_script_that_waits_for_an_answer() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = silent.local_addr().unwrap().to_string();
     let access = HttpAccess {
@@ -193,9 +247,11 @@ fn a_stop_ends_a_script_that_waits_for_an_answer() {
         cancel.cancel();
     });
 
-    let ended = js.run(&format!(
-        "while (true) {{ try {{ http.get('http://{host}/') }} catch (error) {{ }} }}"
-    ));
+    let ended = js
+        .run(&format!(
+            "while (true) {{ try {{ http.get('http://{host}/') }} catch (error) {{ }} }}"
+        ))
+        .await;
 
     assert_eq!(ended, Err(ScriptError::Stopped));
     stopper.join().unwrap();

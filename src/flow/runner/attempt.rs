@@ -37,7 +37,7 @@ pub(super) async fn run(
     };
     parts.journal.record_flow(spec.attempt, script.content_hash());
     let phone = Phone::new(driver, cancel.clone(), beat, spec.time_limit);
-    let mut run = match Run::new(parts, spec, script, phone, cancel) {
+    let mut run = match Run::new(parts, spec, script, phone, cancel).await {
         Ok(run) => run,
         Err(fault) => return failed_before_start(fault),
     };
@@ -53,7 +53,7 @@ fn failed_before_start(fault: Fault) -> Outcome {
 }
 
 impl Run {
-    fn new(
+    async fn new(
         parts: Arc<FlowRunnerParts>,
         spec: Arc<AttemptSpec>,
         script: Arc<Script>,
@@ -93,18 +93,18 @@ impl Run {
             recording: None,
             effects: Effects::default(),
         };
-        run.set_globals()?;
-        run.compile_watches()?;
+        run.set_globals().await?;
+        run.compile_watches().await?;
         Ok(run)
     }
 
     /// The variables that every script of an attempt finds.
-    fn set_globals(&mut self) -> Result<(), Fault> {
+    async fn set_globals(&mut self) -> Result<(), Fault> {
         let spec = self.spec.clone();
         let script = self.script.clone();
         // First, so that they hide nothing of ours.
         for (name, text) in script.env() {
-            self.js.set(name, &Value::from(text.as_str()))?;
+            self.js.set(name, &Value::from(text.as_str())).await?;
         }
         let extension = &script.flow().config.extension;
         let account = spec.account.as_ref();
@@ -149,30 +149,30 @@ impl Run {
             ("MAESTRO_SHARD_INDEX", "0".to_owned()),
         ];
         for (name, text) in texts {
-            self.js.set(name, &Value::from(text))?;
+            self.js.set(name, &Value::from(text)).await?;
         }
         let target = extension.fan_out.as_ref().and_then(|rule| self.params.get(&rule.list));
         let target = target.map_or(Value::Null, |target| match target {
             Value::Array(items) => items.first().cloned().unwrap_or(Value::Null),
             one => one.clone(),
         });
-        self.js.set("params", &self.params)?;
-        self.js.set("target", &target)?;
-        self.js.set("effect", &Value::Null)?;
-        self.js.set("media", &media_global(&self.media, self.spec.seed))?;
+        self.js.set("params", &self.params).await?;
+        self.js.set("target", &target).await?;
+        self.js.set("effect", &Value::Null).await?;
+        self.js.set("media", &media_global(&self.media, self.spec.seed)).await?;
         Ok(())
     }
 
-    fn compile_watches(&mut self) -> Result<(), Fault> {
+    async fn compile_watches(&mut self) -> Result<(), Fault> {
         let script = self.script.clone();
         let extension = &script.flow().config.extension;
         for selector in &extension.challenges {
-            let query = self.compile(selector)?;
+            let query = self.compile(selector).await?;
             self.challenges.push((selector.to_string(), query));
         }
         for popup in &extension.popups {
-            let visible = self.compile(&popup.visible)?;
-            let tap = self.compile(&popup.tap)?;
+            let visible = self.compile(&popup.visible).await?;
+            let tap = self.compile(&popup.tap).await?;
             self.popups.push((popup.visible.to_string(), visible, tap));
         }
         Ok(())
@@ -216,7 +216,7 @@ impl Run {
         let request = media_request(&rule, &self.params, username, self.spec.seed);
         self.phone.may_go_on()?;
         self.media = self.parts.media.pick(&request).await.map_err(Fault::Media)?;
-        self.js.set("media", &media_global(&self.media, self.spec.seed))?;
+        self.js.set("media", &media_global(&self.media, self.spec.seed)).await?;
         Ok(())
     }
 
@@ -238,10 +238,10 @@ impl Run {
     async fn conclude(&mut self, result: Result<(), Fault>) -> Outcome {
         let fault = match result {
             Err(Fault::Ended(outcome)) => return *outcome,
-            Ok(()) if !self.effects.is_open() => return self.done(),
+            Ok(()) if !self.effects.is_open() => return self.done().await,
             Ok(()) if self.script.flow().config.extension.confirm.is_none() => {
                 match self.settle_effect(EffectState::Confirmed).await {
-                    Ok(()) => return self.done(),
+                    Ok(()) => return self.done().await,
                     Err(fault) => return self.unverified(&fault),
                 }
             }
@@ -286,7 +286,7 @@ impl Run {
             Verdict::Done => {
                 let (task, attempt, serial) = (self.spec.task, self.spec.attempt, &self.spec.serial);
                 tracing::info!(task.id = %task, attempt.id = %attempt, device.serial = %serial, "effect found done after it was not confirmed: {fault}");
-                self.done()
+                self.done().await
             }
             Verdict::NotDone => {
                 let (mut failure, blame) = fault.failure(Some(step));
@@ -297,8 +297,8 @@ impl Run {
         }
     }
 
-    fn done(&self) -> Outcome {
-        let remark = self.js.output("remark");
+    async fn done(&self) -> Outcome {
+        let remark = self.js.output("remark").await;
         let remark = remark.as_ref().and_then(Value::as_str).unwrap_or_default();
         Outcome::Completed {
             remark: remark.to_owned(),

@@ -22,7 +22,7 @@ pub struct Effects {
     /// Whether a commit step is being carried out.
     pub acting: bool,
     /// The one that is open.
-    open: Option<OpenEffect>,
+    open: Option<EffectKey>,
     /// How many commit steps this attempt was allowed to carry out.
     pub intents: u32,
     /// How many commit steps were reached: the next one's ordinal.
@@ -42,12 +42,6 @@ pub enum Turn {
     Act,
     /// An earlier attempt has carried it out.
     PassOver,
-}
-
-#[derive(Debug, Clone)]
-struct OpenEffect {
-    key: EffectKey,
-    content: Value,
 }
 
 /// What a check read back.
@@ -76,8 +70,8 @@ impl Effects {
     }
 
     /// Takes up an effect that an earlier attempt left open.
-    pub fn reopen(&mut self, key: EffectKey, content: Value) {
-        self.open = Some(OpenEffect { key, content });
+    pub fn reopen(&mut self, key: EffectKey) {
+        self.open = Some(key);
     }
 }
 
@@ -114,14 +108,15 @@ impl Run {
         noted?;
         let baseline = self
             .js
-            .value("output.baseline === undefined ? output : output.baseline")?;
+            .value("output.baseline === undefined ? output : output.baseline")
+            .await?;
         let label: Arc<str> = step.label.clone().unwrap_or_default();
         let key = EffectKey {
             task: self.spec.task,
             step: label,
             ordinal: self.effects.reached,
         };
-        let content = self.content()?;
+        let content = self.content().await?;
         self.refuse_repeat(&content).await?;
         let intent = EffectIntent {
             key: key.clone(),
@@ -136,8 +131,8 @@ impl Run {
             EffectGate::Act => {
                 self.effects.reached = self.effects.reached.saturating_add(1);
                 self.effects.intents = self.effects.intents.saturating_add(1);
-                self.effects.reopen(key.clone(), content.clone());
-                self.show_effect(&key, &content, &baseline)?;
+                self.effects.reopen(key.clone());
+                self.show_effect(&key, &content, &baseline).await?;
                 Ok(Turn::Act)
             }
             EffectGate::Closed(state) => Err(Fault::Ended(Box::new(closed(state, self.step)))),
@@ -162,13 +157,13 @@ impl Run {
     }
 
     /// What is to be done, for people and for the check.
-    fn content(&self) -> Result<Value, Fault> {
+    async fn content(&self) -> Result<Value, Fault> {
         let mut content = json!({
             "script": self.spec.script,
             "username": self.spec.account.as_ref().map(|account| account.username.as_str()),
             "params": self.params,
             "media": media_content(&self.media),
-            "hash": self.content_hash()?,
+            "hash": self.content_hash().await?,
         });
         if let (false, Value::Object(fields)) = (self.has_single_commit(), &mut content) {
             fields.insert(ONE_OF_SEVERAL.to_owned(), Value::Bool(true));
@@ -177,26 +172,27 @@ impl Run {
     }
 
     /// Sets the global `effect` that checks read.
-    pub(super) fn show_effect(&self, key: &EffectKey, content: &Value, baseline: &Value) -> Result<(), Fault> {
+    pub(super) async fn show_effect(&self, key: &EffectKey, content: &Value, baseline: &Value) -> Result<(), Fault> {
         let effect = json!({
             "step": key.step,
             "ordinal": key.ordinal,
             "content": content,
             "baseline": baseline,
         });
-        Ok(self.js.set("effect", &effect)?)
+        Ok(self.js.set("effect", &effect).await?)
     }
 
     /// Writes what is known of the open effect; it stays open when that fails.
     pub(super) async fn settle_effect(&mut self, state: EffectState) -> Result<(), Fault> {
-        let Some(open) = self.effects.open.clone() else {
+        let Some(key) = self.effects.open.clone() else {
             return Ok(());
         };
         let evidence = self
             .js
-            .value("output.evidence === undefined ? output : output.evidence");
+            .value("output.evidence === undefined ? output : output.evidence")
+            .await;
         let finding = EffectFinding {
-            key: open.key,
+            key,
             attempt: self.spec.attempt,
             lease: self.spec.lease.clone(),
             state,
@@ -207,7 +203,6 @@ impl Run {
             EffectState::Confirmed => {
                 self.effects.open = None;
                 self.effects.confirmed = self.effects.confirmed.saturating_add(1);
-                self.mark_used(&open.content).await;
             }
             EffectState::Refuted => self.effects.open = None,
             _ => {}
@@ -222,37 +217,18 @@ impl Run {
         Ok(())
     }
 
-    /// The files of a confirmed post are used up. A failure here must not undo the confirmation.
-    async fn mark_used(&self, content: &Value) {
-        let Some(account) = &self.spec.account else { return };
-        let files: Vec<String> = content
-            .get("media")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|file| file.get("sha256").and_then(Value::as_str))
-            .map(str::to_owned)
-            .collect();
-        if files.is_empty() {
-            return;
-        }
-        if let Err(problem) = self.parts.media.mark_used(&files, &account.username).await {
-            tracing::error!(task.id = %self.spec.task, %problem, "media of a confirmed post could not be marked as used");
-        }
-    }
-
     /// Reads back from the app whether the open effect took place.
     pub(super) async fn run_check(&mut self) -> Result<Verdict, Fault> {
         let script = self.script.clone();
         let Some(check) = &script.flow().config.extension.check else {
             return Ok(Verdict::Unknown);
         };
-        self.js.run("delete output.effect")?;
+        self.js.run("delete output.effect").await?;
         match check {
             Body::Inline(steps) => self.run_steps(steps).await?,
             Body::File(flow) => self.run_sub_flow(flow, &[]).await?,
         }
-        Ok(match self.js.value("output.effect")?.as_str() {
+        Ok(match self.js.value("output.effect").await?.as_str() {
             Some("done") => Verdict::Done,
             Some("not_done") => Verdict::NotDone,
             _ => Verdict::Unknown,

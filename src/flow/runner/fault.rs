@@ -88,6 +88,8 @@ impl Fault {
     pub fn leaves_phone_usable(&self) -> bool {
         match self {
             Self::Cancelled | Self::TimeUp(_) | Self::Ended(_) => false,
+            // A check cannot look without scripts either.
+            Self::Script(ScriptError::Crowded(_)) => false,
             Self::Device(error) => !device_is_gone(error),
             Self::Account(fault) => fault.leaves_phone_usable(),
             _ => true,
@@ -100,6 +102,8 @@ impl Fault {
         match self {
             Self::NotFound(_) => (FailureReason::FlowError, Blame::App, true),
             Self::Assertion(_) => (FailureReason::AssertionFailed, Blame::App, true),
+            // Nothing that this task has done.
+            Self::Script(ScriptError::Crowded(_)) => (FailureReason::Interrupted, Blame::Host, true),
             Self::Invalid(_) | Self::Script(_) | Self::Policy(_) => (FailureReason::FlowError, Blame::Task, false),
             Self::Device(error) => device_verdict(error),
             Self::Cancelled => (FailureReason::Stopped, Blame::Task, false),

@@ -1,5 +1,6 @@
 //! Selectors of the file to queries on a screen: expressions evaluated, patterns compiled, once per step.
 
+use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
 use super::{Run, fault::Fault, told};
@@ -18,30 +19,41 @@ const MAX_TOLD: usize = 500;
 
 impl Run {
     /// Evaluates the selector of a step; its record tells it.
-    pub(in crate::flow) fn query(&mut self, selector: &Selector) -> Result<Query, Fault> {
-        let query = self.compile(selector)?;
-        let told: String = self.shown(&selector.to_string()).chars().take(MAX_TOLD).collect();
+    pub(in crate::flow) async fn query(&mut self, selector: &Selector) -> Result<Query, Fault> {
+        let query = self.compile(selector).await?;
+        let told: String = self.shown(&selector.to_string()).await.chars().take(MAX_TOLD).collect();
         self.note(SELECTOR, Value::from(told));
         Ok(query)
     }
 
     /// Evaluates a selector.
-    pub(in crate::flow) fn compile(&mut self, selector: &Selector) -> Result<Query, Fault> {
+    pub(in crate::flow) fn compile<'a>(
+        &'a mut self,
+        selector: &'a Selector,
+    ) -> LocalBoxFuture<'a, Result<Query, Fault>> {
+        Box::pin(self.compile_parts(selector))
+    }
+
+    async fn compile_parts(&mut self, selector: &Selector) -> Result<Query, Fault> {
+        let css = match selector.css.as_deref() {
+            Some(css) => Some(self.filled(css).await?),
+            None => None,
+        };
         let mut query = Query {
-            text: self.pattern(selector.text.as_deref())?,
-            id: self.pattern(selector.id.as_deref())?,
+            text: self.pattern(selector.text.as_deref()).await?,
+            id: self.pattern(selector.id.as_deref()).await?,
             width: selector.width,
             height: selector.height,
             tolerance: selector.tolerance,
             traits: selector.traits.clone(),
             nearest: selector.nearest,
             image: selector.image.clone(),
-            css: selector.css.as_deref().map(|css| self.filled(css)).transpose()?,
+            css,
             ..Query::default()
         };
         query.index = match &selector.index {
             None => None,
-            Some(text) => Some(whole_number(&self.js.interpolate(text)?, "index")?),
+            Some(text) => Some(whole_number(&self.js.interpolate(text).await?, "index")?),
         };
         let relations = [
             (Relation::Below, &selector.below),
@@ -51,7 +63,7 @@ impl Run {
         ];
         for (relation, other) in relations {
             if let Some(other) = other {
-                query.relations.push((relation, self.compile(other)?));
+                query.relations.push((relation, self.compile(other).await?));
             }
         }
         let flags = [
@@ -65,20 +77,20 @@ impl Run {
             .filter_map(|(flag, wanted)| Some((flag, wanted?)))
             .collect();
         if let Some(child) = &selector.contains_child {
-            query.contains_child = Some(Box::new(self.compile(child)?));
+            query.contains_child = Some(Box::new(self.compile(child).await?));
         }
         if let Some(parent) = &selector.child_of {
-            query.child_of = Some(Box::new(self.compile(parent)?));
+            query.child_of = Some(Box::new(self.compile(parent).await?));
         }
-        query.contains_descendants = self.queries(&selector.contains_descendants)?;
-        query.any_of = self.queries(&selector.any_of)?;
+        query.contains_descendants = self.queries(&selector.contains_descendants).await?;
+        query.any_of = self.queries(&selector.any_of).await?;
         Ok(query)
     }
 
     /// A text for the phone, its expressions evaluated. What nobody has set is a fault: `undefined`, which is its value,
     /// is never what was to be typed or looked for.
-    pub(in crate::flow) fn filled(&self, text: &str) -> Result<String, Fault> {
-        self.js.fill(text)?.map_err(|code| {
+    pub(in crate::flow) async fn filled(&self, text: &str) -> Result<String, Fault> {
+        self.js.fill(text).await?.map_err(|code| {
             let name = pattern_of(code);
             Fault::Invalid(format!(
                 "`{name}` is not set: give it a value before (a variable in `env`), or write `${{{name} || 'a default'}}`"
@@ -87,23 +99,27 @@ impl Run {
     }
 
     /// Evaluates several selectors.
-    pub(in crate::flow) fn queries(&mut self, selectors: &[Selector]) -> Result<Vec<Query>, Fault> {
-        selectors.iter().map(|selector| self.compile(selector)).collect()
+    pub(in crate::flow) async fn queries(&mut self, selectors: &[Selector]) -> Result<Vec<Query>, Fault> {
+        let mut queries = Vec::new();
+        for selector in selectors {
+            queries.push(self.compile(selector).await?);
+        }
+        Ok(queries)
     }
 
     /// A text for people: its expressions evaluated, as far as they only read.
-    pub(in crate::flow) fn shown(&self, text: &str) -> String {
-        told::shown(&self.js, text)
+    pub(in crate::flow) async fn shown(&self, text: &str) -> String {
+        told::shown(&self.js, text).await
     }
 
     /// What was looked for in vain.
-    pub(in crate::flow) fn not_found(&self, selector: &Selector) -> Fault {
-        Fault::NotFound(self.shown(&selector.to_string()) + &self.sight_told())
+    pub(in crate::flow) async fn not_found(&self, selector: &Selector) -> Fault {
+        Fault::NotFound(self.shown(&selector.to_string()).await + &self.sight_told())
     }
 
-    fn pattern(&mut self, text: Option<&str>) -> Result<Option<Pattern>, Fault> {
+    async fn pattern(&mut self, text: Option<&str>) -> Result<Option<Pattern>, Fault> {
         let Some(text) = text else { return Ok(None) };
-        let text = self.filled(text)?;
+        let text = self.filled(text).await?;
         if let Some(pattern) = self.patterns.get(&text) {
             return Ok(Some(pattern.clone()));
         }

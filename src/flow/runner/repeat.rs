@@ -12,7 +12,7 @@ const FORCE: &str = "force";
 impl Run {
     /// Hash of what the effect brings into the world: what the flow says of it (`farmhand.same`), the files by their
     /// content. `None` without files: such an effect (a follow) may be asked for again.
-    pub(super) fn content_hash(&self) -> Result<Option<String>, Fault> {
+    pub(super) async fn content_hash(&self) -> Result<Option<String>, Fault> {
         if self.media.files.is_empty() {
             return Ok(None);
         }
@@ -20,7 +20,7 @@ impl Run {
         match &self.script.flow().config.extension.same {
             Some(expressions) => {
                 for code in expressions {
-                    content.push(self.js.value(bare(code))?);
+                    content.push(self.js.value(bare(code)).await?);
                 }
             }
             None => content.push(self.all_params()),

@@ -38,28 +38,28 @@ impl Run {
         env: &'a [(String, Text)],
     ) -> LocalBoxFuture<'a, Result<(), Fault>> {
         Box::pin(async move {
-            let outer = self.enter(env)?;
+            let outer = self.enter(env).await?;
             let app_id = self.app_id.clone();
             let result = self.run_flow(flow).await;
             self.app_id = app_id;
-            self.leave(outer, result)
+            self.leave(outer, result).await
         })
     }
 
     /// Runs a flow with its hooks.
     pub(in crate::flow) async fn run_flow(&mut self, flow: &Arc<Flow>) -> Result<(), Fault> {
         let config = &flow.config;
-        let scope = self.enter(&config.env)?;
-        let result = match self.enter_app(config.app_id.as_deref()) {
+        let scope = self.enter(&config.env).await?;
+        let result = match self.enter_app(config.app_id.as_deref()).await {
             Ok(()) => self.run_hooked(flow).await,
             Err(fault) => Err(fault),
         };
-        self.leave(scope, result)
+        self.leave(scope, result).await
     }
 
-    fn enter_app(&mut self, app_id: Option<&str>) -> Result<(), Fault> {
+    async fn enter_app(&mut self, app_id: Option<&str>) -> Result<(), Fault> {
         if let Some(app_id) = app_id {
-            self.app_id = self.filled(app_id)?;
+            self.app_id = self.filled(app_id).await?;
         }
         Ok(())
     }
@@ -85,17 +85,17 @@ impl Run {
     }
 
     /// Evaluates variables in the scope outside, then sets them.
-    pub(in crate::flow) fn enter(&self, env: &[(String, Text)]) -> Result<Covered, Fault> {
+    pub(in crate::flow) async fn enter(&self, env: &[(String, Text)]) -> Result<Covered, Fault> {
         let mut variables = Vec::new();
         for (name, value) in env {
-            variables.push((name.clone(), self.js.interpolate(value)?));
+            variables.push((name.clone(), self.js.interpolate(value).await?));
         }
-        Ok(self.js.enter(&variables)?)
+        Ok(self.js.enter(&variables).await?)
     }
 
     /// Leaves a scope; what happened in it counts more than a failure to leave.
-    pub(in crate::flow) fn leave(&self, scope: Covered, result: Result<(), Fault>) -> Result<(), Fault> {
-        let left = self.js.leave(scope).map_err(Fault::from);
+    pub(in crate::flow) async fn leave(&self, scope: Covered, result: Result<(), Fault>) -> Result<(), Fault> {
+        let left = self.js.leave(scope).await.map_err(Fault::from);
         result.and(left)
     }
 
@@ -104,9 +104,9 @@ impl Run {
         match body {
             Body::File(flow) => self.run_sub_flow(flow, env).await,
             Body::Inline(steps) => {
-                let scope = self.enter(env)?;
+                let scope = self.enter(env).await?;
                 let result = self.run_steps(steps).await;
-                self.leave(scope, result)
+                self.leave(scope, result).await
             }
         }
     }
@@ -126,9 +126,9 @@ impl Run {
         let commit = self.is_commit(step);
         let intents = self.effects.intents;
         if commit && self.open_effect(step).await? == Turn::PassOver || self.is_passed_over(step) {
-            return self.pass_over(step);
+            return self.pass_over(step).await;
         }
-        let begun = self.begin_step(step)?;
+        let begun = self.begin_step(step).await?;
         self.effects.acting |= commit;
         let result = self.guarded(step).await;
         self.effects.acting &= !commit;
@@ -165,8 +165,8 @@ impl Run {
     }
 
     /// Records a step that an earlier attempt has carried out.
-    fn pass_over(&mut self, step: &Step) -> Result<(), Fault> {
-        let begun = self.begin_step(step)?;
+    async fn pass_over(&mut self, step: &Step) -> Result<(), Fault> {
+        let begun = self.begin_step(step).await?;
         self.note("skipped", Value::from("already done by an earlier attempt"));
         self.end_step(begun, Done::Skipped);
         Ok(())
@@ -179,8 +179,6 @@ impl Run {
         self.check_known_screen().await?;
         // Not by way of `execute`: its frame is large, and flows within flows lie on one stack.
         if step.has_steps() {
-            // Scripts count their stack from where their interpreter began: that is not deep within.
-            self.js.begin()?;
             self.depth = self.depth.saturating_add(1);
             let result = self.control(&step.command).await;
             self.depth = self.depth.saturating_sub(1);
@@ -189,7 +187,7 @@ impl Run {
         self.execute(step).await
     }
 
-    fn begin_step(&mut self, step: &Step) -> Result<Begun, Fault> {
+    async fn begin_step(&mut self, step: &Step) -> Result<Begun, Fault> {
         if self.step >= self.settings.max_steps {
             return Err(Fault::Invalid(format!(
                 "the flow has run {} steps without an end; look at its loops",
@@ -203,7 +201,7 @@ impl Run {
         if self.depth > 0 {
             self.note("depth", Value::from(self.depth));
         }
-        let label = self.describe(step);
+        let label = self.describe(step).await;
         let now = self.parts.clock.now();
         let record = StepRecord {
             index: self.step,

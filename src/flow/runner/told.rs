@@ -40,27 +40,34 @@ const SECRETS: [&str; 5] = ["password", "passwd", "secret", "token", "otp"];
 
 impl Run {
     /// What a step does: its label, all of whose expressions the author meant for people, or its command in short.
-    pub(super) fn describe(&self, step: &Step) -> String {
+    pub(super) async fn describe(&self, step: &Step) -> String {
         let told = match (&step.label, &step.command) {
-            (Some(label), _) => self.js.interpolate(label).unwrap_or_else(|_| self.shown(label)),
+            (Some(label), _) => match self.js.interpolate(label).await {
+                Ok(told) => told,
+                Err(_) => self.shown(label).await,
+            },
             // Its value says less than what it compares.
             (None, Command::AssertTrue(code) | Command::EvalScript(code)) => format!("{} {}", step.key, bare(code)),
-            (None, _) => self.shown(&step.describe()),
+            (None, _) => self.shown(&step.describe()).await,
         };
         told.chars().take(MAX_LABEL).collect()
     }
 }
 
 /// A text for people: its expressions evaluated, as far as they only read.
-pub(super) fn shown(js: &Js, text: &str) -> String {
-    parts(text)
-        .into_iter()
-        .map(|part| match part {
-            Part::Literal(literal) => unescape(literal),
-            Part::Expression(code) if only_reads(code) => js.text(code).unwrap_or_else(|_| HIDDEN.to_owned()),
-            Part::Expression(_) => HIDDEN.to_owned(),
-        })
-        .collect()
+pub(super) async fn shown(js: &Js, text: &str) -> String {
+    let mut told = String::new();
+    for part in parts(text) {
+        match part {
+            Part::Literal(literal) => told.push_str(&unescape(literal)),
+            Part::Expression(code) if only_reads(code) => match js.text(code).await {
+                Ok(text) => told.push_str(&text),
+                Err(_) => told.push_str(HIDDEN),
+            },
+            Part::Expression(_) => told.push_str(HIDDEN),
+        }
+    }
+    told
 }
 
 /// The code of a text that is one expression.

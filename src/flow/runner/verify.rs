@@ -18,19 +18,19 @@ impl Run {
             self.show_account().await?;
             return Ok(None);
         };
-        self.effects.reopen(open.key.clone(), open.content.clone());
-        self.show_effect(&open.key, &open.content, &open.baseline)?;
+        self.effects.reopen(open.key.clone());
+        self.show_effect(&open.key, &open.content, &open.baseline).await?;
         match self.look_back().await? {
             Verdict::Done => {
                 self.settle_effect(EffectState::Confirmed).await?;
                 if self.has_single_commit() {
                     return Ok(Some(completed("found done when it was verified")));
                 }
-                self.begin_anew()
+                self.begin_anew().await
             }
             Verdict::NotDone => {
                 self.settle_effect(EffectState::Refuted).await?;
-                self.begin_anew()
+                self.begin_anew().await
             }
             Verdict::Unknown => {
                 self.settle_effect(EffectState::Unknown).await?;
@@ -42,10 +42,11 @@ impl Run {
     }
 
     /// Forgets what the check has left in the scripts: the flow runs from its start.
-    fn begin_anew(&mut self) -> Result<Option<Outcome>, Fault> {
-        self.js.set("effect", &Value::Null)?;
+    async fn begin_anew(&mut self) -> Result<Option<Outcome>, Fault> {
+        self.js.set("effect", &Value::Null).await?;
         self.js
-            .run("for (const name of Object.keys(output)) delete output[name]")?;
+            .run("for (const name of Object.keys(output)) delete output[name]")
+            .await?;
         Ok(None)
     }
 

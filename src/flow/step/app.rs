@@ -13,16 +13,16 @@ use crate::flow::{
 
 impl Run {
     /// The package that a command names, or the flow's.
-    pub(super) fn package(&self, app: Option<&Text>) -> Result<Package, Fault> {
+    pub(super) async fn package(&self, app: Option<&Text>) -> Result<Package, Fault> {
         let name = match app {
-            Some(text) => self.filled(text)?,
+            Some(text) => self.filled(text).await?,
             None => self.app_id.clone(),
         };
         Package::parse(&name).map_err(|error| Fault::Invalid(format!("appId `{name}`: {error}")))
     }
 
     pub(super) async fn launch_app(&mut self, launch: &LaunchApp) -> Result<(), Fault> {
-        let package = self.package(launch.app_id.as_ref())?;
+        let package = self.package(launch.app_id.as_ref()).await?;
         if launch.clear_state {
             self.phone.call(self.phone.driver.clear_app(&package)).await?;
         }
@@ -44,7 +44,7 @@ impl Run {
         }
         let mut extras = Vec::new();
         for (name, value) in &launch.arguments {
-            extras.push((self.js.interpolate(name)?, self.extra(value)?));
+            extras.push((self.js.interpolate(name).await?, self.extra(value).await?));
         }
         let launch = Launch {
             package,
@@ -56,9 +56,9 @@ impl Run {
         self.acted(None).await
     }
 
-    fn extra(&self, value: &Argument) -> Result<LaunchExtra, Fault> {
+    async fn extra(&self, value: &Argument) -> Result<LaunchExtra, Fault> {
         Ok(match value {
-            Argument::Text(text) => LaunchExtra::Text(self.js.interpolate(text)?),
+            Argument::Text(text) => LaunchExtra::Text(self.js.interpolate(text).await?),
             Argument::Bool(flag) => LaunchExtra::Bool(*flag),
             Argument::Integer(number) => LaunchExtra::Integer(*number),
             Argument::Decimal(number) => LaunchExtra::Decimal(*number),
@@ -66,19 +66,19 @@ impl Run {
     }
 
     pub(super) async fn stop_app(&mut self, app: Option<&Text>) -> Result<(), Fault> {
-        let package = self.package(app)?;
+        let package = self.package(app).await?;
         self.phone.call(self.phone.driver.stop_app(&package)).await?;
         self.acted(None).await
     }
 
     pub(super) async fn kill_app(&mut self, app: Option<&Text>) -> Result<(), Fault> {
-        let package = self.package(app)?;
+        let package = self.package(app).await?;
         self.phone.call(self.phone.driver.kill_app(&package)).await?;
         self.acted(None).await
     }
 
     pub(super) async fn clear_state(&mut self, app: Option<&Text>) -> Result<(), Fault> {
-        let package = self.package(app)?;
+        let package = self.package(app).await?;
         self.phone.call(self.phone.driver.clear_app(&package)).await?;
         self.acted(None).await
     }

@@ -16,28 +16,32 @@ const MAX_DIFFERENCE: f64 = 0.000_05;
 
 impl Run {
     pub(super) async fn assert_visible(&mut self, step: &Step, selector: &Selector) -> Result<(), Fault> {
-        let time = self.lookup_time(step.timeout.as_ref(), self.settings.lookup_timeout)?;
+        let time = self
+            .lookup_time(step.timeout.as_ref(), self.settings.lookup_timeout)
+            .await?;
         self.expect_visible(selector, time).await
     }
 
     async fn expect_visible(&mut self, selector: &Selector, time: Duration) -> Result<(), Fault> {
-        let query = self.query(selector)?;
+        let query = self.query(selector).await?;
         let found = self.find(&query, time).await?;
-        let found = found.ok_or_else(|| {
-            let what = self.shown(&selector.to_string());
-            Fault::Assertion(format!("{what} is not visible{}", self.sight_told()))
-        })?;
+        let Some(found) = found else {
+            let what = self.shown(&selector.to_string()).await;
+            return Err(Fault::Assertion(format!("{what} is not visible{}", self.sight_told())));
+        };
         self.note("matched", found.detail());
         Ok(())
     }
 
     pub(super) async fn assert_not_visible(&mut self, step: &Step, selector: &Selector) -> Result<(), Fault> {
-        let time = self.lookup_time(step.timeout.as_ref(), self.settings.lookup_timeout)?;
+        let time = self
+            .lookup_time(step.timeout.as_ref(), self.settings.lookup_timeout)
+            .await?;
         self.expect_not_visible(selector, time).await
     }
 
     async fn expect_not_visible(&mut self, selector: &Selector, time: Duration) -> Result<(), Fault> {
-        let query = self.query(selector)?;
+        let query = self.query(selector).await?;
         let start = Instant::now();
         let gone = self.goes_away(&query, time).await?;
         self.note_waited(start);
@@ -46,12 +50,12 @@ impl Run {
         }
         Err(Fault::Assertion(format!(
             "{} is visible",
-            self.shown(&selector.to_string())
+            self.shown(&selector.to_string()).await
         )))
     }
 
-    pub(super) fn assert_true(&mut self, text: &Text) -> Result<(), Fault> {
-        let value = self.js.interpolate(text)?;
+    pub(super) async fn assert_true(&mut self, text: &Text) -> Result<(), Fault> {
+        let value = self.js.interpolate(text).await?;
         if is_true(&value) {
             return Ok(());
         }
@@ -60,7 +64,7 @@ impl Run {
 
     pub(super) async fn extended_wait(&mut self, condition: &Condition) -> Result<(), Fault> {
         let timeout = match &condition.timeout {
-            Some(text) => self.millis(text, "timeout")?,
+            Some(text) => self.millis(text, "timeout").await?,
             None => self.settings.lookup_timeout,
         };
         if let Some(selector) = &condition.visible {
@@ -80,9 +84,9 @@ impl Run {
         let usual = self.settings.animation_timeout;
         let time = match timeout {
             None => usual,
-            Some(text) => match self.js.interpolate(text)?.trim().starts_with('-') {
+            Some(text) => match self.js.interpolate(text).await?.trim().starts_with('-') {
                 true => usual,
-                false => self.millis(text, "timeout")?,
+                false => self.millis(text, "timeout").await?,
             },
         };
         let start = Instant::now();
@@ -106,21 +110,21 @@ impl Run {
             return Ok(false);
         }
         if let Some(text) = &when.is_true
-            && !is_true(&self.js.interpolate(text)?)
+            && !is_true(&self.js.interpolate(text).await?)
         {
             return Ok(false);
         }
         let usual = self.settings.optional_lookup_timeout;
         if let Some(selector) = &when.visible {
-            let time = self.lookup_time(when.timeout.as_ref(), usual)?;
-            let query = self.query(selector)?;
+            let time = self.lookup_time(when.timeout.as_ref(), usual).await?;
+            let query = self.query(selector).await?;
             if self.find(&query, time).await?.is_none() {
                 return Ok(false);
             }
         }
         if let Some(selector) = &when.not_visible {
-            let time = self.lookup_time(when.timeout.as_ref(), usual)?;
-            let query = self.query(selector)?;
+            let time = self.lookup_time(when.timeout.as_ref(), usual).await?;
+            let query = self.query(selector).await?;
             return self.goes_away(&query, time).await;
         }
         Ok(true)

@@ -30,9 +30,9 @@ impl Run {
             return match &run.otherwise {
                 None => Ok(Done::Skipped),
                 Some(steps) => {
-                    let scope = self.enter(&run.env)?;
+                    let scope = self.enter(&run.env).await?;
                     let result = self.run_steps(steps).await;
-                    self.leave(scope, result).map(|()| Done::Completed)
+                    self.leave(scope, result).await.map(|()| Done::Completed)
                 }
             };
         }
@@ -43,7 +43,7 @@ impl Run {
     async fn repeat(&mut self, repeat: &Repeat) -> Result<Done, Fault> {
         let times = match &repeat.times {
             None => None,
-            Some(text) => Some(whole_number(&self.js.interpolate(text)?, "times")?),
+            Some(text) => Some(whole_number(&self.js.interpolate(text).await?, "times")?),
         };
         let mut rounds = 0_i64;
         while times.is_none_or(|times| rounds < times) {
@@ -65,7 +65,7 @@ impl Run {
 
     /// Never runs again what has begun something that cannot be undone, nor anything while that is open.
     async fn retry(&mut self, retry: &Retry) -> Result<Done, Fault> {
-        let wanted = whole_number(&self.js.interpolate(&retry.max_retries)?, "maxRetries")?;
+        let wanted = whole_number(&self.js.interpolate(&retry.max_retries).await?, "maxRetries")?;
         let mut left = wanted.clamp(0, MAX_RETRIES);
         let intents = self.effects.intents;
         loop {
@@ -79,11 +79,11 @@ impl Run {
     }
 
     /// Expressions in `${}` are evaluated for what they do; a text without any is a script as a whole.
-    pub(super) fn eval_script(&mut self, script: &Text) -> Result<(), Fault> {
+    pub(super) async fn eval_script(&mut self, script: &Text) -> Result<(), Fault> {
         if script.contains("${") {
-            self.js.interpolate(script)?;
+            self.js.interpolate(script).await?;
         } else {
-            self.js.run(script)?;
+            self.js.run(script).await?;
         }
         self.last_action = tokio::time::Instant::now();
         Ok(())
@@ -95,9 +95,9 @@ impl Run {
         {
             return Ok(Done::Skipped);
         }
-        let scope = self.enter(&script.env)?;
-        let result = self.js.run(&script.source).map_err(Fault::from);
-        self.leave(scope, result)?;
+        let scope = self.enter(&script.env).await?;
+        let result = self.js.run(&script.source).await.map_err(Fault::from);
+        self.leave(scope, result).await?;
         self.last_action = tokio::time::Instant::now();
         Ok(Done::Completed)
     }

@@ -8,7 +8,7 @@ use crate::flow::{
 
 impl Run {
     pub(super) async fn set_orientation(&mut self, orientation: &Text) -> Result<(), Fault> {
-        let word = self.js.interpolate(orientation)?;
+        let word = self.js.interpolate(orientation).await?;
         let Some(rotation) = rotation(&word) else {
             let known = ORIENTATIONS.map(|(known, _)| known).join(", ");
             return Err(Fault::Invalid(format!("`{word}` is not one of {known}")));

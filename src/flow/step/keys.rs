@@ -18,7 +18,7 @@ const KEYBOARD: &str = "com.google.android.inputmethod.latin:id/";
 
 impl Run {
     pub(super) async fn input_text(&mut self, text: &Text) -> Result<(), Fault> {
-        let text = self.filled(text)?;
+        let text = self.filled(text).await?;
         self.type_text(&text).await
     }
 
@@ -30,7 +30,7 @@ impl Run {
     }
 
     pub(super) async fn input_random(&mut self, kind: RandomKind, length: &Text) -> Result<(), Fault> {
-        let length = whole_number(&self.js.interpolate(length)?, "length")?;
+        let length = whole_number(&self.js.interpolate(length).await?, "length")?;
         if !(0..=MAX_RANDOM).contains(&length) {
             return Err(Fault::Invalid(format!(
                 "`length` must be from 0 to {MAX_RANDOM}, not {length}"

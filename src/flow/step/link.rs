@@ -12,12 +12,12 @@ const BROWSERS: [&str; 2] = ["com.android.chrome", "org.mozilla.firefox"];
 
 impl Run {
     pub(super) async fn open_link(&mut self, open: &OpenLink) -> Result<(), Fault> {
-        let link = self.filled(&open.link)?;
+        let link = self.filled(&open.link).await?;
         if let Some(refusal) = self.script.flow().config.extension.policy.refuses_link(&link) {
             return Err(Fault::Policy(refusal));
         }
         let package = match (&open.app_id, open.browser) {
-            (Some(app), _) => Some(self.package(Some(app))?),
+            (Some(app), _) => Some(self.package(Some(app)).await?),
             (None, true) => self.browser().await?,
             (None, false) => None,
         };

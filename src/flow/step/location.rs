@@ -14,8 +14,8 @@ const EARTH: f64 = 6_371_000.0;
 
 impl Run {
     pub(super) async fn set_location(&mut self, latitude: &Text, longitude: &Text) -> Result<(), Fault> {
-        let latitude = self.coordinate(latitude, "latitude", 90.0)?;
-        let longitude = self.coordinate(longitude, "longitude", 180.0)?;
+        let latitude = self.coordinate(latitude, "latitude", 90.0).await?;
+        let longitude = self.coordinate(longitude, "longitude", 180.0).await?;
         self.prepare_location().await?;
         self.place(latitude, longitude).await
     }
@@ -23,14 +23,14 @@ impl Run {
     pub(super) async fn travel(&mut self, points: &[Text], speed: f64) -> Result<(), Fault> {
         let mut places = Vec::new();
         for point in points {
-            let text = self.js.interpolate(point)?;
+            let text = self.js.interpolate(point).await?;
             let Some((latitude, longitude)) = text.split_once(',') else {
                 return Err(Fault::Invalid(format!(
                     "`{text}` is not a place: write `latitude,longitude`"
                 )));
             };
-            let latitude = self.coordinate(&latitude.into(), "latitude", 90.0)?;
-            places.push((latitude, self.coordinate(&longitude.into(), "longitude", 180.0)?));
+            let latitude = self.coordinate(&latitude.into(), "latitude", 90.0).await?;
+            places.push((latitude, self.coordinate(&longitude.into(), "longitude", 180.0).await?));
         }
         self.prepare_location().await?;
         let mut last: Option<(f64, f64)> = None;
@@ -53,8 +53,8 @@ impl Run {
         Ok(())
     }
 
-    fn coordinate(&self, text: &Text, what: &str, limit: f64) -> Result<f64, Fault> {
-        let value = self.js.interpolate(text)?;
+    async fn coordinate(&self, text: &Text, what: &str, limit: f64) -> Result<f64, Fault> {
+        let value = self.js.interpolate(text).await?;
         let number = value.trim().parse::<f64>().ok().filter(|number| number.abs() <= limit);
         number.ok_or_else(|| Fault::Invalid(format!("`{what}` must be from -{limit} to {limit}, not `{value}`")))
     }

@@ -30,7 +30,7 @@ impl Run {
         for item in items {
             match item {
                 MediaItem::File(path) => files.push((path.clone(), file_name(path))),
-                MediaItem::Expression(text) => files.extend(self.media_of(text)?),
+                MediaItem::Expression(text) => files.extend(self.media_of(text).await?),
             }
         }
         tell_apart(&mut files);
@@ -46,18 +46,18 @@ impl Run {
         names.reverse();
         let names = json!(names);
         // So that a flow can see whether the app took these and no others.
-        self.js.run(&format!("media.added = {names}"))?;
+        self.js.run(&format!("media.added = {names}")).await?;
         self.note("added", names);
         self.touched();
         Ok(())
     }
 
     /// Files that an expression names. Only the attempt's own media can be named: what a picker has checked.
-    fn media_of(&self, text: &str) -> Result<Vec<(PathBuf, String)>, Fault> {
+    async fn media_of(&self, text: &str) -> Result<Vec<(PathBuf, String)>, Fault> {
         let code = text.trim().strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
         let code =
             code.ok_or_else(|| Fault::Invalid(format!("`{text}` must be one expression, e.g. ${{media.files}}")))?;
-        let value = self.js.value(code)?;
+        let value = self.js.value(code).await?;
         let wanted = match value {
             Value::Array(items) => items,
             Value::Null => Vec::new(),
@@ -87,8 +87,8 @@ impl Run {
     }
 
     /// The name of a kept file: the attempt's, and what the flow calls it.
-    pub(super) fn file_stem(&self, path: &Text) -> Result<String, Fault> {
-        let wanted = self.js.interpolate(path)?;
+    pub(super) async fn file_stem(&self, path: &Text) -> Result<String, Fault> {
+        let wanted = self.js.interpolate(path).await?;
         let safe: String = wanted
             .chars()
             .map(|c| {
@@ -107,7 +107,7 @@ impl Run {
         if self.recording.is_some() {
             return Err(Fault::Invalid("a recording is under way; stop it first".to_owned()));
         }
-        let name = self.file_stem(path)?;
+        let name = self.file_stem(path).await?;
         let remote = self.recorded_file();
         let script = format!("screenrecord --bit-rate 100000 {remote} >/dev/null 2>&1 & echo $!");
         let output = self.shell(&["sh", "-c", &script]).await?;

@@ -32,7 +32,7 @@ impl Run {
             Command::Tap(tap) => self.tap(step, tap).await?,
             Command::AssertVisible(selector) => self.assert_visible(step, selector).await?,
             Command::AssertNotVisible(selector) => self.assert_not_visible(step, selector).await?,
-            Command::AssertTrue(text) => self.assert_true(text)?,
+            Command::AssertTrue(text) => self.assert_true(text).await?,
             Command::AssertScreenshot(wanted) => self.assert_screenshot(wanted).await?,
             Command::ExtendedWait(condition) => self.extended_wait(condition).await?,
             Command::WaitForAnimation(timeout) => self.wait_for_animation(timeout.as_ref()).await?,
@@ -53,11 +53,11 @@ impl Run {
             Command::SetPermissions(app, permissions) => self.set_permissions(app.as_ref(), permissions).await?,
             // Made of steps: the runner has gone into them.
             Command::RunFlow(_) | Command::Repeat(_) | Command::Retry(_) => return Ok(Done::Skipped),
-            Command::EvalScript(script) => self.eval_script(script)?,
+            Command::EvalScript(script) => self.eval_script(script).await?,
             Command::RunScript(script) => return self.run_script(script).await,
             Command::CopyTextFrom(selector) => self.copy_text_from(step, selector).await?,
             Command::PasteText => self.paste_text().await?,
-            Command::SetClipboard(text) => self.set_clipboard(text)?,
+            Command::SetClipboard(text) => self.set_clipboard(text).await?,
             Command::OpenLink(open) => self.open_link(open).await?,
             Command::TakeScreenshot(path, crop) => self.take_screenshot(path, crop.as_deref()).await?,
             Command::StartRecording(path) => self.start_recording(path).await?,
@@ -74,16 +74,20 @@ impl Run {
     }
 
     /// A step's own time for its lookup, or what is left of the usual one.
-    pub(in crate::flow) fn lookup_time(&self, timeout: Option<&Text>, usual: Duration) -> Result<Duration, Fault> {
+    pub(in crate::flow) async fn lookup_time(
+        &self,
+        timeout: Option<&Text>,
+        usual: Duration,
+    ) -> Result<Duration, Fault> {
         match timeout {
-            Some(text) => self.millis(text, "timeout"),
+            Some(text) => self.millis(text, "timeout").await,
             None => Ok(self.left_of(usual)),
         }
     }
 
     /// Milliseconds from a text with expressions; negative ones count as 0.
-    pub(in crate::flow) fn millis(&self, text: &str, what: &str) -> Result<Duration, Fault> {
-        let number = whole_number(&self.js.interpolate(text)?, what)?;
+    pub(in crate::flow) async fn millis(&self, text: &str, what: &str) -> Result<Duration, Fault> {
+        let number = whole_number(&self.js.interpolate(text).await?, what)?;
         Ok(Duration::from_millis(u64::try_from(number).unwrap_or(0)))
     }
 

@@ -39,7 +39,7 @@ impl Run {
         app: Option<&Text>,
         permissions: &[(String, Text)],
     ) -> Result<(), Fault> {
-        let package = self.package(app)?;
+        let package = self.package(app).await?;
         self.apply_permissions(&package, permissions).await
     }
 
@@ -51,13 +51,13 @@ impl Run {
     ) -> Result<(), Fault> {
         let (all, single): (Vec<_>, Vec<_>) = permissions.iter().partition(|(name, _)| name == "all");
         for (_, value) in all {
-            let granted = self.granted(value)?;
+            let granted = self.granted(value).await?;
             for permission in self.requested_permissions(package).await? {
                 self.set_one(package, &permission, granted).await?;
             }
         }
         for (name, value) in single {
-            let granted = self.granted(value)?;
+            let granted = self.granted(value).await?;
             self.set_named(package, name, granted).await?;
         }
         Ok(())
@@ -79,8 +79,8 @@ impl Run {
         }
     }
 
-    fn granted(&self, value: &Text) -> Result<bool, Fault> {
-        match self.js.interpolate(value)?.as_str() {
+    async fn granted(&self, value: &Text) -> Result<bool, Fault> {
+        match self.js.interpolate(value).await?.as_str() {
             "allow" => Ok(true),
             "deny" | "unset" => Ok(false),
             other => Err(Fault::Invalid(format!(

@@ -11,7 +11,7 @@ use crate::flow::{
 
 impl Run {
     pub(super) async fn take_screenshot(&mut self, path: &Text, crop: Option<&Selector>) -> Result<(), Fault> {
-        let name = self.file_stem(path)?;
+        let name = self.file_stem(path).await?;
         let picture = self.photograph(crop).await?;
         let encoded = tokio::task::spawn_blocking(move || vision::encode_png(&picture, None)).await;
         let png = encoded
@@ -25,7 +25,7 @@ impl Run {
     }
 
     pub(super) async fn assert_screenshot(&mut self, wanted: &AssertScreenshot) -> Result<(), Fault> {
-        let text = self.js.interpolate(&wanted.threshold_percent)?;
+        let text = self.js.interpolate(&wanted.threshold_percent).await?;
         let least: f64 = text
             .trim()
             .parse()
@@ -54,10 +54,16 @@ impl Run {
         let area = match crop {
             None => None,
             Some(selector) => {
-                let query = self.query(selector)?;
+                let query = self.query(selector).await?;
                 let time = self.left_of(self.settings.lookup_timeout);
                 let found = self.find(&query, time).await?;
-                Some(found.ok_or_else(|| self.not_found(selector))?.bounds)
+                Some(
+                    match found {
+                        Some(found) => found,
+                        None => return Err(self.not_found(selector).await),
+                    }
+                    .bounds,
+                )
             }
         };
         let picture = self.phone.call(self.phone.driver.screenshot()).await?;

@@ -20,14 +20,14 @@ const MIN_CENTRED_SHARE: f64 = 0.1;
 
 impl Run {
     pub(super) async fn scroll_until_visible(&mut self, scroll: &ScrollUntilVisible) -> Result<(), Fault> {
-        let timeout = self.millis(&scroll.timeout, "timeout")?;
-        let speed = self.percent(&scroll.speed, "speed")?;
-        let percent = self.percent(&scroll.visibility_percent, "visibilityPercentage")?;
+        let timeout = self.millis(&scroll.timeout, "timeout").await?;
+        let speed = self.percent(&scroll.speed, "speed").await?;
+        let percent = self.percent(&scroll.visibility_percent, "visibilityPercentage").await?;
         // Whole-number division upstream: all of it, or any part at all.
         let wanted = if percent >= 100 { 1.0 } else { 0.0 };
         // 100 is a flick, 0 a slow drag of a second.
         let duration = Duration::from_millis(u64::try_from(100_i64.saturating_sub(speed)).unwrap_or(0) * 10 + 1);
-        let query = self.query(&scroll.selector)?;
+        let query = self.query(&scroll.selector).await?;
         let short = self.settings.short_lookup_timeout;
         let start = Instant::now();
         let mut centrings = 0;
@@ -49,7 +49,7 @@ impl Run {
                 self.note_waited(start);
                 return Err(Fault::NotFound(format!(
                     "{} did not come into view within {timeout:?} of scrolling",
-                    self.shown(&scroll.selector.to_string())
+                    self.shown(&scroll.selector.to_string()).await
                 )));
             }
             let from: Point = self.spot_on_screen(Spot::Percent(50.0, 50.0)).await?;
@@ -58,8 +58,8 @@ impl Run {
         }
     }
 
-    fn percent(&self, text: &str, what: &str) -> Result<i64, Fault> {
-        let number = whole_number(&self.js.interpolate(text)?, what)?;
+    async fn percent(&self, text: &str, what: &str) -> Result<i64, Fault> {
+        let number = whole_number(&self.js.interpolate(text).await?, what)?;
         if (0..=100).contains(&number) {
             return Ok(number);
         }

@@ -42,13 +42,18 @@ impl Run {
     }
 
     async fn element_point(&mut self, step: &Step, selector: &Selector, point: Option<&Text>) -> Result<Point, Fault> {
-        let time = self.lookup_time(step.timeout.as_ref(), self.settings.lookup_timeout)?;
-        let query = self.query(selector)?;
+        let time = self
+            .lookup_time(step.timeout.as_ref(), self.settings.lookup_timeout)
+            .await?;
+        let query = self.query(selector).await?;
         let found = self.find_at_rest(&query, time).await?;
-        let found = found.ok_or_else(|| self.not_found(selector))?;
+        let found = match found {
+            Some(found) => found,
+            None => return Err(self.not_found(selector).await),
+        };
         self.note("matched", found.detail());
         let point = match point {
-            Some(text) => Some(self.js.interpolate(text)?),
+            Some(text) => Some(self.js.interpolate(text).await?),
             None => None,
         };
         self.point_of(&found, point.as_deref())

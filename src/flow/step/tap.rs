@@ -33,10 +33,13 @@ impl Run {
                 } else {
                     self.settings.lookup_timeout
                 };
-                let time = self.lookup_time(step.timeout.as_ref(), usual)?;
-                let query = self.query(selector)?;
+                let time = self.lookup_time(step.timeout.as_ref(), usual).await?;
+                let query = self.query(selector).await?;
                 let found = self.find_at_rest(&query, time).await?;
-                let found = found.ok_or_else(|| self.not_found(selector))?;
+                let found = match found {
+                    Some(found) => found,
+                    None => return Err(self.not_found(selector).await),
+                };
                 self.note("matched", found.detail());
                 let at = self.point_of(&found, tap.point.as_deref())?;
                 target = Some(found.node);
@@ -141,7 +144,7 @@ impl Run {
 
     /// A point of the screen, in percent or in pixels.
     pub(super) async fn point_on_screen(&mut self, text: &str) -> Result<Point, Fault> {
-        let text = self.js.interpolate(text)?;
+        let text = self.js.interpolate(text).await?;
         let spot = parse_spot(&text).ok_or_else(|| not_a_point(&text))?;
         self.spot_on_screen(spot).await
     }

@@ -9,7 +9,7 @@ use farmhand_actors::{
 
 use super::*;
 
-fn intent(farm: &Farm, claimed: &Claimed, ordinal: u32) -> EffectIntent {
+pub(super) fn intent(farm: &Farm, claimed: &Claimed, ordinal: u32) -> EffectIntent {
     EffectIntent {
         key: EffectKey {
             task: claimed.task,
@@ -23,7 +23,7 @@ fn intent(farm: &Farm, claimed: &Claimed, ordinal: u32) -> EffectIntent {
     }
 }
 
-fn finding(intent: &EffectIntent, state: EffectState) -> EffectFinding {
+pub(super) fn finding(intent: &EffectIntent, state: EffectState) -> EffectFinding {
     EffectFinding {
         key: intent.key.clone(),
         attempt: intent.attempt,

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use farmhand_actors::{
     domain::{
-        AccountPatch, AccountRecord, AccountStatus, DeviceInfo, DevicePatch, EventTopic, MaterialId, MediaKind,
-        NewEvent, Package, ScriptLimit,
+        AccountPatch, AccountRecord, AccountStatus, DeviceInfo, DevicePatch, EffectState, EventTopic, MaterialId,
+        MediaKind, NewEvent, Package, ScriptLimit,
     },
-    ports::{AccountStore, DeviceStore, EventStore, MaterialStore, NewMaterial, StoreError, TaskStore},
+    ports::{AccountStore, AttemptJournal, DeviceStore, EventStore, MaterialStore, NewMaterial, StoreError, TaskStore},
 };
 
 use serde_json::json;
 
-use super::*;
+use super::{
+    effects::{finding, intent},
+    *,
+};
 use crate::store::NewKey;
 
 fn account(name: &str) -> AccountRecord {
@@ -182,6 +185,21 @@ fn material(name: &str, sha256: &str, sort_order: i64) -> NewMaterial {
     }
 }
 
+/// Confirms a post of these contents.
+async fn use_up(farm: &Farm, username: &str, contents: &[&str]) {
+    let id = farm.submit_one(task_for("a", Some(username))).await;
+    let claimed = farm.claim(id, "a", Some(username)).await;
+    let mut intent = intent(farm, &claimed, 0);
+    let files: Vec<_> = contents.iter().map(|sha256| json!({"sha256": sha256})).collect();
+    intent.content = json!({"media": files});
+    farm.store.intend(intent.clone()).await.expect("answers");
+    farm.store
+        .settle(finding(&intent, EffectState::Confirmed))
+        .await
+        .expect("settles");
+    assert!(farm.finish(&claimed, completed()).await);
+}
+
 #[tokio::test]
 async fn materials_remember_who_used_their_content() {
     let farm = Farm::new().await;
@@ -201,18 +219,9 @@ async fn materials_remember_who_used_their_content() {
     );
     let (anna, bert) = (username_of("anna"), username_of("bert"));
     let contents = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    farm.store
-        .mark_media_used(&anna, &contents(&["aa", "elsewhere"]), at(1))
-        .await
-        .expect("writes");
-    farm.store
-        .mark_media_used(&bert, &contents(&["aa"]), at(2))
-        .await
-        .expect("writes");
-    farm.store
-        .mark_media_used(&bert, &contents(&["aa"]), at(3))
-        .await
-        .expect("writes twice");
+    use_up(&farm, "anna", &["aa", "elsewhere"]).await;
+    use_up(&farm, "bert", &["aa"]).await;
+    use_up(&farm, "bert", &["aa"]).await;
 
     let all = farm.store.load_materials().await.expect("reads");
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use crate::{
-    domain::{Material, MaterialId, Timestamp, Username},
+    domain::{Material, MaterialId, Username},
     ports::{MaterialStore, NewMaterial, StoreError},
 };
 
@@ -64,17 +64,5 @@ impl MaterialStore for MemoryStore {
                 .any(|(name, used)| name == username && used == *content)
         };
         Ok(sha256.iter().filter(used).cloned().collect())
-    }
-
-    async fn mark_media_used(&self, username: &Username, sha256: &[String], _: Timestamp) -> Result<(), StoreError> {
-        self.enter().await?;
-        let mut tables = self.lock();
-        for content in sha256 {
-            let pair = (username.clone(), content.clone());
-            if !tables.used_media.contains(&pair) {
-                tables.used_media.push(pair);
-            }
-        }
-        Ok(())
     }
 }

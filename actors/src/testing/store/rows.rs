@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::{AttemptRow, Tables, TaskRow};
 use crate::{
     domain::{
-        AccountUse, AttemptId, Claim, Claimed, EffectKey, EffectState, Epoch, Failure, FailureReason, NewTask,
+        AccountUse, AttemptId, Claim, Claimed, Effect, EffectState, Epoch, Failure, FailureReason, NewTask,
         ONE_OF_SEVERAL, PendingTask, Purpose, RescueVerdict, Rescued, Task, TaskId, TaskState, Timestamp, Username,
     },
     ports::{Finish, Finished, Lane, LaneAsk, LaneHead, Resolution, RetryFilter, StoreError, TaskNext},
@@ -172,11 +174,15 @@ impl Tables {
         let Some(script) = self.tasks.get(&task).map(|row| row.task.request.script.clone()) else {
             return Vec::new();
         };
-        let new = self.effects.iter().map(|effect| (&effect.key, effect.state));
-        let new = new.filter(|(key, state)| key.task == task && took_place(*state) && !self.counted.contains(key));
-        let new: Vec<EffectKey> = new.map(|(key, _)| key.clone()).collect();
+        let is_new = |effect: &&Effect| {
+            effect.key.task == task && took_place(effect.state) && !self.counted.contains(&effect.key)
+        };
+        let new: Vec<Effect> = self.effects.iter().filter(is_new).cloned().collect();
         let acts = vec![at; new.len()];
-        self.counted.extend(new);
+        for effect in new {
+            self.use_up(&effect, username.as_ref());
+            self.counted.push(effect.key);
+        }
         let used = |username: Username| AccountUse {
             username,
             script: script.clone(),
@@ -184,6 +190,22 @@ impl Tables {
         };
         self.uses.extend(acts.iter().filter_map(|_| username.clone().map(used)));
         acts
+    }
+
+    fn use_up(&mut self, effect: &Effect, username: Option<&Username>) {
+        let Some(username) = username else { return };
+        let files = effect
+            .content
+            .get("media")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        for sha256 in files.filter_map(|file| file.get("sha256").and_then(Value::as_str)) {
+            let pair = (username.clone(), sha256.to_owned());
+            if !self.used_media.contains(&pair) {
+                self.used_media.push(pair);
+            }
+        }
     }
 
     pub(super) fn release_one(&mut self, task: TaskId, attempt: AttemptId, remark: &str) {

@@ -393,3 +393,21 @@ fn a_secure_window_is_black_in_pictures_and_still_in_the_dump() {
     rig.phone.clear_all_faults();
     assert!(middle(&row));
 }
+
+#[test]
+fn a_toast_is_drawn_and_no_dump_tells_it() {
+    let rig = Rig::new();
+    rig.launch(TIKTOK);
+    rig.phone.put_setting("global", "airplane_mode_on", Some("1"));
+    rig.phone.open_link("https://www.tiktok.com/@coffee_corner", None);
+    let where_toasts_are = || {
+        let pixels = rig.phone.frame().rgba;
+        pixels[2_115 * 1_080 * 4..2_116 * 1_080 * 4].to_vec()
+    };
+    let before = where_toasts_are();
+
+    rig.tap("follow_button");
+
+    assert_ne!(where_toasts_are(), before, "nothing was drawn");
+    assert!(rig.see("follow_button").text == "Follow" && !rig.sees("No internet connection"));
+}
