@@ -27,9 +27,7 @@ use std::{
     time::Duration,
 };
 
-use self::{
-    attempts::Running, budget::Budget, drain::Drains, gaps::Gaps, lanes::LaneState, unverified::Unverified,
-};
+use self::{attempts::Running, budget::Budget, drain::Drains, gaps::Gaps, lanes::LaneState, unverified::Unverified};
 use crate::{
     account::{AccountView, LeaseAccount, ReleaseAccount},
     device::StopAttempt,
