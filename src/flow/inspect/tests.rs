@@ -137,6 +137,8 @@ fn any_tree() -> impl Strategy<Value = UiTree> {
 }
 
 proptest! {
+    // Each reads a flow file for every element: more of them take minutes.
+    #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn every_printed_selector_finds_its_element_and_nothing_else(tree in any_tree()) {
         let screen = Screen::new(&tree, 540, 960);

@@ -539,27 +539,6 @@ async fn a_closed_keyboard_is_not_hidden_by_leaving_the_screen() {
     assert_eq!(bench.journal.steps()[0].state, StepState::Skipped);
 }
 
-#[tokio::test]
-async fn the_engine_itself_costs_little_beside_the_phone() {
-    let steps = 200;
-    let flow: String = (0..steps)
-        .map(|at| format!("- assertVisible: \"Row {at}\"\n"))
-        .collect();
-    let rows: Vec<String> = (0..steps).map(|at| format!("Row {at}")).collect();
-    let nodes: Vec<_> = rows.iter().map(|row| label(row, 1)).collect();
-    let bench = Bench::steps(&flow);
-    let phone = Arc::new(FakePhone::new(screen(&nodes)));
-    let start = std::time::Instant::now();
-    completed(&bench.run(&phone).await);
-    println!("{:?} a step", start.elapsed() / steps);
-    // Ten times the wanted figure: a loaded machine and an unoptimised build are no reason to fail.
-    assert!(
-        start.elapsed() < Duration::from_millis(50) * steps,
-        "{:?}",
-        start.elapsed()
-    );
-}
-
 #[tokio::test(start_paused = true)]
 async fn scripts_run_in_flows_within_flows_within_flows() {
     let depth = 16;

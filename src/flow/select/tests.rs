@@ -286,7 +286,7 @@ fn a_screen_of_many_elements_is_searched_in_little_time() {
 
     assert_eq!(found, [20_000, 19_980, 20_000]);
     assert!(
-        start.elapsed() < std::time::Duration::from_secs(10),
+        start.elapsed() < std::time::Duration::from_secs(30),
         "{:?}",
         start.elapsed()
     );
