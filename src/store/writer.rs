@@ -138,7 +138,10 @@ impl Writer {
                 changes.insert(0, aside);
             }
             self.write(changes).await;
-            self.pace.note(size, begun.elapsed());
+            // What nobody has asked for says nothing of how many will ask.
+            if size > 0 {
+                self.pace.note(size, begun.elapsed());
+            }
             self.prune_if_due().await;
         }
         if let Some(aside) = Aside::take(&self.shared) {
