@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::Duration;
 
 use super::{engine::TIME, *};
 
@@ -116,42 +116,31 @@ async fn an_endless_script_is_stopped_and_the_engine_lives_on() {
 }
 
 #[tokio::test]
-async fn a_script_is_given_up_at_its_limit_whatever_it_is_in_and_holds_up_nobody() {
+async fn a_script_is_given_up_at_its_limit_whatever_it_is_in() {
     let js = js();
-    let others = async {
-        for _ in 0..5 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Instant::now()
-    };
-    let script = async { (js.run(HEAVY).await, Instant::now()) };
-
-    let ((ended, end), others) = tokio::join!(script, others);
-
-    assert_eq!(ended, Err(ScriptError::TooLong(TIME)));
-    assert!(others < end, "others waited for it");
-    let next = js.text("1 + 1").await;
+    assert_eq!(js.run(HEAVY).await, Err(ScriptError::TooLong(TIME)));
     assert_eq!(
-        next,
+        js.text("1 + 1").await,
         Err(ScriptError::TooLong(TIME)),
         "nobody knows what it left behind"
     );
 }
 
+/// If the script held up its thread, the stop would come after its end, and it would have an answer.
 #[tokio::test]
-async fn a_stop_is_obeyed_whatever_a_script_is_in() {
+async fn a_script_holds_up_nobody_and_is_stopped_whatever_it_is_in() {
     let cancel = CancellationToken::new();
-    let js = Js::new(cancel.clone(), None);
-    let start = Instant::now();
-    let stop = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    let js = Js::new(cancel.clone(), Some(HttpAccess { hosts: [].into() }));
+    let others = async {
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         cancel.cancel();
     };
 
-    let (ended, ()) = tokio::join!(js.run(HEAVY), stop);
+    let (ended, ()) = tokio::join!(js.run(HEAVY), others);
 
     assert_eq!(ended, Err(ScriptError::Stopped));
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
