@@ -292,7 +292,7 @@ impl DeviceCore {
                 effects.extend(self.doubt());
             }
             Some(Blame::Task | Blame::App) | None => {
-                self.next_look = now.mono + self.jittered(Duration::from_secs(self.settings.probe.idle_s));
+                self.next_look = self.spread(now.mono, Duration::from_secs(self.settings.probe.idle_s));
                 self.last_seen = Some(now.wall);
             }
         }

@@ -12,6 +12,9 @@ const LOOK_BACK_OFF: Duration = Duration::from_secs(1);
 /// Between a heartbeat that was missed and its repetition: a connection may be just coming back.
 const HEARTBEAT_PAUSE: Duration = Duration::from_millis(500);
 
+/// The questions to all phones begin at multiples of this.
+const TICK: Duration = Duration::from_millis(250);
+
 /// `last_seen` of an unchanged phone is written at most this often: a write for every look at every phone costs more than
 /// it tells.
 const NOTE_INTERVAL: Duration = Duration::from_secs(10 * 60);
@@ -54,9 +57,9 @@ impl DeviceCore {
             Ok(info) => {
                 self.look = Look::Good;
                 self.failed_looks = 0;
-                self.next_look = now.mono + self.jittered(idle);
+                self.next_look = self.spread(now.mono, idle);
                 self.heartbeat = Heartbeat {
-                    next: now.mono + self.jittered(self.heartbeat_interval()),
+                    next: self.spread(now.mono, self.heartbeat_interval()),
                     ..Heartbeat::default()
                 };
                 let stale = self.noted.is_none_or(|at| at + NOTE_INTERVAL <= now.mono);
@@ -98,7 +101,7 @@ impl DeviceCore {
     pub fn on_last_answer(&mut self, ago: Duration, now: Now) {
         if self.heartbeat.missed == 0 && self.heartbeat.silent.is_none() {
             let answered = now.mono.saturating_sub(ago);
-            let next = answered + self.jittered(self.heartbeat_interval());
+            let next = self.spread(answered, self.heartbeat_interval());
             self.heartbeat.next = self.heartbeat.next.max(next);
         }
     }
@@ -166,7 +169,7 @@ impl DeviceCore {
         let was_silent = self.heartbeat.silent.is_some();
         let had_missed = self.heartbeat.missed > 0;
         self.heartbeat = Heartbeat {
-            next: now.mono + self.jittered(self.heartbeat_interval()),
+            next: self.spread(now.mono, self.heartbeat_interval()),
             ..Heartbeat::default()
         };
         if was_silent && self.running.is_some() {
@@ -210,11 +213,14 @@ impl DeviceCore {
         Duration::from_secs(self.settings.probe.heartbeat_s)
     }
 
-    /// Spreads the questions to many phones over time: each has its own fixed place between 75 % and 125 %.
-    pub(super) fn jittered(&self, interval: Duration) -> Duration {
+    /// Spreads the questions to many phones over time: each has its own fixed share of the interval, between 75 % and
+    /// 125 %. Those that fall into one tick are asked together, since waking up for each costs as much as asking.
+    pub(super) fn spread(&self, since: Duration, interval: Duration) -> Duration {
         let mut hasher = std::hash::DefaultHasher::new();
         hasher.write(self.serial().as_str().as_bytes());
         let share = u32::try_from(hasher.finish() % 512).unwrap_or(0);
-        interval.saturating_mul(768 + share) / 1024
+        let due = since + interval.saturating_mul(768 + share) / 1024;
+        let into_tick = due.as_nanos() % TICK.as_nanos();
+        due + TICK.saturating_sub(Duration::from_nanos(u64::try_from(into_tick).unwrap_or(0)))
     }
 }

@@ -1,6 +1,6 @@
 //! The device's decisions, by tables; no actor, no clock.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{
     AttemptEnding, ChangePresence, StopAttempt, StopCause,
@@ -31,8 +31,12 @@ fn device() -> DeviceCore {
 }
 
 fn device_with(settings: FarmSettings) -> DeviceCore {
+    device_named("p1", settings)
+}
+
+fn device_named(name: &str, settings: FarmSettings) -> DeviceCore {
     let record = DeviceRecord {
-        serial: serial("p1"),
+        serial: serial(name),
         alias: None,
         tags: Vec::new(),
         app: None,
@@ -470,6 +474,19 @@ fn a_phone_that_hangs_while_adb_calls_it_usable_is_offline_within_seconds() {
     assert_eq!(status.evidence.adb.unwrap().state, AdbState::Device);
     let probe = status.evidence.probe.unwrap();
     assert_eq!((probe.kind, probe.problem.is_some()), (ProbeKind::Heartbeat, true));
+}
+
+#[test]
+fn many_phones_are_asked_together_a_few_times_a_second() {
+    let mut moments = BTreeSet::new();
+    for phone in 0..100 {
+        let mut core = device_named(&format!("phone-{phone}"), FarmSettings::default());
+        core.on_presence(presence(AdbState::Device), at(0));
+        let mono = Duration::from_micros(7_919 * phone);
+        core.on_look(Ok(DeviceInfo::default()), Now { mono, ..at(0) });
+        moments.insert(core.next_wake().unwrap());
+    }
+    assert!((8..=16).contains(&moments.len()), "{moments:?}");
 }
 
 #[test]
