@@ -1,5 +1,7 @@
 //! What a screen shows: the view tree and the picture.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// A rectangle in pixels of the current rotation.
@@ -53,10 +55,10 @@ pub struct UiNode {
     pub description: String,
     /// `resource-id`
     pub id: String,
-    /// `class`
-    pub class: String,
-    /// `package`
-    pub package: String,
+    /// `class`; nodes of a class share it.
+    pub class: Arc<str>,
+    /// `package`; nodes of an app share it.
+    pub package: Arc<str>,
     /// `bounds`; `None` when absent or unreadable.
     pub bounds: Option<Bounds>,
     /// `clickable`

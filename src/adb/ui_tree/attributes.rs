@@ -1,7 +1,63 @@
 //! The attributes of an element: `name="value"`, in either kind of quotes. quick-xml's own iterator goes on after a fault,
 //! and takes longer for that than all the rest of reading a dump.
 
+//! The nodes of a dump have their attributes in one order, so what the last node had is looked for first.
+
+use super::field::Field;
+
 const NO_VALUE: &str = "a name without a value";
+
+/// Most attributes of an element whose order is remembered.
+const REMEMBERED: usize = 64;
+
+/// The order of the attributes of the elements so far.
+#[derive(Default)]
+pub(super) struct Order(Vec<Expected>);
+
+/// An attribute that may come at its place.
+struct Expected {
+    /// ` name="`
+    begins: String,
+    field: Field,
+}
+
+impl Order {
+    /// Hands over the attributes of an element that tell something; `text`: the element without its name.
+    pub(super) fn read<'a>(&mut self, text: &'a str, mut each: impl FnMut(Field, &'a str)) -> Result<(), &'static str> {
+        let mut attributes = Attributes::of(text);
+        for place in 0.. {
+            let known = self.0.get(place).and_then(|known| {
+                let behind = attributes.rest.strip_prefix(known.begins.as_str())?;
+                Some((known.field, behind))
+            });
+            let (field, value) = if let Some((field, behind)) = known {
+                (field, attributes.go_on(behind)?)
+            } else {
+                let Some(attribute) = attributes.next() else {
+                    return Ok(());
+                };
+                let (name, value) = attribute?;
+                (self.learn(place, name), value)
+            };
+            each(field, value);
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, place: usize, name: &str) -> Field {
+        let field = Field::named(name);
+        let expected = Expected {
+            begins: format!(" {name}=\""),
+            field,
+        };
+        if let Some(known) = self.0.get_mut(place) {
+            *known = expected;
+        } else if place < REMEMBERED {
+            self.0.push(expected);
+        }
+        field
+    }
+}
 
 /// What is left of them.
 pub(super) struct Attributes<'a> {
@@ -12,6 +68,20 @@ impl<'a> Attributes<'a> {
     /// `text`: the element without its name.
     pub(super) fn of(text: &'a str) -> Self {
         Self { rest: text }
+    }
+
+    /// The value that begins here, between double quotes.
+    fn go_on(&mut self, value: &'a str) -> Result<&'a str, &'static str> {
+        // Most are flags.
+        for flag in ["false", "true"] {
+            if let Some(rest) = value.strip_prefix(flag).and_then(|behind| behind.strip_prefix('"')) {
+                self.rest = rest;
+                return Ok(flag);
+            }
+        }
+        let (value, rest) = value_of(value, b'"')?;
+        self.rest = rest;
+        Ok(value)
     }
 }
 
@@ -35,34 +105,48 @@ impl<'a> Iterator for Attributes<'a> {
 
 /// The first one, and what stands behind it.
 fn first_of(text: &str) -> Result<(&str, &str, &str), &'static str> {
-    // Letters are beyond both: one comparison for most bytes.
-    let (name, behind) = until(text, |byte| byte <= b'=' && (byte == b'=' || byte <= b' ')).ok_or(NO_VALUE)?;
-    let (quote, value) = match behind.strip_prefix("=\"") {
-        Some(value) => (b'"', value),
-        None => spaced(behind)?,
+    let (name, behind) = until(text, b'=').ok_or(NO_VALUE)?;
+    let (name, quote, value) = match behind.strip_prefix("=\"") {
+        Some(value) if !has_blank(name) => (name, b'"', value),
+        _ => spaced(name, behind)?,
     };
-    let (value, behind) = until(value, |byte| byte == quote).ok_or("a value without its last quote")?;
-    Ok((name, value, behind.get(1..).unwrap_or_default()))
+    let (value, behind) = value_of(value, quote)?;
+    Ok((name, value, behind))
 }
 
-/// What stands behind a name as dumpers do not write it: blanks around the `=`, the other quotes.
+/// The value before its last quote, and what stands behind that.
+fn value_of(text: &str, quote: u8) -> Result<(&str, &str), &'static str> {
+    let (value, behind) = until(text, quote).ok_or("a value without its last quote")?;
+    Ok((value, behind.get(1..).unwrap_or_default()))
+}
+
+/// Looks at all of it: names are short, and a loop that never ends early is the faster one.
+fn has_blank(name: &str) -> bool {
+    name.bytes().fold(false, |found, byte| found | (byte <= b' '))
+}
+
+/// An attribute as dumpers do not write it: blanks around the `=`, the other quotes.
 #[cold]
-fn spaced(behind: &str) -> Result<(u8, &str), &'static str> {
-    let value = behind.trim_ascii_start().strip_prefix('=').ok_or(NO_VALUE)?;
-    let value = value.trim_ascii_start();
+fn spaced<'a>(name: &'a str, behind: &'a str) -> Result<(&'a str, u8, &'a str), &'static str> {
+    let name = name.trim_ascii_end();
+    if has_blank(name) {
+        return Err(NO_VALUE);
+    }
+    let value = behind.get(1..).unwrap_or_default().trim_ascii_start();
     let quote = value.bytes().next().filter(|byte| matches!(byte, b'"' | b'\''));
     let quote = quote.ok_or("a value without quotes")?;
-    Ok((quote, value.get(1..).unwrap_or_default()))
+    Ok((name, quote, value.get(1..).unwrap_or_default()))
 }
 
 /// The text before the first such character of ASCII, and from there.
-fn until(text: &str, is_end: impl Fn(u8) -> bool) -> Option<(&str, &str)> {
-    let at = text.bytes().position(is_end)?;
-    text.split_at_checked(at)
+fn until(text: &str, end: u8) -> Option<(&str, &str)> {
+    text.split_at_checked(memchr::memchr(end, text.as_bytes())?)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
     type Item<'a> = Result<(&'a str, &'a str), &'static str>;
@@ -97,4 +181,29 @@ mod tests {
             assert_eq!(all(text), [Ok(("a", "1")), Err(problem)], "{text}");
         }
     }
+
+    fn read(order: &mut Order, text: &str) -> Result<Vec<(Field, String)>, &'static str> {
+        let mut all = Vec::new();
+        order.read(text, |field, value| all.push((field, value.to_owned())))?;
+        Ok(all)
+    }
+
+    proptest! {
+        /// Elements in any order of attributes, whole or not.
+        #[test]
+        fn what_the_last_element_had_changes_nothing(
+            elements in vec(vec((0..NAMES.len(), 0..VALUES.len(), 0..ENDS.len()), 0..8), 1..8),
+        ) {
+            let mut order = Order::default();
+            for element in elements {
+                let written = element.iter().map(|(name, value, end)| [NAMES[*name], VALUES[*value], ENDS[*end]].concat());
+                let text = written.collect::<String>();
+                prop_assert_eq!(read(&mut order, &text), read(&mut Order::default(), &text), "{}", text);
+            }
+        }
+    }
+
+    const NAMES: [&str; 6] = [" text=", " textual=", "  class=", " checked=", " checked =", "\ntext="];
+    const VALUES: [&str; 7] = ["\"true", "\"false", "\"falsehood", "\"a=\'b\' text=", "\'x", "\"", "x"];
+    const ENDS: [&str; 4] = ["\"", "\"", "\'", ""];
 }

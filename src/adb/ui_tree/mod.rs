@@ -4,6 +4,8 @@
 //! an error, because "not there" must never be concluded from half a screen.
 
 mod attributes;
+mod field;
+mod shared;
 mod text;
 
 use farmhand_actors::{
@@ -16,8 +18,10 @@ use quick_xml::{
 };
 
 use self::{
-    attributes::Attributes,
-    text::{decode, resolve_references},
+    attributes::{Attributes, Order},
+    field::Field,
+    shared::SharedWords,
+    text::{decode, resolve_references, resolved},
 };
 
 /// Caps of one dump.
@@ -58,7 +62,7 @@ pub(super) fn parse(dump: &[u8], limits: TreeLimits) -> Result<UiTree, Hierarchy
     config.check_end_names = false;
     config.allow_unmatched_ends = true;
     config.allow_dangling_amp = true;
-    let mut builder = Builder::new(nodes_max(xml.len(), limits));
+    let mut builder = Builder::new(xml.len(), nodes_max(xml.len(), limits));
     loop {
         match reader.read_event() {
             Ok(Event::Start(element)) => builder.open(&element)?,
@@ -139,15 +143,24 @@ struct Builder {
     tree: UiTree,
     /// Places of the open elements; `None` for the hierarchy itself.
     open: Vec<Option<usize>>,
+    order: Order,
+    classes: SharedWords,
+    packages: SharedWords,
     nodes_max: usize,
     finished: bool,
 }
 
 impl Builder {
-    fn new(nodes_max: usize) -> Self {
+    fn new(bytes: usize, nodes_max: usize) -> Self {
         Self {
-            tree: UiTree::default(),
+            tree: UiTree {
+                nodes: Vec::with_capacity(nodes_max.min(bytes / BYTES_PER_NODE)),
+                rotation: 0,
+            },
             open: Vec::new(),
+            order: Order::default(),
+            classes: SharedWords::default(),
+            packages: SharedWords::default(),
             nodes_max,
             finished: false,
         }
@@ -176,9 +189,46 @@ impl Builder {
         if let Some(parent) = parent.and_then(|parent| self.tree.nodes.get_mut(parent)) {
             parent.children.push(place);
         }
-        self.tree.nodes.push(node_of(element, parent)?);
+        let node = self.node_of(element, parent)?;
+        self.tree.nodes.push(node);
         self.open.push(Some(place));
         Ok(())
+    }
+
+    fn node_of(&mut self, element: &BytesStart<'_>, parent: Option<usize>) -> Result<UiNode, HierarchyProblem> {
+        let mut node = UiNode {
+            parent,
+            ..UiNode::default()
+        };
+        let Self {
+            order,
+            classes,
+            packages,
+            ..
+        } = self;
+        let read = order.read(element.attributes_raw(), |field, value| match field {
+            Field::Text => node.text = resolve_references(value),
+            Field::Hint => node.hint = resolve_references(value),
+            Field::Description => node.description = resolve_references(value),
+            Field::Id => node.id = resolve_references(value),
+            Field::Class => node.class = classes.shared(&resolved(value)),
+            Field::Package => node.package = packages.shared(&resolved(value)),
+            Field::Bounds => node.bounds = bounds_of(value),
+            Field::Clickable => node.clickable = truth_of(value),
+            Field::Enabled => node.enabled = truth_of(value),
+            Field::Checked => node.checked = truth_of(value),
+            Field::Focused => node.focused = truth_of(value),
+            Field::Selected => node.selected = truth_of(value),
+            Field::Scrollable => node.scrollable = truth_of(value),
+            Field::Password => node.password = truth_of(value),
+            Field::Other => {}
+        });
+        read.map_err(|problem| HierarchyProblem::Malformed(format!("an attribute: {problem}")))?;
+        // Some dumpers name the element after the class instead of `node`.
+        if node.class.is_empty() && element.name().as_ref() != "node" {
+            node.class = self.classes.shared(element.name().as_ref());
+        }
+        Ok(node)
     }
 
     fn close(&mut self) {
@@ -202,39 +252,6 @@ fn rotation_of(element: &BytesStart<'_>) -> u8 {
         .and_then(|(_, turns)| turns.trim().parse().ok())
         .filter(|turns| *turns < 4)
         .unwrap_or(0)
-}
-
-fn node_of(element: &BytesStart<'_>, parent: Option<usize>) -> Result<UiNode, HierarchyProblem> {
-    let mut node = UiNode {
-        parent,
-        ..UiNode::default()
-    };
-    for attribute in Attributes::of(element.attributes_raw()) {
-        let (name, value) =
-            attribute.map_err(|problem| HierarchyProblem::Malformed(format!("an attribute: {problem}")))?;
-        match name {
-            "text" => node.text = resolve_references(value),
-            "hint" | "hintText" => node.hint = resolve_references(value),
-            "content-desc" => node.description = resolve_references(value),
-            "resource-id" => node.id = resolve_references(value),
-            "class" => node.class = resolve_references(value),
-            "package" => node.package = resolve_references(value),
-            "bounds" => node.bounds = bounds_of(value),
-            "clickable" => node.clickable = truth_of(value),
-            "enabled" => node.enabled = truth_of(value),
-            "checked" => node.checked = truth_of(value),
-            "focused" => node.focused = truth_of(value),
-            "selected" => node.selected = truth_of(value),
-            "scrollable" => node.scrollable = truth_of(value),
-            "password" => node.password = truth_of(value),
-            _ => {}
-        }
-    }
-    // Some dumpers name the element after the class instead of `node`.
-    if node.class.is_empty() && element.name().as_ref() != "node" {
-        node.class = element.name().as_ref().to_owned();
-    }
-    Ok(node)
 }
 
 fn truth_of(value: &str) -> Option<bool> {

@@ -38,7 +38,7 @@ fn a_screen_is_read_with_all_its_attributes() {
     let root = &tree.nodes[0];
     assert_eq!((root.parent, root.children.as_slice()), (None, [1].as_slice()));
     assert_eq!(
-        (root.clickable, root.enabled, root.class.as_str()),
+        (root.clickable, root.enabled, &*root.class),
         (Some(false), Some(true), "android.widget.FrameLayout")
     );
     let button = &tree.nodes[1];
@@ -186,7 +186,7 @@ fn duplicate_attributes_and_a_doctype_do_no_harm() {
 fn elements_named_after_their_class_are_nodes() {
     let tree = read("<hierarchy><android.widget.Button text=\"a\"/></hierarchy>").unwrap();
 
-    assert_eq!(tree.nodes[0].class, "android.widget.Button");
+    assert_eq!(&*tree.nodes[0].class, "android.widget.Button");
 }
 
 #[test]

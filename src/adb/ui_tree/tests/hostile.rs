@@ -82,11 +82,11 @@ fn f17_invalid_utf_8_and_nul_are_replaced_or_kept_and_the_rest_is_read() {
     let tree = read(dump).unwrap();
     assert!(tree.nodes[0].text.starts_with('a') && tree.nodes[0].text.ends_with('b'));
     assert!(tree.nodes[0].text.contains('\u{fffd}'));
-    assert_eq!(tree.nodes[0].class, "c");
+    assert_eq!(&*tree.nodes[0].class, "c");
 
     let tree = read(b"<hierarchy><node text=\"a\0b\" class=\"c\"/></hierarchy>").unwrap();
     assert_eq!(tree.nodes[0].text.chars().filter(char::is_ascii_alphabetic).count(), 2);
-    assert_eq!(tree.nodes[0].class, "c");
+    assert_eq!(&*tree.nodes[0].class, "c");
     assert!(read(b"\0\0\0\0").is_err());
 }
 
