@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
 
-use crate::domain::{AppPackages, Limits, Package, retry::RetrySettings};
+use crate::domain::{AppPackages, Limits, Package, ScriptLimit, ScriptName, retry::RetrySettings};
 
 /// All that the actors are told.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -44,6 +44,9 @@ pub struct FarmSettings {
 pub struct LimitSettings {
     /// Whether limits are kept at all.
     pub enabled: bool,
+    /// For every script that has no limits of its own here. (What counts are confirmed effects, so a script without a
+    /// commit step is not held up by them.)
+    pub others: ScriptLimit,
     /// By script.
     #[serde(flatten)]
     pub scripts: Limits,
@@ -135,6 +138,11 @@ impl Default for LimitSettings {
     fn default() -> Self {
         Self {
             enabled: true,
+            others: ScriptLimit {
+                per_hour: Some(60),
+                per_day: Some(200),
+                min_gap_s: None,
+            },
             scripts: Limits::new(),
         }
     }
@@ -205,19 +213,15 @@ impl FarmSettings {
         Duration::from_secs(self.ask_timeout_s)
     }
 
-    /// An account's limits: number by number its own where it has one, else the farm's; none when limits are switched
-    /// off.
+    /// An account's limits of a script: number by number its own where it has one, else the farm's; none when limits are
+    /// switched off.
     #[must_use]
-    pub fn effective_limits(&self, own: &Limits) -> Limits {
+    pub fn effective_limit(&self, script: &ScriptName, own: &Limits) -> ScriptLimit {
         if !self.limits.enabled {
-            return Limits::new();
+            return ScriptLimit::default();
         }
-        let mut limits = self.limits.scripts.clone();
-        for (script, own) in own {
-            let limit = limits.entry(script.clone()).or_default();
-            *limit = own.or(*limit);
-        }
-        limits
+        let farms = self.limits.scripts.get(script).copied().unwrap_or(self.limits.others);
+        own.get(script).map_or(farms, |own| own.or(farms))
     }
 }
 
@@ -231,7 +235,6 @@ fn packages<const N: usize>(names: [(&str, &str); N]) -> BTreeMap<String, Packag
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ScriptLimit, ScriptName};
 
     #[test]
     fn defaults_name_the_usual_apps_and_switch_limits_on() {
@@ -244,7 +247,7 @@ mod tests {
     #[test]
     fn an_accounts_own_numbers_replace_the_farms_and_switching_off_removes_all() {
         let mut settings = FarmSettings::default();
-        let post = ScriptName::parse("post").unwrap();
+        let (post, mine) = (ScriptName::parse("post").unwrap(), ScriptName::parse("mine").unwrap());
         let farms = ScriptLimit {
             per_hour: Some(10),
             per_day: Some(40),
@@ -255,14 +258,25 @@ mod tests {
             per_day: Some(3),
             ..ScriptLimit::default()
         };
-        let own = Limits::from([(post.clone(), own)]);
+        let own = Limits::from([(post.clone(), own), (mine.clone(), own)]);
 
-        let limits = settings.effective_limits(&own);
+        let limit = settings.effective_limit(&post, &own);
+        assert_eq!((limit.per_day, limit.per_hour), (Some(3), farms.per_hour));
+        let limit = settings.effective_limit(&mine, &own);
+        assert_eq!(
+            (limit.per_day, limit.per_hour),
+            (Some(3), settings.limits.others.per_hour)
+        );
 
-        let per_day = limits[&post].per_day;
-        assert_eq!((per_day, limits[&post].per_hour), (Some(3), farms.per_hour));
         settings.limits.enabled = false;
-        assert!(settings.effective_limits(&own).is_empty());
+        assert_eq!(settings.effective_limit(&post, &own), ScriptLimit::default());
+    }
+
+    #[test]
+    fn scripts_that_nobody_has_named_are_limited_too() {
+        let settings = FarmSettings::default();
+        let limit = settings.effective_limit(&ScriptName::parse("my_flow").unwrap(), &Limits::new());
+        assert_eq!((limit.per_hour, limit.per_day), (Some(60), Some(200)));
     }
 
     #[test]

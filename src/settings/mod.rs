@@ -107,7 +107,8 @@ impl Settings {
             .build()
             .map_err(unreadable)?;
         let mut settings: Self = all.try_deserialize().map_err(unreadable)?;
-        for limit in settings.limits.scripts.values_mut() {
+        let limits = &mut settings.limits;
+        for limit in limits.scripts.values_mut().chain([&mut limits.others]) {
             *limit = limit.without_zeros();
         }
         settings.check()?;

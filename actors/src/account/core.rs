@@ -1,13 +1,17 @@
 //! The decisions of an account's actor.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
 
 use super::{AccountView, LeaseAccount, LeaseUsage, ReleaseAccount};
 use crate::{
     domain::{
-        AccountRecord, AccountStatus, AccountUse, Epoch, EventTopic, Limits, NewEvent, Now, Package, Purpose,
+        AccountRecord, AccountStatus, AccountUse, Epoch, EventTopic, NewEvent, Now, Package, Purpose, ScriptLimit,
         ScriptName, TaskId, Timestamp,
         limits::{NotNow, Usage, UseLog, check_limit},
     },
@@ -40,7 +44,6 @@ struct LeaseHold {
 pub struct AccountCore {
     record: AccountRecord,
     package: Option<Package>,
-    limits: Limits,
     settings: Arc<FarmSettings>,
     zone: TimeZone,
     uses: UseLog,
@@ -59,7 +62,6 @@ impl AccountCore {
     pub fn new(record: AccountRecord, settings: Arc<FarmSettings>, zone: TimeZone) -> Self {
         let mut core = Self {
             package: None,
-            limits: Limits::new(),
             settings,
             zone,
             uses: UseLog::default(),
@@ -206,7 +208,7 @@ impl AccountCore {
             provisional: u32::try_from(provisional).unwrap_or(u32::MAX),
             last_start: self.starts.get(script).copied().or_else(|| self.uses.latest(script)),
         };
-        check_limit(self.limits.get(script)?, script, usage, &self.zone, now.wall)
+        check_limit(&self.limit_of(script), script, usage, &self.zone, now.wall)
     }
 
     /// The account as the router needs to know it.
@@ -218,8 +220,10 @@ impl AccountCore {
     /// The account as the API shows it.
     #[must_use]
     pub fn snapshot(&self, now: Now) -> AccountSnapshot {
-        let scripts = self.limits.keys().chain(self.uses.scripts());
-        let scripts: std::collections::BTreeSet<_> = scripts.collect();
+        let named = self.settings.limits.scripts.keys().chain(self.record.limits.keys());
+        let scripts: BTreeSet<_> = named.chain(self.uses.scripts()).collect();
+        let limits = scripts.iter().map(|script| ((*script).clone(), self.limit_of(script)));
+        let effective_limits = limits.filter(|(_, limit)| *limit != ScriptLimit::default()).collect();
         let counters = scripts.into_iter().map(|script| UseCounter {
             script: script.clone(),
             last_hour: self.uses.last_hour(script, now.wall),
@@ -228,7 +232,7 @@ impl AccountCore {
         AccountSnapshot {
             record: self.record.clone(),
             package: self.package.clone(),
-            effective_limits: self.limits.clone(),
+            effective_limits,
             counters: counters.collect(),
             current_task: self.lease.as_ref().map(|lease| lease.task),
         }
@@ -240,8 +244,11 @@ impl AccountCore {
         &self.record
     }
 
+    fn limit_of(&self, script: &ScriptName) -> ScriptLimit {
+        self.settings.effective_limit(script, &self.record.limits)
+    }
+
     fn derive(&mut self) {
-        self.limits = self.settings.effective_limits(&self.record.limits);
         self.package = package_of(&self.record, &self.settings);
     }
 

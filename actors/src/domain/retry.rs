@@ -68,6 +68,8 @@ pub struct AttemptFacts {
     pub unknown_checks: u32,
     /// Who ended it.
     pub ended_by: EndedBy,
+    /// Whether it acted for an account: that rests until a person has dealt with it, and the task with it.
+    pub has_account: bool,
     /// A random number in `0.0..1.0`, for the pause.
     pub dice: f64,
 }
@@ -152,8 +154,25 @@ fn after_challenge(message: &str, facts: AttemptFacts, now: Timestamp) -> TaskNe
         };
         return TaskNext::Failed { failure };
     }
+    if !facts.has_account {
+        return TaskNext::Failed {
+            failure: nobody_rests(message, ""),
+        };
+    }
     let remark = format!("waits for a person to deal with the account: {message}");
     again(now, facts.purpose, &remark, false)
+}
+
+/// Without an account nothing would hold the task until a person has looked at the phone.
+fn nobody_rests(message: &str, effect: &str) -> Failure {
+    Failure {
+        reason: FailureReason::NeedsAttention,
+        message: format!(
+            "the app asks for a person ({message}): deal with it on the phone, then retry the task{effect}"
+        ),
+        step: None,
+        retryable: true,
+    }
 }
 
 fn after_unverified(failure: &Failure, asked: Option<&Attention>, facts: AttemptFacts, now: Timestamp) -> Verdict {
@@ -170,6 +189,11 @@ fn after_unverified(failure: &Failure, asked: Option<&Attention>, facts: Attempt
         return verdict(TaskNext::Failed { failure }, 0);
     }
     if let Some(Attention { message, .. }) = asked {
+        if !facts.has_account {
+            let effect = "; whether its effect took place is not known: a retry looks first";
+            let failure = nobody_rests(message, effect);
+            return verdict(TaskNext::Failed { failure }, facts.unknown_checks);
+        }
         let remark = format!("the effect may have taken place; waits for a person to deal with the account: {message}");
         return verdict(again(now, Purpose::Verify, &remark, false), facts.unknown_checks);
     }
@@ -271,6 +295,7 @@ mod tests {
             auto_retries: 0,
             unknown_checks: 0,
             ended_by: EndedBy::Itself,
+            has_account: true,
             dice: 0.5,
         }
     }
@@ -494,6 +519,35 @@ mod tests {
                 ..
             }
         ));
+    }
+
+    #[test]
+    fn a_challenge_without_an_account_is_a_failure_since_nothing_would_hold_the_task() {
+        let challenge = Outcome::NeedsAttention {
+            message: "log in".to_owned(),
+            screenshot: None,
+        };
+        let asked = Some(Attention {
+            message: "log in".to_owned(),
+            screenshot: None,
+        });
+        let open = Outcome::Unverified {
+            failure: failure(FailureReason::NeedsAttention, false),
+            blame: Blame::App,
+            attention: asked,
+        };
+        for (outcome, auto) in [(&challenge, false), (&challenge, true), (&open, true)] {
+            let facts = AttemptFacts {
+                has_account: false,
+                ..facts(Purpose::Execute)
+            };
+            let TaskNext::Failed { failure } = next(outcome, facts, auto) else {
+                panic!("{outcome:?} goes on");
+            };
+            assert_eq!((failure.reason, failure.retryable), (FailureReason::NeedsAttention, true));
+            let looks_first = failure.message.contains("a retry looks first");
+            assert_eq!(looks_first, *outcome == open, "{}", failure.message);
+        }
     }
 
     #[test]

@@ -326,6 +326,25 @@ async fn an_account_that_needs_a_person_waits_and_the_others_go_on() {
 }
 
 #[actix::test]
+async fn a_challenge_on_a_phone_without_an_account_ends_the_task_and_the_next_one_runs() {
+    let farm = TestFarm::start(&[("p1", &[])], quick_settings(), works(1)).await;
+    let challenge = Outcome::NeedsAttention {
+        message: "log in".to_owned(),
+        screenshot: None,
+    };
+    farm.runner.script(TaskId(1), vec![Behaviour::Work(SECOND, challenge)]);
+    let ids = farm.submit(times(request(&["p1"]), 2)).await;
+
+    farm.until_state(ids[0], TaskState::Failed).await;
+    farm.until_state(ids[1], TaskState::Completed).await;
+
+    assert_eq!(farm.store.attempts(ids[0]).len(), 1);
+    let failure = farm.task(ids[0]).failure.unwrap();
+    assert_eq!(failure.reason, FailureReason::NeedsAttention);
+    assert!(failure.message.contains("log in"), "{}", failure.message);
+}
+
+#[actix::test]
 async fn a_challenge_in_the_middle_of_an_effect_rests_the_account_and_the_effect_is_looked_for_afterwards() {
     let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(1)).await;
     let challenge = Outcome::Unverified {

@@ -214,6 +214,7 @@ impl RouterCore {
             auto_retries: running.task.auto_retries,
             unknown_checks: self.unknown_checks.get(&task).copied().unwrap_or(0),
             ended_by: running.ended_by,
+            has_account: running.task.username.is_some(),
             dice: self.dice.fraction(),
         };
         let script = running.task.script.clone();
