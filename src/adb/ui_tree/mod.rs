@@ -189,23 +189,23 @@ impl Builder {
         if let Some(parent) = parent.and_then(|parent| self.tree.nodes.get_mut(parent)) {
             parent.children.push(place);
         }
-        let node = self.node_of(element, parent)?;
-        self.tree.nodes.push(node);
         self.open.push(Some(place));
-        Ok(())
+        self.read_node(element, parent)
     }
 
-    fn node_of(&mut self, element: &BytesStart<'_>, parent: Option<usize>) -> Result<UiNode, HierarchyProblem> {
-        let mut node = UiNode {
-            parent,
-            ..UiNode::default()
-        };
+    /// In its place at once: a node is too large to be handed about.
+    fn read_node(&mut self, element: &BytesStart<'_>, parent: Option<usize>) -> Result<(), HierarchyProblem> {
         let Self {
+            tree,
             order,
             classes,
             packages,
             ..
         } = self;
+        let node = tree.nodes.push_mut(UiNode {
+            parent,
+            ..UiNode::default()
+        });
         let read = order.read(element.attributes_raw(), |field, value| match field {
             Field::Text => node.text = resolve_references(value),
             Field::Hint => node.hint = resolve_references(value),
@@ -226,9 +226,9 @@ impl Builder {
         read.map_err(|problem| HierarchyProblem::Malformed(format!("an attribute: {problem}")))?;
         // Some dumpers name the element after the class instead of `node`.
         if node.class.is_empty() && element.name().as_ref() != "node" {
-            node.class = self.classes.shared(element.name().as_ref());
+            node.class = classes.shared(element.name().as_ref());
         }
-        Ok(node)
+        Ok(())
     }
 
     fn close(&mut self) {
@@ -265,17 +265,33 @@ fn truth_of(value: &str) -> Option<bool> {
 /// `[left,top][right,bottom]`; blanks are allowed, numbers beyond 32 bits are not. Clipped views have edges the wrong
 /// way round: these stay as they are.
 fn bounds_of(value: &str) -> Option<Bounds> {
-    let inner = value.trim().strip_prefix('[')?.strip_suffix(']')?;
-    let (first, second) = inner.split_once(']')?;
-    let (left, top) = first.split_once(',')?;
-    let (right, bottom) = second.trim().strip_prefix('[')?.split_once(',')?;
-    let number = |text: &str| text.trim().parse().ok();
-    Some(Bounds {
-        left: number(left)?,
-        top: number(top)?,
-        right: number(right)?,
-        bottom: number(bottom)?,
-    })
+    let mut rest = value.as_bytes();
+    let bounds = Bounds {
+        left: number_after(&mut rest, b'[')?,
+        top: number_after(&mut rest, b',')?,
+        right: {
+            rest = rest.trim_ascii_start().strip_prefix(b"]")?;
+            number_after(&mut rest, b'[')?
+        },
+        bottom: number_after(&mut rest, b',')?,
+    };
+    (rest.trim_ascii() == b"]").then_some(bounds)
+}
+
+/// The whole number behind this character, with or without a sign; what stands behind it is left.
+fn number_after(rest: &mut &[u8], character: u8) -> Option<i32> {
+    let text = rest.trim_ascii_start().strip_prefix(&[character])?.trim_ascii_start();
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    };
+    let (mut number, mut length) = (0_i32, 0);
+    for digit in digits.iter().map_while(|byte| byte.is_ascii_digit().then(|| i32::from(byte - b'0'))) {
+        number = number.checked_mul(10)?.checked_add(if negative { -digit } else { digit })?;
+        length += 1;
+    }
+    *rest = digits.get(length..)?;
+    (length > 0).then_some(number)
 }
 
 #[cfg(test)]
