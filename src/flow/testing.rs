@@ -53,6 +53,7 @@ pub struct FakePhone {
     trouble: Mutex<VecDeque<(String, Misbehaviour)>>,
     installed: Vec<String>,
     keyboard_closed: bool,
+    recorder_fails: bool,
     look_time: Duration,
     pictures: Mutex<VecDeque<Screenshot>>,
     /// What the next looks see, one each; then the last of them stays.
@@ -77,6 +78,7 @@ impl FakePhone {
             trouble: Mutex::default(),
             installed: Vec::new(),
             keyboard_closed: false,
+            recorder_fails: false,
             look_time: Duration::ZERO,
             pictures: Mutex::default(),
             coming: Mutex::default(),
@@ -99,6 +101,12 @@ impl FakePhone {
     /// Shows another screen at each look, and goes on showing the last one.
     pub fn showing_one_after_another(self, screens: impl IntoIterator<Item = UiTree>) -> Self {
         lock(&self.coming).extend(screens);
+        self
+    }
+
+    /// Its recorder ends as soon as it has begun.
+    pub fn without_recorder(mut self) -> Self {
+        self.recorder_fails = true;
         self
     }
 
@@ -189,6 +197,9 @@ impl FakePhone {
             return "requested permissions:\n android.permission.CAMERA\n android.permission.POST_NOTIFICATIONS\n"
                 .to_owned();
         }
+        if line.starts_with("cat ") && self.recorder_fails {
+            return "Display is 1080x2400\nno codec\n".to_owned();
+        }
         if line.starts_with("sh -c screenrecord") {
             return "4711\n".to_owned();
         }
@@ -213,8 +224,10 @@ impl DeviceDriver for FakePhone {
     async fn shell(&self, command: ShellCommand) -> Result<ShellOutput, DriverError> {
         let line = command.words.join(" ");
         self.event(format!("Shell({line})")).await?;
+        let fails = self.recorder_fails && line.starts_with("kill -0 ");
         Ok(ShellOutput {
             stdout: self.shell_answer(&line).into_bytes(),
+            code: u8::from(fails),
             ..ShellOutput::default()
         })
     }

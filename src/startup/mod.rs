@@ -155,7 +155,7 @@ impl Application {
             license,
             health: Arc::clone(&health),
         };
-        starting.end();
+        starting.end().await;
         let server = http::serve(state, http, listener).map_err(StartupError::Http)?;
         health.start();
         Ok(Self {

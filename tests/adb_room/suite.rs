@@ -132,7 +132,7 @@ pub async fn typed(driver: &dyn DeviceDriver, text: &str) -> String {
 }
 
 fn is_field(node: &UiNode) -> bool {
-    node.class == "android.widget.EditText"
+    &*node.class == "android.widget.EditText"
 }
 
 async fn types_text(driver: &dyn DeviceDriver) {

@@ -544,7 +544,10 @@ mod tests {
             let TaskNext::Failed { failure } = next(outcome, facts, auto) else {
                 panic!("{outcome:?} goes on");
             };
-            assert_eq!((failure.reason, failure.retryable), (FailureReason::NeedsAttention, true));
+            assert_eq!(
+                (failure.reason, failure.retryable),
+                (FailureReason::NeedsAttention, true)
+            );
             let looks_first = failure.message.contains("a retry looks first");
             assert_eq!(looks_first, *outcome == open, "{}", failure.message);
         }

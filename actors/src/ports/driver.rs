@@ -129,6 +129,33 @@ pub enum DriverError {
     },
 }
 
+/// Commands whose arguments come from flows and tasks: what the phone says against them is most likely said of those.
+const ASKED_FOR: [&str; 4] = ["launch_app", "open_link", "set_permission", "clear_app"];
+
+/// What a phone says that cannot carry out anything of the kind. The words are those of Android's `cmd`, `am` and `pm`.
+const UNABLE: [&str; 7] = [
+    "can't find service",
+    "could not access the",
+    "deadobjectexception",
+    "deadsystemexception",
+    "failed transaction",
+    "no space left",
+    "read-only file system",
+];
+
+impl DriverError {
+    /// Whether the phone works, and has refused what was asked of it: a link that no app takes, a permission that the app
+    /// does not know. Another task on this phone need not fare so.
+    #[must_use]
+    pub fn is_of_what_was_asked(&self) -> bool {
+        let Self::Refused { command, problem, .. } = self else {
+            return false;
+        };
+        let problem = problem.to_lowercase();
+        ASKED_FOR.contains(command) && !UNABLE.iter().any(|words| problem.contains(words))
+    }
+}
+
 /// Why there is no view tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HierarchyProblem {
@@ -197,7 +224,7 @@ pub enum LaunchExtra {
     Bool(bool),
     /// `--ei` or `--el`
     Integer(i64),
-    /// `--ed`
+    /// `--ed`, or `--ef` on phones that do not know that.
     Decimal(f64),
 }
 
@@ -331,4 +358,50 @@ pub struct LastAnswer {
     pub command: &'static str,
     /// How long ago.
     pub ago: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_phone_refuses_is_its_own_fault_only_where_it_could_not_do_any_such_thing() {
+        for (command, problem, is_of_what_was_asked) in [
+            (
+                "open_link",
+                "Error: Activity not started, unable to resolve Intent { dat=x://y }",
+                true,
+            ),
+            (
+                "set_permission",
+                "java.lang.SecurityException: Package a.b has not requested permission C",
+                true,
+            ),
+            ("launch_app", "Error: Unknown option: --ed", true),
+            ("launch_app", "cmd: Can't find service: activity", false),
+            (
+                "open_link",
+                "Error: Could not access the Activity Manager. Is the system running?",
+                false,
+            ),
+            ("clear_app", "android.os.DeadObjectException", false),
+            (
+                "tap",
+                "java.lang.SecurityException: Injecting input events requires INJECT_EVENTS",
+                false,
+            ),
+            ("take", "No space left on device", false),
+        ] {
+            let error = DriverError::Refused {
+                serial: Serial::parse("p1").unwrap(),
+                command,
+                problem: problem.to_owned(),
+            };
+            assert_eq!(
+                error.is_of_what_was_asked(),
+                is_of_what_was_asked,
+                "{command}: {problem}"
+            );
+        }
+    }
 }

@@ -3,9 +3,12 @@
 use super::{
     Programs, broadcast,
     intent::Intent,
-    reply::{Answer, Arguments, failed, printed, printed_failure, silent, unknown_command},
+    reply::{Answer, Arguments, failed, number_format, printed, printed_failure, silent, unknown_command},
 };
 use crate::{device::Completion, handset::Launched};
+
+/// The first version (SDK) of Android whose `am` takes numbers of double precision.
+const DOUBLES_SINCE: u32 = 34;
 
 /// Runs `am` (and `cmd activity`).
 pub(super) fn run(phone: &Programs, arguments: &[String]) -> Answer {
@@ -41,6 +44,16 @@ pub(super) fn run(phone: &Programs, arguments: &[String]) -> Answer {
     }
 }
 
+/// `--ed NAME NUMBER`, which the apps do not ask for.
+fn double(arguments: &mut Arguments<'_>) -> Result<bool, Completion> {
+    arguments.required()?;
+    let number = arguments.required()?;
+    match number.parse::<f64>() {
+        Ok(_) => Ok(true),
+        Err(_) => Err(number_format(arguments.command(), number)),
+    }
+}
+
 /// Options of `am start` that are none of an intent.
 #[derive(Debug, Default)]
 struct StartOptions {
@@ -73,7 +86,11 @@ pub(super) fn user_option(option: &str, arguments: &mut Arguments<'_>) -> Result
 
 fn start(phone: &Programs, arguments: &mut Arguments<'_>) -> Answer {
     let mut options = StartOptions::default();
-    let intent = Intent::parse(arguments, |option, arguments| options.take(option, arguments))?;
+    let intent = Intent::parse(arguments, |option, arguments| match option {
+        // Older phones do not know it.
+        "--ed" if phone.sdk() >= DOUBLES_SINCE => double(arguments),
+        _ => options.take(option, arguments),
+    })?;
     let mut stdout = String::new();
     let target = intent
         .component

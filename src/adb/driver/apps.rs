@@ -13,31 +13,29 @@ const PATH_PREFIX: &str = "package:";
 
 const ALL_FILES: &str = "android.permission.MANAGE_EXTERNAL_STORAGE";
 
+/// The option of `am start` for an extra with a fraction, on newer and on older phones, and what the latter say to the
+/// former.
+const DOUBLE: &str = "--ed";
+const FLOAT: &str = "--ef";
+const UNKNOWN_DOUBLE: &str = "Unknown option: --ed";
+
 impl AdbDriver {
     pub(super) async fn start_app(&self, launch: LaunchApp) -> Result<(), DriverError> {
         const OP: &str = "launch_app";
         let component = self.launcher_of(&launch.package).await?;
-        let mut line = CommandLine::program("am start -W");
-        if launch.stop_first {
-            line = line.flags(&["-S"]);
+        let deadline = millis(self.phones.settings.deadlines.launch_ms);
+        for decimal in [DOUBLE, FLOAT] {
+            let output = self
+                .act(OP, deadline, launch_line(&launch, &component, decimal))
+                .await?;
+            match start_problem(&output) {
+                None => return Ok(()),
+                // It has not started anything yet: options are read first.
+                Some(problem) if decimal == DOUBLE && problem.contains(UNKNOWN_DOUBLE) => {}
+                Some(problem) => return self.failed_with(OP, &launch.package, problem).await,
+            }
         }
-        line = line
-            .flags(&[
-                "-a android.intent.action.MAIN",
-                "-c android.intent.category.LAUNCHER",
-                "-n",
-            ])
-            .arg(&component);
-        for (name, value) in &launch.extras {
-            line = with_extra(line, name, value);
-        }
-        let output = self
-            .act(OP, millis(self.phones.settings.deadlines.launch_ms), line)
-            .await?;
-        match start_problem(&output) {
-            None => Ok(()),
-            Some(problem) => self.failed_with(OP, &launch.package, problem).await,
-        }
+        Ok(())
     }
 
     /// An app that is not there (any more) is told as that, whatever the program said of it.
@@ -169,7 +167,23 @@ fn permission_line(package: &Package, permission: &str, granted: bool) -> Comman
     CommandLine::program(program).arg(package.as_str()).arg(permission)
 }
 
-fn with_extra(line: CommandLine, name: &str, value: &LaunchExtra) -> CommandLine {
+fn launch_line(launch: &LaunchApp, component: &str, decimal: &'static str) -> CommandLine {
+    let mut line = CommandLine::program("am start -W");
+    if launch.stop_first {
+        line = line.flags(&["-S"]);
+    }
+    line = line
+        .flags(&[
+            "-a android.intent.action.MAIN",
+            "-c android.intent.category.LAUNCHER",
+            "-n",
+        ])
+        .arg(component);
+    let extras = launch.extras.iter();
+    extras.fold(line, |line, (name, value)| with_extra(line, name, value, decimal))
+}
+
+fn with_extra(line: CommandLine, name: &str, value: &LaunchExtra, decimal: &'static str) -> CommandLine {
     match value {
         LaunchExtra::Text(text) => line.flags(&["--es"]).arg(name).arg(text),
         LaunchExtra::Bool(truth) => line.flags(&["--ez"]).arg(name).arg(&truth.to_string()),
@@ -177,7 +191,7 @@ fn with_extra(line: CommandLine, name: &str, value: &LaunchExtra) -> CommandLine
             let flag = if i32::try_from(*number).is_ok() { "--ei" } else { "--el" };
             line.flags(&[flag]).arg(name).arg(&number.to_string())
         }
-        LaunchExtra::Decimal(number) => line.flags(&["--ed"]).arg(name).arg(&number.to_string()),
+        LaunchExtra::Decimal(number) => line.flags(&[decimal]).arg(name).arg(&number.to_string()),
     }
 }
 
@@ -360,7 +374,7 @@ mod tests {
         ]
         .iter()
         .fold(CommandLine::program("am start"), |line, (name, value)| {
-            with_extra(line, name, value)
+            with_extra(line, name, value, DOUBLE)
         });
 
         assert_eq!(

@@ -501,6 +501,38 @@ async fn an_app_is_started_by_its_launcher_activity() {
 }
 
 #[tokio::test]
+async fn a_phone_that_takes_no_doubles_is_given_a_float() {
+    let farm = Farm::start(shell(|line| {
+        if line.starts_with("pm path") {
+            Answer::shell("package:/data/app/x.apk\ncom.x/.Main\n", "", 0)
+        } else if line.contains("--ed") {
+            let problem = "Exception occurred while executing 'start':\njava.lang.IllegalArgumentException: Unknown option: --ed\n";
+            Answer::shell("", problem, 255)
+        } else {
+            Answer::shell("Starting: Intent { }\nStatus: ok\nComplete\n", "", 0)
+        }
+    }))
+    .await;
+
+    farm.driver()
+        .launch_app(LaunchApp {
+            package: package("com.x"),
+            stop_first: false,
+            extras: vec![("share".to_owned(), LaunchExtra::Decimal(1.5))],
+        })
+        .await
+        .unwrap();
+
+    let sent: Vec<_> = farm
+        .lines()
+        .iter()
+        .skip(1)
+        .map(|line| line.rsplit("'com.x/.Main'").next().unwrap().to_owned())
+        .collect();
+    assert_eq!(sent, [" --ed 'share' '1.5'", " --ef 'share' '1.5'"]);
+}
+
+#[tokio::test]
 async fn an_app_that_is_not_there_is_missing_however_it_is_asked_for() {
     let farm = Farm::start(shell(|line| {
         if line.starts_with("am start") {

@@ -286,8 +286,13 @@ fn number_after(rest: &mut &[u8], character: u8) -> Option<i32> {
         [b'+', digits @ ..] | digits => (false, digits),
     };
     let (mut number, mut length) = (0_i32, 0);
-    for digit in digits.iter().map_while(|byte| byte.is_ascii_digit().then(|| i32::from(byte - b'0'))) {
-        number = number.checked_mul(10)?.checked_add(if negative { -digit } else { digit })?;
+    for digit in digits
+        .iter()
+        .map_while(|byte| byte.is_ascii_digit().then(|| i32::from(byte - b'0')))
+    {
+        number = number
+            .checked_mul(10)?
+            .checked_add(if negative { -digit } else { digit })?;
         length += 1;
     }
     *rest = digits.get(length..)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Body, Flow, Selector, Step, Text};
-use crate::flow::policy::Policy;
+use crate::flow::{policy::Policy, select::text::Pattern};
 
 /// What stands under `farmhand:`.
 #[derive(Debug, Default)]
@@ -41,12 +41,14 @@ pub struct Extension {
 }
 
 /// One task per target.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct FanOut {
     /// Parameters that name targets; the first one is named in errors.
     pub params: Vec<String>,
     /// The parameter that is a list of the one target in each task.
     pub list: String,
+    /// What every target fits as a whole.
+    pub fits: Option<Pattern>,
 }
 
 /// Names of the parameters that say what media are needed.

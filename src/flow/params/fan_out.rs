@@ -1,18 +1,21 @@
 //! One config per target.
 
 use farmhand_actors::domain::FieldError;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{ROOT, field_error};
+use super::{ROOT, field_error, message};
 use crate::flow::model::FanOut;
 
 /// Most targets of one request: more is a mistake, and each becomes a task on every device.
 const MAX_TARGETS: usize = 10_000;
 
+/// Most unfit targets that one answer tells.
+const MAX_UNFIT: usize = 20;
+
 /// Splits a valid config into one per target, in the order in which they are named.
 ///
 /// # Errors
-/// No target is named, or too many are.
+/// No target is named, or too many are, or one is nothing that the flow takes for one.
 pub fn fan_out(rule: &FanOut, config: &Value) -> Result<Vec<Value>, Vec<FieldError>> {
     let targets = targets(rule, config);
     let first = rule.params.first().map_or("", String::as_str);
@@ -27,6 +30,23 @@ pub fn fan_out(rule: &FanOut, config: &Value) -> Result<Vec<Value>, Vec<FieldErr
             targets.len()
         );
         return Err(vec![field_error(&field, &message)]);
+    }
+    if let Some(pattern) = &rule.fits {
+        let unfit = targets.iter().filter(|target| !pattern.matches(target));
+        let errors: Vec<FieldError> = unfit
+            .take(MAX_UNFIT)
+            .map(|target| {
+                let message = format!(
+                    "{} cannot be a target; one fits the pattern {}",
+                    message::show(&json!(target)),
+                    pattern.source()
+                );
+                field_error(&field, &message)
+            })
+            .collect();
+        if !errors.is_empty() {
+            return Err(errors);
+        }
     }
     let rest = without_targets(rule, config);
     Ok(targets.iter().map(|target| config_for(rule, &rest, target)).collect())

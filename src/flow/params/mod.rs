@@ -32,11 +32,41 @@ impl Schema {
         if schema.get("type").and_then(Value::as_str) != Some("object") {
             return Err("the schema of script_config must be one of an object: `type: object`".to_owned());
         }
-        let validator = jsonschema::draft202012::new(schema).map_err(|error| error.to_string())?;
-        Ok(Self {
+        let validator = jsonschema::draft202012::new(schema).map_err(|error| {
+            let path = error.instance_path().as_str();
+            let place = path.strip_prefix("/properties").unwrap_or(path).replace('/', ".");
+            format!("{}: {error}", place.trim_start_matches('.'))
+        })?;
+        let compiled = Self {
             schema: schema.clone(),
             validator,
-        })
+        };
+        compiled.check_defaults()?;
+        Ok(compiled)
+    }
+
+    /// A default that does not fit would be held against whoever leaves the field out.
+    fn check_defaults(&self) -> Result<(), String> {
+        for (name, property) in self.properties() {
+            let Some(default) = property.get("default") else {
+                continue;
+            };
+            let alone = Value::Object(Map::from_iter([(name.clone(), default.clone())]));
+            let inside = format!("/{name}");
+            let complaint = self.validator.iter_errors(&alone).find(|error| {
+                let path = error.instance_path().as_str();
+                path.strip_prefix(&inside)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            });
+            if let Some(error) = complaint {
+                let faults = message::field_errors(&self.schema, &error);
+                let why = faults
+                    .first()
+                    .map_or_else(|| error.to_string(), |fault| fault.message.clone());
+                return Err(format!("{name}: the default does not fit: it {why}"));
+            }
+        }
+        Ok(())
     }
 
     /// Renames aliases, fills in defaults and checks the result: the config, and every fault at once.

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::flow::model::FanOut;
+use crate::flow::{model::FanOut, select::text::Pattern};
 
 fn schema() -> Schema {
     Schema::compile(&json!({
@@ -152,6 +152,7 @@ fn texts_are_chosen_by_the_seed_alone() {
 #[test]
 fn targets_become_one_config_each() {
     let rule = FanOut {
+        fits: None,
         params: vec!["target_users".to_owned(), "target_user".to_owned()],
         list: "target_users".to_owned(),
     };
@@ -172,6 +173,58 @@ fn targets_become_one_config_each() {
         assert_eq!(errors[0].field, "script_config.target_users");
         assert!(errors[0].message.contains("at least one target"), "{errors:?}");
     }
+}
+
+#[test]
+fn what_cannot_be_a_target_is_refused_by_its_text() {
+    let rule = FanOut {
+        fits: Some(Pattern::new("[a-z.]+").unwrap()),
+        params: vec!["who".to_owned()],
+        list: "who".to_owned(),
+    };
+
+    assert_eq!(fan_out(&rule, &json!({"who": ["@Anna", "b.c"]})).unwrap().len(), 2);
+    let errors = fan_out(&rule, &json!({"who": ["anna", "a/../b", "@@dan"]})).unwrap_err();
+
+    let told: Vec<_> = errors
+        .iter()
+        .map(|error| (error.field.as_str(), error.message.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (
+                "script_config.who",
+                "\"a/../b\" cannot be a target; one fits the pattern [a-z.]+"
+            ),
+            (
+                "script_config.who",
+                "\"@dan\" cannot be a target; one fits the pattern [a-z.]+"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_schema_says_which_property_is_wrong_and_whose_default_does_not_fit() {
+    for (properties, told) in [
+        (json!({"a": {"type": "strng"}}), "a.type: "),
+        (
+            json!({"a": {"type": "integer", "default": "x"}}),
+            "a: the default does not fit: it must be a whole number, not \"x\"",
+        ),
+        (
+            json!({"a": {"type": "array", "items": {"type": "string"}, "default": [1]}}),
+            "a: the default does not fit: it must be a text",
+        ),
+    ] {
+        let schema = json!({"type": "object", "properties": properties, "required": ["a", "b"]});
+        let error = Schema::compile(&schema).unwrap_err();
+        assert!(error.starts_with(told), "{error}");
+    }
+    // A default may be what somebody has to replace.
+    let blank = json!({"type": "object", "properties": {"a": {"type": "string", "default": ""}}, "required": ["b"]});
+    assert!(Schema::compile(&blank).is_ok());
 }
 
 #[test]

@@ -34,11 +34,11 @@ impl FlowParser<'_> {
             self.problems.add(&place, "Config Field Required", message);
         }
         fields.text_map("properties", &mut self.problems);
-        if let Some(engine) = fields.text("jsEngine", &mut self.problems)
-            && engine.as_ref() == "rhino"
+        if let Some(node) = fields.take("jsEngine")
+            && scalar_text(&node, "jsEngine", &mut self.problems).is_some_and(|engine| engine.as_ref() == "rhino")
         {
             let message = "the engine `rhino` is gone; leave `jsEngine` out";
-            self.problems.add(&place, "Not Supported: jsEngine", message);
+            self.problems.add(&node.place, "Not Supported: jsEngine", message);
         }
         config.on_start = self.step_list(&mut fields, "onFlowStart");
         config.on_complete = self.step_list(&mut fields, "onFlowComplete");

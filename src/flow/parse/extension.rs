@@ -14,6 +14,7 @@ use crate::flow::{
     model::{Body, Extension, FanOut, MediaParams, Popup},
     params::Schema,
     policy::{Permission, Policy},
+    select::text::Pattern,
 };
 
 impl FlowParser<'_> {
@@ -78,6 +79,15 @@ impl FlowParser<'_> {
             .map(ToString::to_string)
             .collect();
         let list = map.text("as", &mut self.problems).map(|list| list.to_string());
+        let fits = map.take("matches").and_then(|node| {
+            let text = scalar_text(&node, "matches", &mut self.problems)?;
+            let pattern = Pattern::new(&text);
+            if let Err(message) = &pattern {
+                self.problems
+                    .add(&node.place, "Invalid Regular Expression: matches", message.clone());
+            }
+            pattern.ok()
+        });
         map.finish(&mut self.problems);
         let Some(first) = params.first().cloned() else {
             incorrect(
@@ -91,6 +101,7 @@ impl FlowParser<'_> {
         Some(FanOut {
             params,
             list: list.unwrap_or(first),
+            fits,
         })
     }
 

@@ -217,6 +217,23 @@ impl Fields {
         Some(texts)
     }
 
+    /// Notes those fields that nobody took which look like misspelt ones: what is left of a command that could not be read
+    /// need not be wrong.
+    pub fn finish_slips(&self, problems: &mut Problems) {
+        for entry in &self.entries {
+            let hint = did_you_mean(&entry.key, self.known.iter().copied());
+            if !hint.is_empty() {
+                self.unknown(entry, &hint, problems);
+            }
+        }
+    }
+
+    fn unknown(&self, entry: &Entry, hint: &str, problems: &mut Problems) {
+        let Entry { key, place, .. } = entry;
+        let message = format!("the property `{key}` of `{}` is not recognized{hint}", self.what);
+        problems.add(place, format!("Unknown Property: {key}"), message);
+    }
+
     /// Notes every field that nobody took.
     pub fn finish(self, problems: &mut Problems) {
         for entry in &self.entries {
@@ -225,14 +242,7 @@ impl Fields {
             if hint.is_empty() && !self.known.is_empty() {
                 hint = format!("; `{}` takes {}", self.what, known.collect::<Vec<_>>().join(", "));
             }
-            problems.add(
-                &entry.place,
-                format!("Unknown Property: {}", entry.key),
-                format!(
-                    "the property `{}` of `{}` is not recognized{hint}",
-                    entry.key, self.what
-                ),
-            );
+            self.unknown(entry, &hint, problems);
         }
     }
 }

@@ -23,7 +23,10 @@ impl FlowParser<'_> {
         // Accepted and unused, as upstream: a selector inside of a command may carry the command's own fields.
         fields.take("optional");
         fields.take("label");
-        fields.finish(&mut self.problems);
+        match selector {
+            Some(_) => fields.finish(&mut self.problems),
+            None => fields.finish_slips(&mut self.problems),
+        }
         selector
     }
 

@@ -126,8 +126,10 @@ impl FlowParser<'_> {
         } else {
             None
         };
-        // A command that could not be read may have left fields behind: only the real fault is told.
-        let command = command?;
+        let Some(command) = command else {
+            fields.finish_slips(&mut self.problems);
+            return None;
+        };
         fields.finish(&mut self.problems);
         Some(Step {
             place: place.clone(),

@@ -64,6 +64,11 @@ fn the_two_documents_are_wanted() {
     fault("name: x\n---\n- back\n", "1:1", &["Config Field Required", "appId"]);
     fault("appId: a.b\n---\n- back\n---\n- back\n", "5:1", &["third"]);
     fault("url: http://x\n---\n- back\n", "1:6", &["Not Supported: url"]);
+    fault(
+        "appId: a.b\njsEngine: rhino\n---\n- back\n",
+        "2:11",
+        &["Not Supported: jsEngine"],
+    );
 }
 
 #[test]
@@ -92,6 +97,13 @@ fn wrong_commands_are_told_with_their_place_and_the_right_word() {
             "- tapOn: { text: X, foo: 1 }",
             "3:21",
             &["Unknown Property: foo", "`tapOn` takes label, optional, text, id"],
+        ),
+        ("- swipe: { direction: UPP }", "3:23", &["Did you mean `UP`?"]),
+        ("- setOrientation: portait", "3:3", &["Did you mean `"]),
+        (
+            "- swipe: { start: \"10,20\", end: \"90%,20%\" }",
+            "3:3",
+            &["both in pixels or both in percent"],
         ),
         (
             "- tapOn: { optional: true }",
@@ -198,6 +210,23 @@ fn wrong_commands_are_told_with_their_place_and_the_right_word() {
         ),
     ] {
         fault(&format!("appId: a.b\n---\n{step}\n"), place, words);
+    }
+}
+
+#[test]
+fn a_misspelt_key_is_told_also_where_the_command_cannot_be_read_without_it() {
+    for (step, hints) in [
+        (
+            "- tapOn: { txt: OK, retryTapIfNoChnge: true }",
+            &["text", "retryTapIfNoChange"][..],
+        ),
+        ("- extendedWaitUntil: { visble: x }", &["visible"]),
+        ("- assertVisible: { below: { txt: x } }", &["text"]),
+    ] {
+        let told = problems(steps(&format!("{step}\n"))).join("\n");
+        for hint in hints {
+            assert!(told.contains(&format!("Did you mean `{hint}`?")), "{told}");
+        }
     }
 }
 

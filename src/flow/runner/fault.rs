@@ -161,6 +161,8 @@ fn device_is_gone(error: &DriverError) -> bool {
 
 fn device_verdict(error: &DriverError) -> (FailureReason, Blame, bool) {
     match error {
+        // The phone has understood, and says no: the flow, the task or the app is to be mended.
+        error if error.is_of_what_was_asked() => (FailureReason::FlowError, Blame::App, true),
         DriverError::ServerDown { .. } => (FailureReason::DeviceOffline, Blame::Host, true),
         DriverError::NotReady { .. } | DriverError::Lost { .. } | DriverError::Restarted { .. } => {
             (FailureReason::DeviceOffline, Blame::Device, true)

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{
     Run,
     fault::Fault,
+    query::known_to_match,
     screen::{Doubt, Found},
 };
 use crate::flow::{
@@ -67,6 +68,7 @@ impl Run {
         let (width, height) = self.size().await?;
         let screen = Screen::new(&tree, width, height).with_pictures(own, pictures);
         let node = select::find(query, &screen).and_then(|at| screen.node(at));
+        known_to_match(query)?;
         Ok(node.map(|node| Found {
             node: node.clone(),
             bounds: node.bounds.unwrap_or_default(),

@@ -132,6 +132,17 @@ impl Run {
     }
 }
 
+/// That an element is not there must not be concluded from a pattern that was given up in the middle of a text.
+pub(super) fn known_to_match(query: &Query) -> Result<(), Fault> {
+    match query.given_up() {
+        None => Ok(()),
+        Some(pattern) => Err(Fault::Invalid(format!(
+            "the pattern `{pattern}` takes too long on a text of the screen, so nobody knows whether it fits: write it \
+             without a repetition inside of a repetition"
+        ))),
+    }
+}
+
 /// A whole number, also one that is written `1.0`.
 pub(in crate::flow) fn whole_number(text: &str, what: &str) -> Result<i64, Fault> {
     let trimmed = text.trim().replace('_', "");

@@ -9,7 +9,7 @@ use farmhand_actors::{
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Run, fault::Fault};
+use super::{Run, fault::Fault, query::known_to_match};
 use crate::flow::{
     model::ImageSelector,
     select::{self, Query, tree::Screen},
@@ -158,12 +158,17 @@ impl Run {
             if select::find(query, &screen).is_some() {
                 return Err(Fault::Challenge(name.clone()));
             }
+            known_to_match(query)?;
         }
         let target = self.popups.iter().find_map(|(name, visible, tap)| {
             select::find(visible, &screen)?;
             let bounds = screen.node(select::find(tap, &screen)?)?.bounds?;
             Some((name.clone(), bounds))
         });
+        for (_, visible, tap) in &self.popups {
+            known_to_match(visible)?;
+            known_to_match(tap)?;
+        }
         let Some((name, bounds)) = target.filter(|_| self.popups_dismissed < self.settings.max_popups) else {
             if let Some(look) = &mut self.look {
                 look.checked = true;
@@ -220,6 +225,7 @@ impl Run {
         let (width, height) = self.size().await?;
         let screen = Screen::new(tree, width, height);
         let node = select::find(query, &screen).and_then(|at| screen.node(at));
+        known_to_match(query)?;
         Ok(node.map(|node| Found {
             node: node.clone(),
             bounds: node.bounds.unwrap_or_default(),

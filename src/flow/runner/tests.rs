@@ -617,9 +617,50 @@ async fn a_recording_is_at_least_three_seconds_long_and_is_kept() {
 
     assert!(began.elapsed() >= Duration::from_secs(3), "{:?}", began.elapsed());
     let lines = recorder_lines(&phone);
-    assert_eq!(lines[1], "Shell(kill -INT 4711)");
-    assert!(lines[2].starts_with("Pull("), "{lines:?}");
-    assert!(lines[3].starts_with("Shell(rm -f "), "{lines:?}");
+    assert_eq!(lines[1], "Shell(kill -0 4711)");
+    assert_eq!(lines[2], "Shell(kill -INT 4711)");
+    assert!(lines[3].starts_with("Pull("), "{lines:?}");
+    assert!(lines[4].starts_with("Shell(rm -f "), "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recorder_that_ends_at_once_fails_the_step_in_its_own_words() {
+    let bench = Bench::steps("- startRecording: film\n- stopRecording\n");
+    let phone = Arc::new(phone(&[]).without_recorder());
+
+    let outcome = bench.run(&phone).await;
+
+    assert_eq!(failed(&outcome), (FailureReason::FlowError, Blame::Task, false));
+    let told = bench.journal.steps()[0].error.clone().unwrap();
+    assert!(told.contains("does not record its screen: no codec"), "{told}");
+    assert!(
+        recorder_lines(&phone).pop().unwrap().starts_with("Shell(rm -f "),
+        "{:?}",
+        recorder_lines(&phone)
+    );
+}
+
+/// Whatever it begins with, it ends: so the answer must not be that it does not match.
+#[tokio::test(start_paused = true)]
+async fn a_pattern_that_takes_for_ever_on_a_text_is_a_fault_and_no_sight() {
+    let endless = "(?=S)((.*)*.*)*xq|(?=S)Settings";
+    for step in ["assertNotVisible", "assertVisible", "tapOn"] {
+        let bench = Bench::steps(&format!(
+            "- {step}: {{ text: \"{endless}\", optional: true }}\n- back\n"
+        ));
+        let phone = Arc::new(phone(&["Settings and more of them than one line"]));
+
+        let outcome = bench.run(&phone).await;
+
+        assert_eq!(
+            failed(&outcome),
+            (FailureReason::FlowError, Blame::Task, false),
+            "{step}"
+        );
+        let told = bench.journal.steps()[0].error.clone().unwrap();
+        assert!(told.contains("takes too long") && told.contains(endless), "{told}");
+        assert_eq!(phone.count("Key"), 0, "{step}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -647,7 +688,7 @@ async fn a_recording_is_ended_by_a_stop_and_by_the_time_limit_and_leaves_nothing
         let last = recorder_lines(&phone).pop().unwrap();
         assert_eq!(
             last,
-            "Shell(sh -c kill -INT 4711; rm -f /data/local/tmp/farmhand-2.mp4)"
+            "Shell(sh -c kill -INT 4711; rm -f /data/local/tmp/farmhand-2.mp4 /data/local/tmp/farmhand-2.txt)"
         );
     }
 }

@@ -59,17 +59,27 @@ pub struct Query {
 impl Query {
     /// The pictures that have to be looked for to find it, each with whether several places are welcome.
     pub fn images(&self) -> Vec<(Arc<ImageSelector>, bool)> {
-        let relations = self.relations.iter().map(|(_, other)| other);
-        let boxed = [&self.contains_child, &self.child_of].into_iter().flatten();
-        let others = relations
-            .chain(boxed.map(AsRef::as_ref))
-            .chain(&self.contains_descendants)
-            .chain(&self.any_of);
         let own = self
             .image
             .iter()
             .map(|image| (image.clone(), self.index.is_some() || self.nearest));
-        own.chain(others.flat_map(Self::images)).collect()
+        own.chain(self.others().flat_map(Self::images)).collect()
+    }
+
+    /// A pattern, here or below, that was given up: nobody knows whether the element is there.
+    #[must_use]
+    pub fn given_up(&self) -> Option<&str> {
+        let own = [&self.text, &self.id].into_iter().flatten().find_map(Pattern::given_up);
+        own.or_else(|| self.others().find_map(Self::given_up))
+    }
+
+    fn others(&self) -> impl Iterator<Item = &Self> {
+        let relations = self.relations.iter().map(|(_, other)| other);
+        let boxed = [&self.contains_child, &self.child_of].into_iter().flatten();
+        relations
+            .chain(boxed.map(AsRef::as_ref))
+            .chain(&self.contains_descendants)
+            .chain(&self.any_of)
     }
 }
 

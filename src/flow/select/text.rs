@@ -1,12 +1,18 @@
 //! Patterns of texts and ids: regular expressions that match as a whole, with a literal as the way out.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// Longest pattern, characters; a longer one is a mistake, not a text on a screen.
 const MAX_PATTERN: usize = 4_000;
 /// Largest compiled program, bytes: `(a{1000}){1000}` is refused instead of filling the memory.
 const MAX_PROGRAM: usize = 2 * 1024 * 1024;
-/// Steps that a pattern with look-around may take on one text before it counts as not matching.
+/// Steps that a pattern with look-around may take on one text before it is given up.
 const MAX_BACKTRACKING: usize = 100_000;
 
 /// A compiled pattern. Case is ignored, `.` matches line ends, `^` and `$` match at them.
@@ -14,6 +20,8 @@ const MAX_BACKTRACKING: usize = 100_000;
 pub struct Pattern {
     source: String,
     regex: Engine,
+    /// It took too many steps on a text, so nobody knows what it matches. Clones share it.
+    given_up: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Clone)]
@@ -59,6 +67,7 @@ impl Pattern {
         Ok(Self {
             source: source.to_owned(),
             regex,
+            given_up: Arc::default(),
         })
     }
 
@@ -71,6 +80,19 @@ impl Pattern {
         value.contains('\n') && self.matches_as_is(&value.replace('\n', " "))
     }
 
+    /// As it is written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The pattern as it is written, once it took more steps on some text than it may: what it has said since (that nothing
+    /// matches) means nothing.
+    #[must_use]
+    pub fn given_up(&self) -> Option<&str> {
+        self.given_up.load(Ordering::Relaxed).then_some(self.source.as_str())
+    }
+
     /// As [`Self::matches`], or letter for letter: what `What is this?` means to the one who wrote it.
     #[must_use]
     pub fn matches_text(&self, value: &str) -> bool {
@@ -80,7 +102,10 @@ impl Pattern {
     fn matches_as_is(&self, value: &str) -> bool {
         match &self.regex {
             Engine::Linear(regex) => regex.is_match(value),
-            Engine::Backtracking(regex) => regex.is_match(value).unwrap_or(false),
+            Engine::Backtracking(regex) => regex.is_match(value).unwrap_or_else(|_| {
+                self.given_up.store(true, Ordering::Relaxed);
+                false
+            }),
             Engine::Literal(literal) => {
                 let value: Cow<'_, str> = value.to_lowercase().into();
                 *literal == value

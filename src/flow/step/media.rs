@@ -20,6 +20,8 @@ const MAX_NAME: usize = 80;
 const RECORDING_MIN: Duration = Duration::from_secs(3);
 /// What a stop leaves for ending a recording, after the last picture was taken.
 const RECORDER_CUT: Duration = Duration::from_millis(300);
+/// How long the recorder has for finding out that it cannot record.
+const RECORDER_START: Duration = Duration::from_millis(300);
 /// How long the recorder has for finishing its file after it was told to stop.
 const RECORDER_END: Duration = Duration::from_millis(500);
 
@@ -109,11 +111,23 @@ impl Run {
         }
         let name = self.file_stem(path).await?;
         let remote = self.recorded_file();
-        let script = format!("screenrecord --bit-rate 100000 {remote} >/dev/null 2>&1 & echo $!");
+        let said = self.recorder_words();
+        let script = format!("screenrecord --bit-rate 100000 {remote} >{said} 2>&1 & echo $!");
         let output = self.shell(&["sh", "-c", &script]).await?;
+        let process = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        self.phone.wait(RECORDER_START).await?;
+        let alive = self.shell_unchecked(&["kill", "-0", &process]).await?;
+        if alive.code != 0 {
+            let words = self.shell_unchecked(&["cat", &said]).await?;
+            self.shell_unchecked(&["rm", "-f", &said, &remote]).await?;
+            let words = String::from_utf8_lossy(&words.stdout);
+            let why = words.lines().map(str::trim).rfind(|line| !line.is_empty());
+            let why = why.unwrap_or("it does not say why");
+            return Err(Fault::Invalid(format!("this phone does not record its screen: {why}")));
+        }
         self.recording = Some(Recording {
             file: format!("{name}.mp4"),
-            process: String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+            process,
             since: Instant::now(),
         });
         Ok(())
@@ -137,7 +151,8 @@ impl Run {
             .await
             .map_err(|error| Fault::Invalid(error.to_string()))?;
         self.phone.call(self.phone.driver.pull(&remote, &local)).await?;
-        self.shell_unchecked(&["rm", "-f", &remote]).await?;
+        self.shell_unchecked(&["rm", "-f", &remote, &self.recorder_words()])
+            .await?;
         self.recording = None;
         self.note("recording", json!(file));
         Ok(())
@@ -147,6 +162,11 @@ impl Run {
         format!("/data/local/tmp/farmhand-{}.mp4", self.spec.attempt)
     }
 
+    /// What the recorder prints.
+    fn recorder_words(&self) -> String {
+        format!("/data/local/tmp/farmhand-{}.txt", self.spec.attempt)
+    }
+
     /// Ends a recording that the flow left running. Where the attempt may not go on, it is not kept, but it is ended, and
     /// its file goes: the recorder would run on for minutes.
     pub(in crate::flow) async fn end_recording(&mut self) {
@@ -154,7 +174,8 @@ impl Run {
             return;
         }
         let Some(recording) = self.recording.take() else { return };
-        let script = format!("kill -INT {}; rm -f {}", recording.process, self.recorded_file());
+        let (film, words) = (self.recorded_file(), self.recorder_words());
+        let script = format!("kill -INT {}; rm -f {film} {words}", recording.process);
         let words = ["sh", "-c", script.as_str()].map(str::to_owned).to_vec();
         let end = self.phone.driver.shell(ShellCommand { words, timeout: None });
         // Not by way of `Phone::call`, which refuses what comes after a stop.

@@ -101,7 +101,12 @@ pub async fn get(_: NoQuery, app: web::Data<App>, path: web::Path<String>) -> An
     if let Value::Object(fields) = &mut shown {
         fields.insert("attempts".to_owned(), attempts.iter().map(view::attempt).collect());
         if fields.get("status") == Some(&json!(0)) {
-            fields.insert("waiting_for".to_owned(), json!(waiting_for(&app, id).await));
+            let waiting_for = json!(waiting_for(&app, id).await);
+            // What is stored follows a second later.
+            if waiting_for.is_string() && fields.get("remark") == Some(&json!("")) {
+                fields.insert("remark".to_owned(), waiting_for.clone());
+            }
+            fields.insert("waiting_for".to_owned(), waiting_for);
         }
     }
     Ok(success(&shown))

@@ -9,7 +9,7 @@ use crate::domain::{Now, PendingTask, Serial, TaskId};
 pub(super) const REMARK_DELAY: Duration = Duration::from_secs(1);
 
 /// Between two rounds of remarks, so that a long queue does not keep the store busy with them.
-const REMARK_INTERVAL: Duration = Duration::from_secs(5);
+const REMARK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Tasks of one lane that are told in the store why they wait; the others are told when they are asked about.
 const REMARKED_PER_LANE: usize = 16;

@@ -9,6 +9,7 @@ use crate::flow::{
         fields::{Fields, incorrect, scalar_text},
         keys::{ORIENTATIONS, rotation},
         sources,
+        suggest::did_you_mean,
     },
     problem::Place,
 };
@@ -58,7 +59,8 @@ impl FlowParser<'_> {
     fn orientation(&mut self, fields: &mut Fields) -> Option<Command> {
         let word = fields.required_text("orientation", &mut self.problems)?;
         if !word.contains("${") && rotation(&word).is_none() {
-            let wanted = format!("one of {}", ORIENTATIONS.map(|(known, _)| known).join(", "));
+            let known = ORIENTATIONS.map(|(known, _)| known);
+            let wanted = format!("one of {}{}", known.join(", "), did_you_mean(&word, known));
             incorrect(&fields.place, "orientation", &wanted, &mut self.problems);
         }
         Some(Command::SetOrientation(word))

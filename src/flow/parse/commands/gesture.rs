@@ -91,6 +91,12 @@ impl FlowParser<'_> {
             (None, None, Some(start), Some(end)) => {
                 self.spot("start", &start, &fields.place);
                 self.spot("end", &end, &fields.place);
+                let is_share = |text: &Text| text.contains('%');
+                let are_spots = [&start, &end].iter().all(|text| parse_spot(text).is_some());
+                if are_spots && is_share(&start) != is_share(&end) {
+                    let wanted = "given `start` and `end` both in pixels or both in percent";
+                    incorrect(&fields.place, "swipe", wanted, &mut self.problems);
+                }
                 SwipePath::Points(start, end)
             }
             _ if self.problems.len() > before => return None,
@@ -136,12 +142,9 @@ impl FlowParser<'_> {
             "LEFT" => Some(Direction::Left),
             "RIGHT" => Some(Direction::Right),
             _ => {
-                incorrect(
-                    &node.place,
-                    "direction",
-                    "one of UP, DOWN, LEFT, RIGHT",
-                    &mut self.problems,
-                );
+                let hint = did_you_mean(&word, ["UP", "DOWN", "LEFT", "RIGHT"]);
+                let wanted = format!("one of UP, DOWN, LEFT, RIGHT{hint}");
+                incorrect(&node.place, "direction", &wanted, &mut self.problems);
                 None
             }
         }

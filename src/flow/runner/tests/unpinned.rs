@@ -301,11 +301,7 @@ async fn a_permission_that_the_phone_refuses_is_a_fault_unless_it_cannot_be_chan
         if is_fine {
             completed(&outcome);
         } else {
-            assert_eq!(
-                failed(&outcome).0,
-                FailureReason::DeviceError,
-                "{permissions} {problem}"
-            );
+            assert_eq!(failed(&outcome).0, FailureReason::FlowError, "{permissions} {problem}");
         }
     }
 }
