@@ -202,7 +202,6 @@ fn wrong_commands_are_told_with_their_place_and_the_right_word() {
             &["allow, deny, unset"],
         ),
         ("- tapOn: { text: X, label: [a] }", "3:28", &["Incorrect Format: label"]),
-        ("- inputText: { txt: X }", "3:3", &["needs `text`"]),
         (
             "- tapOn: \"(a{1000}){1000}\"",
             "3:3",
@@ -221,6 +220,7 @@ fn a_misspelt_key_is_told_also_where_the_command_cannot_be_read_without_it() {
             &["text", "retryTapIfNoChange"][..],
         ),
         ("- extendedWaitUntil: { visble: x }", &["visible"]),
+        ("- inputText: { txt: X }", &["text"]),
         ("- assertVisible: { below: { txt: x } }", &["text"]),
     ] {
         let told = problems(steps(&format!("{step}\n"))).join("\n");
