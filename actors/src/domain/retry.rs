@@ -167,9 +167,7 @@ fn after_challenge(message: &str, facts: AttemptFacts, now: Timestamp) -> TaskNe
 fn nobody_rests(message: &str, effect: &str) -> Failure {
     Failure {
         reason: FailureReason::NeedsAttention,
-        message: format!(
-            "the app asks for a person ({message}): deal with it on the phone, then retry the task{effect}"
-        ),
+        message: format!("{message}; deal with it on the phone, then retry the task{effect}"),
         step: None,
         retryable: true,
     }
