@@ -14,7 +14,7 @@ use super::{
 
 /// Requests that are being answered when the start is over have this long, seconds.
 const SHUTDOWN_S: u64 = 5;
-/// How long is waited for the end: the addresses are free at its beginning.
+/// How long the start waits for them. Nobody new is taken from the beginning of it.
 const HAND_OVER: Duration = Duration::from_millis(100);
 
 /// Answers 503 on the addresses of the server to come.

@@ -220,7 +220,7 @@ impl DeviceCore {
         hasher.write(self.serial().as_str().as_bytes());
         let share = u32::try_from(hasher.finish() % 512).unwrap_or(0);
         let due = since + interval.saturating_mul(768 + share) / 1024;
-        let into_tick = due.as_nanos() % TICK.as_nanos();
-        due + TICK.saturating_sub(Duration::from_nanos(u64::try_from(into_tick).unwrap_or(0)))
+        let ticks = due.as_nanos() / TICK.as_nanos() + 1;
+        TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))
     }
 }

@@ -48,7 +48,7 @@ pub struct FanOut {
     /// The parameter that is a list of the one target in each task.
     pub list: String,
     /// What every target fits as a whole.
-    pub fits: Option<Pattern>,
+    pub matches: Option<Pattern>,
 }
 
 /// Names of the parameters that say what media are needed.

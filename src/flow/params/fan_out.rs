@@ -31,25 +31,28 @@ pub fn fan_out(rule: &FanOut, config: &Value) -> Result<Vec<Value>, Vec<FieldErr
         );
         return Err(vec![field_error(&field, &message)]);
     }
-    if let Some(pattern) = &rule.fits {
-        let unfit = targets.iter().filter(|target| !pattern.matches(target));
-        let errors: Vec<FieldError> = unfit
-            .take(MAX_UNFIT)
-            .map(|target| {
-                let message = format!(
-                    "{} cannot be a target; one fits the pattern {}",
-                    message::show(&json!(target)),
-                    pattern.source()
-                );
-                field_error(&field, &message)
-            })
-            .collect();
-        if !errors.is_empty() {
-            return Err(errors);
-        }
+    let errors = unfit(rule, &field, &targets);
+    if !errors.is_empty() {
+        return Err(errors);
     }
     let rest = without_targets(rule, config);
     Ok(targets.iter().map(|target| config_for(rule, &rest, target)).collect())
+}
+
+/// What the flow does not take for a target.
+fn unfit(rule: &FanOut, field: &str, targets: &[String]) -> Vec<FieldError> {
+    let Some(pattern) = &rule.matches else {
+        return Vec::new();
+    };
+    let unfit = targets.iter().filter(|target| !pattern.matches(target));
+    let told = |target: &String| {
+        let (target, pattern) = (message::show(&json!(target)), pattern.source());
+        field_error(
+            field,
+            &format!("{target} cannot be a target; one fits the pattern {pattern}"),
+        )
+    };
+    unfit.take(MAX_UNFIT).map(told).collect()
 }
 
 /// All targets once, lower-cased, without `@`.

@@ -152,7 +152,7 @@ fn texts_are_chosen_by_the_seed_alone() {
 #[test]
 fn targets_become_one_config_each() {
     let rule = FanOut {
-        fits: None,
+        matches: None,
         params: vec!["target_users".to_owned(), "target_user".to_owned()],
         list: "target_users".to_owned(),
     };
@@ -178,7 +178,7 @@ fn targets_become_one_config_each() {
 #[test]
 fn what_cannot_be_a_target_is_refused_by_its_text() {
     let rule = FanOut {
-        fits: Some(Pattern::new("[a-z.]+").unwrap()),
+        matches: Some(Pattern::new("[a-z.]+").unwrap()),
         params: vec!["who".to_owned()],
         list: "who".to_owned(),
     };

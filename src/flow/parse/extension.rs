@@ -79,7 +79,7 @@ impl FlowParser<'_> {
             .map(ToString::to_string)
             .collect();
         let list = map.text("as", &mut self.problems).map(|list| list.to_string());
-        let fits = map.take("matches").and_then(|node| {
+        let matches = map.take("matches").and_then(|node| {
             let text = scalar_text(&node, "matches", &mut self.problems)?;
             let pattern = Pattern::new(&text);
             if let Err(message) = &pattern {
@@ -101,7 +101,7 @@ impl FlowParser<'_> {
         Some(FanOut {
             params,
             list: list.unwrap_or(first),
-            fits,
+            matches,
         })
     }
 

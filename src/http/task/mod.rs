@@ -9,7 +9,7 @@ use farmhand_actors::{
     domain::{ScriptName, Serial, Submitted, TaskId, Timestamp, Username},
     ports::{Resolution, RetryFilter},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     auth::Principal,
@@ -101,12 +101,7 @@ pub async fn get(_: NoQuery, app: web::Data<App>, path: web::Path<String>) -> An
     if let Value::Object(fields) = &mut shown {
         fields.insert("attempts".to_owned(), attempts.iter().map(view::attempt).collect());
         if fields.get("status") == Some(&json!(0)) {
-            let waiting_for = json!(waiting_for(&app, id).await);
-            // What is stored follows a second later.
-            if waiting_for.is_string() && fields.get("remark") == Some(&json!("")) {
-                fields.insert("remark".to_owned(), waiting_for.clone());
-            }
-            fields.insert("waiting_for".to_owned(), waiting_for);
+            add_waiting_for(fields, waiting_for(&app, id).await);
         }
     }
     Ok(success(&shown))
@@ -179,6 +174,16 @@ async fn show(app: &App, id: TaskId) -> Result<Value, ApiError> {
         .await?
         .ok_or_else(|| unknown(&id.to_string()))?;
     Ok(view::task(&task))
+}
+
+/// The remark that is stored follows a second later: until then it is the same.
+fn add_waiting_for(fields: &mut Map<String, Value>, waiting_for: Option<String>) {
+    if let Some(reason) = &waiting_for
+        && fields.get("remark").is_some_and(|remark| remark == "")
+    {
+        fields.insert("remark".to_owned(), json!(reason));
+    }
+    fields.insert("waiting_for".to_owned(), json!(waiting_for));
 }
 
 /// What a task waits for is shown when the router is there to say it: the task itself is worth showing without.

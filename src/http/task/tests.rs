@@ -236,6 +236,23 @@ async fn a_pending_task_says_what_it_waits_for() {
     assert_eq!(api.get("/api/v1/task/1").await.data()["waiting_for"], Value::Null);
 }
 
+#[test]
+fn a_remark_says_what_is_waited_for_until_a_stored_one_does() {
+    for (stored, reason, shown) in [
+        ("", Some("device x is offline"), "device x is offline"),
+        (
+            "the phone went away",
+            Some("device x is offline"),
+            "the phone went away",
+        ),
+        ("", None, ""),
+    ] {
+        let mut task = json!({ "remark": stored });
+        super::add_waiting_for(task.as_object_mut().unwrap(), reason.map(str::to_owned));
+        assert_eq!(task, json!({ "remark": shown, "waiting_for": reason }));
+    }
+}
+
 #[actix_web::test]
 async fn whatever_is_no_id_of_a_task_is_not_found() {
     let api = Api::new();
