@@ -154,16 +154,26 @@ fn bytes(mut response: Response<Body>) -> Result<Vec<u8>, CliError> {
 
 fn data(response: Response<Body>) -> Result<Value, CliError> {
     let status = response.status().as_u16();
-    let mut envelope: Value = serde_json::from_slice(&bytes(response)?).map_err(|_| {
-        CliError::Failed(format!(
-            "the answer (HTTP {status}) is not farmhand's; is --server right?"
-        ))
-    })?;
+    open(status, &bytes(response)?)
+}
+
+/// What an envelope holds; the failure that it tells.
+fn open(status: u16, answer: &[u8]) -> Result<Value, CliError> {
+    let envelope = serde_json::from_slice::<Value>(answer).ok();
+    let parts = envelope.and_then(|mut envelope| {
+        let message = envelope.get("message")?.as_str()?.to_owned();
+        envelope.get("code")?.as_u64()?;
+        Some((message, envelope.get_mut("data").map(Value::take).unwrap_or_default()))
+    });
+    let Some((message, data)) = parts else {
+        return Err(CliError::Failed(format!(
+            "the answer (HTTP {status}) is not farmhand's: something else listens there; is --server right?"
+        )));
+    };
     if status < 300 {
-        return Ok(envelope.get_mut("data").map(Value::take).unwrap_or_default());
+        return Ok(data);
     }
-    let message = envelope.get("message").and_then(Value::as_str).unwrap_or("failed");
-    let faults = envelope.pointer("/data/errors").and_then(Value::as_array);
+    let faults = data.get("errors").and_then(Value::as_array);
     let faults = faults.into_iter().flatten().filter_map(|fault| {
         let field = fault.get("field")?.as_str()?;
         Some(format!("\n  {field}: {}", fault.get("message")?.as_str()?))
@@ -179,6 +189,39 @@ fn data(response: Response<Body>) -> Result<Value, CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_that_is_not_farmhands_is_said_to_be_somebody_elses() {
+        for (status, answer) in [
+            (404, "{\"detail\":\"Not Found\"}"),
+            (200, "[]"),
+            (200, "<html>"),
+            (502, ""),
+        ] {
+            let error = open(status, answer.as_bytes()).unwrap_err();
+            assert!(
+                matches!(&error, CliError::Failed(text) if text.contains("is --server right?")),
+                "{answer}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_with_every_fault_and_its_exit_code() {
+        let answer =
+            br#"{"code":40001,"message":"invalid","data":{"errors":[{"field":"serials","message":"missing"}]}}"#;
+
+        let error = open(400, answer).unwrap_err();
+
+        assert!(
+            matches!(&error, CliError::Usage(text) if text == "invalid\n  serials: missing"),
+            "{error}"
+        );
+        assert_eq!(
+            open(200, br#"{"code":0,"message":"success","data":{"a":1}}"#).unwrap()["a"],
+            1
+        );
+    }
 
     #[test]
     fn a_part_of_a_path_cannot_leave_its_place() {

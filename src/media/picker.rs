@@ -268,7 +268,13 @@ impl MediaPicker for Picker {
             MediaSource::Library { .. } => Vec::new(),
         });
         let problems = looked.await.unwrap_or_else(|error| vec![error]);
-        problems.iter().map(ToString::to_string).collect()
+        let (named, taken) = match &request.source {
+            MediaSource::Files(names) => (names.len(), wanted(request)),
+            _ => (0, 0),
+        };
+        let left = (named > taken && taken > 0)
+            .then(|| format!("{named} files are named, but a task posts {taken} of this kind: only the first is used"));
+        problems.iter().map(ToString::to_string).chain(left).collect()
     }
 
     async fn pick(&self, request: &MediaRequest) -> Result<PickedMedia, MediaError> {

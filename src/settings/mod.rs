@@ -5,29 +5,25 @@
 //! that was probably meant.
 
 mod check;
+mod kinds;
 mod sections;
 
 use std::path::Path;
 
-use config::{Config, ConfigError, Environment, File, FileFormat, Value, ValueKind};
+use config::{Config, ConfigError, Environment, File, FileFormat};
 
 pub use sections::*;
 
 /// The defaults, with comments: what `settings.toml` in the repository holds.
 pub const DEFAULTS: &str = include_str!("../../settings.toml");
 
-/// Tables whose keys the operator chooses.
-const OPEN_TABLES: [&str; 2] = ["apps", "media.path_map"];
-/// The table whose tables are named by scripts: any name may stand there, their keys may not be any.
-const SCRIPT_TABLES: &str = "limits";
-
 /// Why the settings cannot be used. Every text names the key and the mend.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// Keys that do not exist, each with the one probably meant.
+    /// Keys that do not exist, each with the one probably meant, and values of the wrong kind: a line each.
     #[error("{0}")]
-    UnknownKeys(String),
-    /// A file cannot be read or is not TOML, or a value has the wrong type.
+    Mistaken(String),
+    /// A file cannot be read or is not TOML, or a value does not fit its key.
     #[error("settings: {0}")]
     Unreadable(String),
     /// A value is out of its range.
@@ -44,7 +40,8 @@ impl Settings {
     /// Reads all layers. `overrides` are flags: dotted key and value.
     ///
     /// # Errors
-    /// Names every unknown key with the one probably meant, or the first wrong value.
+    /// Names every unknown key with the one probably meant and every value of the wrong kind, or the first value that
+    /// cannot be meant.
     pub fn load(file: Option<&Path>, overrides: &[(&str, String)]) -> Result<Self, SettingsError> {
         Self::load_over("", file, overrides)
     }
@@ -99,8 +96,8 @@ impl Settings {
             layers = layers.set_override(*key, value.as_str()).map_err(unreadable)?;
         }
         let mut layers = layers.build().map_err(unreadable)?;
-        take_kind(&known.cache, &mut layers.cache);
-        refuse_unknown(&known.cache, &layers.cache)?;
+        kinds::take("", &known.cache, &mut layers.cache);
+        kinds::check(&known.cache, &layers.cache)?;
         let all = Config::builder()
             .add_source(known)
             .add_source(layers)
@@ -116,83 +113,8 @@ impl Settings {
     }
 }
 
-/// Environment variables are texts: those that stand where the defaults have a list or a number become one. (The
-/// config crate's own parsing would also turn the name `007` into a number.)
-fn take_kind(known: &Value, given: &mut Value) {
-    match (&known.kind, &mut given.kind) {
-        (ValueKind::Table(known), ValueKind::Table(given)) => {
-            let template = known.values().find(|value| matches!(value.kind, ValueKind::Table(_)));
-            for (name, value) in given {
-                if let Some(known) = known.get(name).or(template) {
-                    take_kind(known, value);
-                }
-            }
-        }
-        (ValueKind::Array(_), ValueKind::String(text)) => {
-            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-            given.kind = ValueKind::Array(parts.map(Value::from).collect());
-        }
-        (ValueKind::I64(_), ValueKind::String(text)) => {
-            if let Ok(number) = text.trim().parse() {
-                given.kind = ValueKind::I64(number);
-            }
-        }
-        _ => {}
-    }
-}
-
 fn unreadable(error: ConfigError) -> SettingsError {
     SettingsError::Unreadable(error.to_string())
-}
-
-/// Compares the keys of what was given with those of the defaults; names all that do not exist.
-fn refuse_unknown(known: &Value, given: &Value) -> Result<(), SettingsError> {
-    let mut problems = Vec::new();
-    compare("", known, given, &mut problems);
-    if problems.is_empty() {
-        return Ok(());
-    }
-    Err(SettingsError::UnknownKeys(problems.join("\n")))
-}
-
-fn compare(path: &str, known: &Value, given: &Value, problems: &mut Vec<String>) {
-    let (ValueKind::Table(known), ValueKind::Table(given)) = (&known.kind, &given.kind) else {
-        return;
-    };
-    if OPEN_TABLES.contains(&path) {
-        return;
-    }
-    let mut names: Vec<_> = given.keys().collect();
-    names.sort();
-    for name in names {
-        let full = if path.is_empty() {
-            name.clone()
-        } else {
-            format!("{path}.{name}")
-        };
-        // A script that the defaults do not name has the same keys as those that they do.
-        let of_script = || known.values().find(|value| matches!(value.kind, ValueKind::Table(_)));
-        let is_table = |value: &Value| matches!(value.kind, ValueKind::Table(_));
-        match (known.get(name), given.get(name)) {
-            (Some(known), Some(given)) => compare(&full, known, given, problems),
-            (None, Some(given)) if path == SCRIPT_TABLES && is_table(given) => {
-                if let Some(known) = of_script() {
-                    compare(&full, known, given, problems);
-                }
-            }
-            _ => problems.push(unknown(&full, path, name, known.keys())),
-        }
-    }
-}
-
-fn unknown<'a>(full: &str, path: &str, name: &str, known: impl Iterator<Item = &'a String>) -> String {
-    let nearest = known.max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
-    let meant = match (nearest, path) {
-        (Some(nearest), "") => format!("; did you mean '{nearest}'?"),
-        (Some(nearest), path) => format!("; did you mean '{path}.{nearest}'?"),
-        (None, _) => String::new(),
-    };
-    format!("settings: unknown key '{full}'{meant}")
 }
 
 #[cfg(test)]
@@ -325,10 +247,8 @@ mod tests {
             ("[retry]\ndelay = [60, 5]", "retry.delay"),
             ("[scheduler]\ntime_zone = \"Mars/Base\"", "scheduler.time_zone"),
             ("[database]\nurl = \"mysql://x\"", "database.url"),
-            ("[limits.follow]\nper_hour = -1", "limits"),
             ("[auth]\nmode = \"password\"", "auth.mode"),
             ("[flows]\nhttp_hosts = [\"http://10.0.0.1/\"]", "flows.http_hosts"),
-            ("devices = [{ serial = \"a\", adress = \"b\" }]", "devices"),
             (
                 "devices = [{ serial = \"a\", address = \"192.168.1.20\" }]",
                 "devices[0].address",

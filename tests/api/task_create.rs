@@ -432,15 +432,19 @@ fn an_idempotency_key_used_64_times_at_once_creates_once() {
 #[test]
 fn files_that_are_missing_or_outside_of_the_roots_are_warned_of() {
     let farm = shared();
-    let create = |file: &str| {
-        let config = json!({ "material_list": [file] });
+    let create_all = |files: &[&str]| {
+        let config = json!({ "material_list": files });
         let body = json!({ "serials": [PARKED[0]], "script_name": "post", "script_config": config });
         farm.api.post("/task", &body)
     };
 
+    let create = |file: &str| create_all(&[file]);
+
     let missing = create("C:/Videos/no-such-file.mp4").ok();
     assert!(missing["warnings"].to_string().contains("no-such-file"), "{missing}");
     assert_eq!(create("C:/Videos/video1.mp4").ok()["warnings"], json!([]));
+    let two = create_all(&["C:/Videos/video1.mp4", "C:/Videos/video1.mp4"]).ok();
+    assert!(two["warnings"].to_string().contains("only the first is used"), "{two}");
     for outside in [
         "/etc/passwd",
         "C:/Videos/../../Cargo.toml",

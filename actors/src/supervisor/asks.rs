@@ -236,6 +236,7 @@ impl Handler<RestartActor> for SupervisorActor {
     type Result = Result<ActorSnapshot, SupervisorError>;
 
     fn handle(&mut self, ask: RestartActor, ctx: &mut Self::Context) -> Self::Result {
+        refuse_own(&ask)?;
         let unknown = || SupervisorError::UnknownActor {
             kind: ask.kind.clone(),
             name: ask.name.clone(),
@@ -247,6 +248,18 @@ impl Handler<RestartActor> for SupervisorActor {
         tree.find(|row| row.kind == key.kind && row.name == *key.name)
             .ok_or_else(unknown)
     }
+}
+
+fn refuse_own(ask: &RestartActor) -> Result<(), SupervisorError> {
+    // Its name is its kind: there is one.
+    if [&ask.kind, &ask.name]
+        .iter()
+        .any(|word| *word != super::ActorKind::Supervisor.as_str())
+    {
+        return Ok(());
+    }
+    let mend = "the supervisor restarts the others; to restart it, end farmhand and start it again";
+    Err(SupervisorError::WrongState(mend.to_owned()))
 }
 
 fn key_of(kind: &str, name: &str) -> Option<ChildKey> {

@@ -271,6 +271,12 @@ async fn an_actor_that_keeps_dying_is_quarantined_and_harms_nobody_else() {
     farm.until_state(ids[0], TaskState::Completed).await;
     let unknown = farm.farm.supervisor.restart("device".to_owned(), "p9".to_owned()).await;
     assert!(matches!(unknown, Err(SupervisorError::UnknownActor { .. })));
+    let itself = farm
+        .farm
+        .supervisor
+        .restart("supervisor".to_owned(), "supervisor".to_owned())
+        .await;
+    assert!(matches!(itself, Err(SupervisorError::WrongState(mend)) if mend.contains("end farmhand")));
 }
 
 #[actix::test]

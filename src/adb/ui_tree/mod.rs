@@ -120,7 +120,12 @@ pub(super) fn problem_of_text(text: &str) -> HierarchyProblem {
         HierarchyProblem::Empty
     } else {
         let shown: String = super::error::one_line(text).chars().take(SHOWN_CHARS).collect();
-        HierarchyProblem::Malformed(format!("there is no <hierarchy> in {shown:?}"))
+        // The phone's own messages are English; signs without sense help nobody.
+        let legible = shown.chars().all(|sign| sign.is_ascii_graphic() || sign == ' ');
+        HierarchyProblem::Malformed(match legible {
+            true => format!("there is no <hierarchy> in {shown:?}"),
+            false => format!("{} bytes that are no text came instead of a <hierarchy>", text.len()),
+        })
     }
 }
 

@@ -4,6 +4,7 @@ mod attempt;
 mod effect;
 mod evidence;
 pub mod fault;
+mod instead;
 mod media;
 pub mod phone;
 mod picture;

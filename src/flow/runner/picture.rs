@@ -123,14 +123,6 @@ impl Run {
             [] => format!("nothing on the screen is like {}", image.file),
         });
     }
-
-    /// What is added to the failure of a step that looked for a picture in vain.
-    pub(in crate::flow) fn sight_told(&self) -> String {
-        self.sight
-            .as_ref()
-            .map(|sight| format!(" ({sight})"))
-            .unwrap_or_default()
-    }
 }
 
 /// Whether the best place is so much better than the next one that it must be the one that is meant.

@@ -113,8 +113,8 @@ impl Run {
     }
 
     /// What was looked for in vain.
-    pub(in crate::flow) async fn not_found(&self, selector: &Selector) -> Fault {
-        Fault::NotFound(self.shown(&selector.to_string()).await + &self.sight_told())
+    pub(in crate::flow) async fn not_found(&self, selector: &Selector, query: &Query) -> Fault {
+        Fault::NotFound(self.shown(&selector.to_string()).await + &self.instead(query))
     }
 
     async fn pattern(&mut self, text: Option<&str>) -> Result<Option<Pattern>, Fault> {

@@ -27,7 +27,10 @@ impl Run {
         let found = self.find(&query, time).await?;
         let Some(found) = found else {
             let what = self.shown(&selector.to_string()).await;
-            return Err(Fault::Assertion(format!("{what} is not visible{}", self.sight_told())));
+            return Err(Fault::Assertion(format!(
+                "{what} is not visible{}",
+                self.instead(&query)
+            )));
         };
         self.note("matched", found.detail());
         Ok(())

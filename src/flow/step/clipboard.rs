@@ -16,7 +16,7 @@ impl Run {
         let found = self.find(&query, time).await?;
         let found = match found {
             Some(found) => found,
-            None => return Err(self.not_found(selector).await),
+            None => return Err(self.not_found(selector, &query).await),
         };
         self.note("matched", found.detail());
         if found.text().is_empty() {

@@ -60,7 +60,7 @@ impl Run {
                 Some(
                     match found {
                         Some(found) => found,
-                        None => return Err(self.not_found(selector).await),
+                        None => return Err(self.not_found(selector, &query).await),
                     }
                     .bounds,
                 )

@@ -49,7 +49,7 @@ impl Run {
         let found = self.find_at_rest(&query, time).await?;
         let found = match found {
             Some(found) => found,
-            None => return Err(self.not_found(selector).await),
+            None => return Err(self.not_found(selector, &query).await),
         };
         self.note("matched", found.detail());
         let point = match point {

@@ -36,8 +36,18 @@ impl RouterCore {
     /// Why a pending task waits that is not at hand.
     #[must_use]
     pub fn explain(&self, task: &PendingTask, now: Now) -> String {
-        let reason = self.reason(task, now);
-        reason.unwrap_or_else(|| "many tasks of the same account come first".to_owned())
+        if self.running.contains_key(&task.id) {
+            return "it is about to start".to_owned();
+        }
+        let many_before = || {
+            self.lanes
+                .values()
+                .any(|lane| lane.window.iter().any(|other| other.serial == task.serial))
+        };
+        self.reason(task, now).unwrap_or_else(|| match many_before() {
+            true => "many tasks of the same account come first".to_owned(),
+            false => "it is being put into its device's queue".to_owned(),
+        })
     }
 
     pub(super) fn flush_remarks(&mut self, now: Now, effects: &mut Vec<Effect>) {
@@ -145,4 +155,37 @@ fn text_of(hold: Hold, now: Now) -> Option<String> {
             )
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Epoch, Generation, Purpose, ScriptName, Timestamp};
+
+    #[test]
+    fn a_task_that_no_other_goes_before_is_not_said_to_wait_for_others() {
+        let now = Now {
+            mono: Duration::ZERO,
+            wall: Timestamp::UNIX_EPOCH,
+        };
+        let serial = Serial::parse("p1").unwrap();
+        let mut core = RouterCore::new(std::sync::Arc::default(), Epoch(1), 1, 1);
+        core.on_device_started(&serial, Generation(1));
+        core.on_device_changed(&serial, Generation(1), None);
+        let task = PendingTask {
+            id: TaskId(1),
+            batch_id: "b".into(),
+            script: ScriptName::parse("follow").unwrap(),
+            serial,
+            username: None,
+            due_at: None,
+            gap: None,
+            priority: 0,
+            purpose: Purpose::Execute,
+            attempts: 0,
+            auto_retries: 0,
+        };
+
+        assert_eq!(core.explain(&task, now), "it is being put into its device's queue");
+    }
 }

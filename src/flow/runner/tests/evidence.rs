@@ -1,5 +1,7 @@
 //! What the record of a step tells.
 
+use farmhand_actors::domain::UiNode;
+
 use super::*;
 
 fn detail<'s>(steps: &'s [StepRecord], command: &str) -> &'s Value {
@@ -73,4 +75,38 @@ async fn unlabelled_steps_say_what_they_do_without_expressions_and_run_them_once
         "run once, not twice"
     );
     assert!(!format!("{:?}", bench.journal.progress()).contains("hunter2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_says_what_was_there_instead() {
+    let said = |node: UiNode, steps: &'static str| async move {
+        let outcome = Bench::steps(steps)
+            .run(&Arc::new(FakePhone::new(screen(&[node]))))
+            .await;
+        let Outcome::Failed { failure, .. } = outcome else {
+            panic!("{outcome:?}");
+        };
+        failure.message
+    };
+    let of_app = |package: &str| UiNode {
+        id: "a:id/result".to_owned(),
+        package: package.into(),
+        ..label("Could not upload", 0)
+    };
+    let ours = of_app("com.example.app");
+
+    let other_words = said(ours.clone(), "- assertVisible: { id: result, text: Posted }\n").await;
+    let other_app = said(of_app("com.launcher"), "- tapOn: Posted\n").await;
+    let nothing = said(ours, "- tapOn: Posted\n").await;
+
+    assert!(
+        other_words.ends_with(r#"(it says "Could not upload")"#),
+        "{other_words}"
+    );
+    let told = "(com.launcher is in front, not com.example.app: that has been closed, or it crashed)";
+    assert!(other_app.contains(told), "{other_app}");
+    assert!(
+        !nothing.contains("in front") && !nothing.contains("it says"),
+        "{nothing}"
+    );
 }
