@@ -10,7 +10,7 @@ use farmhand_actors::domain::UiTree;
 use serde_json::{Value, json};
 
 use super::{CliError, Remote, client::part, output};
-use crate::flow::{self, inspect::Element, parse::sources::OUTSIDE};
+use crate::flow::{self, catalog, inspect::Element, parse::sources::OUTSIDE};
 
 /// Longest part of an element's words that is shown, characters.
 const LONGEST_WORDS: usize = 60;
@@ -74,7 +74,10 @@ pub fn run(command: FlowCommand) -> Result<(), CliError> {
                 ("errors", "/errors"),
                 ("description", "/description"),
             ];
-            output::table(&columns, &items)
+            output::table(&columns, &items)?;
+            let ignored = answer.get("ignored").and_then(Value::as_array);
+            let lines = ignored.into_iter().flatten().filter_map(Value::as_str);
+            output::print(&lines.map(|line| format!("ignored: {line}\n")).collect::<String>())
         }
         FlowCommand::Check { files, root, json } => check(&files, &root, json),
         FlowCommand::Run(run) => run::run(&run),
@@ -124,11 +127,11 @@ fn check(files: &[PathBuf], root: &Root, json: bool) -> Result<(), CliError> {
         if !json {
             let verdict = if problems.is_empty() { "ok" } else { "has faults" };
             output::print(&format!("{}: {verdict}\n", file.display()))?;
-            for problem in &problems {
+            for problem in problems.iter().map(String::as_str).chain(note(file)) {
                 output::print(&format!("  {problem}\n"))?;
             }
         }
-        results.push(json!({ "file": file, "problems": problems }));
+        results.push(json!({ "file": file, "problems": problems, "note": note(file) }));
     }
     if json {
         output::json(&Value::Array(results))?;
@@ -173,6 +176,14 @@ impl Root {
             ""
         }
     }
+}
+
+/// What keeps a good flow from being a script, which it need not be.
+fn note(file: &Path) -> Option<&'static str> {
+    let stem = file.file_stem()?.to_str();
+    stem.and_then(catalog::name_of_script)
+        .is_none()
+        .then_some(catalog::NO_NAME)
 }
 
 fn problems(file: &Path, root: &Root) -> Vec<String> {

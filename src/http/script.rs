@@ -5,14 +5,18 @@ use farmhand_actors::domain::ScriptInfo;
 use serde_json::{Value, json};
 
 use super::{
-    envelope::{Answer, success_list},
+    envelope::{Answer, success},
     query::NoQuery,
     state::App,
 };
 
 /// `GET /api/v1/script`
 pub async fn list(_: NoQuery, app: web::Data<App>) -> Answer {
-    Ok(success_list(app.state.scripts.list().iter().map(view).collect()))
+    let scripts: Vec<Value> = app.state.scripts.list().iter().map(view).collect();
+    let ignored = app.state.scripts.ignored();
+    Ok(success(
+        &json!({ "total": scripts.len(), "items": scripts, "ignored": ignored }),
+    ))
 }
 
 fn view(script: &ScriptInfo) -> Value {

@@ -178,6 +178,7 @@ fn flow_files_are_checked_all_at_once_without_a_controller() {
     std::fs::create_dir_all(flows.join("sub")).unwrap();
     for (path, steps) in [
         ("good.yaml", "- back"),
+        ("my+flow.yaml", "- back"),
         ("sub/up.yaml", "- runFlow: ../good.yaml"),
         ("bad.yaml", "- tapon: X\n- bak"),
         ("worse.yaml", "- runFlow: bad.yaml\n- clearState"),
@@ -223,6 +224,13 @@ fn flow_files_are_checked_all_at_once_without_a_controller() {
     let rows = good.json();
     assert_eq!(rows.as_array().unwrap().len(), 2);
     assert_eq!(rows[0]["problems"], serde_json::json!([]));
+    assert_eq!(rows[0]["note"], serde_json::Value::Null);
+    let odd = run_at(nobody, &format!("flow check {}", file("my+flow.yaml")));
+    assert!(
+        odd.code == 0 && odd.out.contains("ok\n  its name cannot be the name of a script"),
+        "{}",
+        odd.out
+    );
     let elsewhere = run_at(
         nobody,
         &format!("flow check --root {} {}", file("sub"), file("good.yaml")),

@@ -11,6 +11,11 @@ pub trait ScriptCatalog: Send + Sync {
     /// All scripts, by name.
     fn list(&self) -> Vec<ScriptInfo>;
 
+    /// Files of the operator's that look like scripts but cannot be any: a line each, with the file and the mend.
+    fn ignored(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// One script.
     fn get(&self, name: &ScriptName) -> Option<ScriptInfo>;
 

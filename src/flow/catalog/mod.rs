@@ -62,12 +62,24 @@ pub struct FlowCatalog {
     platform: Platform,
 }
 
+/// Why a file of the folder is no script, and the mend.
+pub const NO_NAME: &str =
+    "its name cannot be the name of a script: rename it to letters, digits, `_`, `-` and `.`, and it becomes one";
+
+/// The script that a flow file of that stem becomes.
+#[must_use]
+pub fn name_of_script(stem: &str) -> Option<ScriptName> {
+    ScriptName::parse(stem).ok().filter(|name| name.bundle().is_none())
+}
+
 /// What the last look at the operator's folder saw.
 #[derive(Debug, Default)]
 struct Seen {
     files: Fingerprint,
     /// Scripts whose file was gone then. Editors replace a file by taking it away for a moment.
     leaving: BTreeSet<ScriptName>,
+    /// Flow files whose name cannot be that of a script, a line each.
+    ignored: Vec<String>,
     /// It could not be read, which was told.
     unreadable: bool,
 }
@@ -150,13 +162,14 @@ impl FlowCatalog {
             seen.files.clone_from(&files);
             std::mem::take(&mut seen.leaving)
         };
-        let mut entries = self.built_in.clone();
+        let (mut entries, mut ignored) = (self.built_in.clone(), Vec::new());
         for (path, ..) in &files {
-            self.take_file(dir, path, &mut entries);
+            self.take_file(dir, path, &mut entries, &mut ignored);
         }
         let leaving = self.keep_leaving(&left, &mut entries);
         *write(&self.entries) = entries;
-        write(&self.seen).leaving = leaving;
+        let mut seen = write(&self.seen);
+        (seen.leaving, seen.ignored) = (leaving, ignored);
     }
 
     /// Keeps the scripts whose file is gone for the first time; answers which they are.
@@ -176,7 +189,7 @@ impl FlowCatalog {
         leaving
     }
 
-    fn take_file(&self, dir: &Path, path: &Path, entries: &mut BTreeMap<ScriptName, Entry>) {
+    fn take_file(&self, dir: &Path, path: &Path, entries: &mut BTreeMap<ScriptName, Entry>, ignored: &mut Vec<String>) {
         let (Some(file), Some(stem)) = (path.file_name().and_then(|file| file.to_str()), path.file_stem()) else {
             return;
         };
@@ -191,10 +204,9 @@ impl FlowCatalog {
         if is_workspace_config(dir, file) {
             return;
         }
-        let parsed = ScriptName::parse(&stem.to_string_lossy()).ok();
-        let Some(name) = parsed.filter(|name| name.bundle().is_none()) else {
-            tracing::warn!(flow.file = file, "the file's name cannot be the name of a script");
-            return;
+        let Some(name) = name_of_script(&stem.to_string_lossy()) else {
+            tracing::warn!(flow.file = file, "{NO_NAME}");
+            return ignored.push(format!("{file}: {NO_NAME}"));
         };
         let before = read(&self.entries).get(&name).cloned();
         let entry = match Script::load_for(self.platform, &Folder::new(dir), file) {
@@ -348,6 +360,10 @@ impl ScriptCatalog for FlowCatalog {
             .iter()
             .map(|(name, entry)| info(name, entry))
             .collect()
+    }
+
+    fn ignored(&self) -> Vec<String> {
+        read(&self.seen).ignored.clone()
     }
 
     fn get(&self, name: &ScriptName) -> Option<ScriptInfo> {

@@ -86,6 +86,22 @@ fn a_changed_file_is_taken_up_and_running_attempts_keep_theirs() {
 }
 
 #[test]
+fn a_file_whose_name_cannot_be_a_scripts_is_told_until_it_is_renamed() {
+    let bench = Bench::new(&[("My Flow.yaml", GOOD), ("fine.yaml", GOOD)]);
+    let ignored = bench.catalog.ignored();
+    assert!(
+        ignored.len() == 1 && ignored[0].starts_with("My Flow.yaml: its name cannot"),
+        "{ignored:?}"
+    );
+
+    let path = |file: &str| bench.folder.path().join(file);
+    std::fs::rename(path("My Flow.yaml"), path("my_flow.yaml")).unwrap();
+    bench.catalog.refresh();
+
+    assert!(bench.catalog.ignored().is_empty() && bench.catalog.get(&name("my_flow")).is_some());
+}
+
+#[test]
 fn a_file_cannot_take_the_name_of_a_flow_that_was_sent() {
     let bench = Bench::new(&[("flow:x@0123456789abcdef.yaml", GOOD)]);
     assert!(bench.catalog.get(&name("flow:x@0123456789abcdef")).is_none());

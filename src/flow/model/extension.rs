@@ -49,6 +49,8 @@ pub struct FanOut {
     pub list: String,
     /// What every target fits as a whole.
     pub matches: Option<Pattern>,
+    /// What fits, in words for people.
+    pub expects: Option<String>,
 }
 
 /// Names of the parameters that say what media are needed.

@@ -46,11 +46,12 @@ fn unfit(rule: &FanOut, field: &str, targets: &[String]) -> Vec<FieldError> {
     };
     let unfit = targets.iter().filter(|target| !pattern.matches(target));
     let told = |target: &String| {
-        let (target, pattern) = (message::show(&json!(target)), pattern.source());
-        field_error(
-            field,
-            &format!("{target} cannot be a target; one fits the pattern {pattern}"),
-        )
+        let target = message::show(&json!(target));
+        let fits = match &rule.expects {
+            Some(words) => words.clone(),
+            None => format!("one fits the pattern {}", pattern.source()),
+        };
+        field_error(field, &format!("{target} cannot be a target; {fits}"))
     };
     unfit.take(MAX_UNFIT).map(told).collect()
 }

@@ -153,6 +153,7 @@ fn texts_are_chosen_by_the_seed_alone() {
 fn targets_become_one_config_each() {
     let rule = FanOut {
         matches: None,
+        expects: None,
         params: vec!["target_users".to_owned(), "target_user".to_owned()],
         list: "target_users".to_owned(),
     };
@@ -179,6 +180,7 @@ fn targets_become_one_config_each() {
 fn what_cannot_be_a_target_is_refused_by_its_text() {
     let rule = FanOut {
         matches: Some(Pattern::new("[a-z.]+").unwrap()),
+        expects: None,
         params: vec!["who".to_owned()],
         list: "who".to_owned(),
     };
@@ -203,6 +205,13 @@ fn what_cannot_be_a_target_is_refused_by_its_text() {
             ),
         ]
     );
+
+    let rule = FanOut {
+        expects: Some("write a name".to_owned()),
+        ..rule
+    };
+    let errors = fan_out(&rule, &json!({"who": ["a/b"]})).unwrap_err();
+    assert_eq!(errors[0].message, "\"a/b\" cannot be a target; write a name");
 }
 
 #[test]

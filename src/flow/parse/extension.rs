@@ -88,6 +88,7 @@ impl FlowParser<'_> {
             }
             pattern.ok()
         });
+        let expects = map.text("expects", &mut self.problems).map(|text| text.to_string());
         map.finish(&mut self.problems);
         let Some(first) = params.first().cloned() else {
             incorrect(
@@ -102,6 +103,7 @@ impl FlowParser<'_> {
             params,
             list: list.unwrap_or(first),
             matches,
+            expects,
         })
     }
 
