@@ -61,6 +61,8 @@ pub(super) async fn shown(js: &Js, text: &str) -> String {
         match part {
             Part::Literal(literal) => told.push_str(&unescape(literal)),
             Part::Expression(code) if only_reads(code) => match js.text(code).await {
+                // What nobody has set is told by its name.
+                Ok(text) if text == "undefined" => told.push_str(&format!("${{{code}}}")),
                 Ok(text) => told.push_str(&text),
                 Err(_) => told.push_str(HIDDEN),
             },

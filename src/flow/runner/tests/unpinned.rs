@@ -162,6 +162,8 @@ async fn a_variable_that_is_not_set_is_neither_typed_nor_looked_for() {
         let is_told = |name: &str| failure.message.contains(&format!("`{name}` is not set"));
         assert!(names.into_iter().any(is_told), "{}", failure.message);
         assert_eq!(phone.count("T"), 0);
+        let label = bench.journal.steps().pop().unwrap().label;
+        assert!(!label.contains("undefined"), "{label}");
     }
     let fine =
         "- inputText: ${NAME || 'x'} ${typeof NAME}\n- runFlow: { when: { true: \"${NAME}\" }, commands: [ back ] }\n";
