@@ -12,7 +12,11 @@ use super::{
     CliError, output,
     serve::{Serve, ended, failed, in_system},
 };
-use crate::{settings::Settings, startup::Application, telemetry};
+use crate::{
+    settings::{AuthMode, Settings},
+    startup::Application,
+    telemetry,
+};
 
 /// The app of the demo's accounts.
 const APP: &str = "tiktok";
@@ -62,9 +66,10 @@ pub fn run(serve: &Serve) -> Result<(), CliError> {
         };
         let simulator = Simulator::start(options).await.map_err(failed)?;
         adapt(&mut settings, &simulator)?;
+        let keys = (settings.auth.mode == AuthMode::Keys).then(|| settings.data_dir.clone());
         let application = Application::start(settings).await.map_err(failed)?;
         bind_accounts(application.supervisor(), phones).await?;
-        output::print(&welcome(&application, &simulator, phones))?;
+        output::print(&welcome(&application, &simulator, phones, keys.as_deref()))?;
         let result = application.run_until(ended()).await.map_err(failed);
         simulator.stop().await;
         result
@@ -156,14 +161,19 @@ async fn bind_accounts(supervisor: &SupervisorHandle, phones: u32) -> Result<(),
     Ok(())
 }
 
-fn welcome(application: &Application, simulator: &Simulator, phones: u32) -> String {
+/// What to look at and to try; `keys`: the folder of the keys, if one is needed.
+fn welcome(application: &Application, simulator: &Simulator, phones: u32, keys: Option<&Path>) -> String {
     let (farm, control) = (application.address(), simulator.control());
+    let key = keys.map_or_else(String::new, |folder| {
+        let folder = folder.display();
+        format!("\nA key is needed: farmhand key create --name demo --data-dir {folder}   (send it as X-API-Key)\n")
+    });
     format!(
         "farmhand is ready: http://{farm} (demo: {phones} simulated phones, two accounts on each)\n\
          \n  API documents   http://{farm}/docs\
          \n  health          http://{farm}/health/ready\
          \n  phones' ledger  http://{control}/ledger   (what really happened in the simulated apps)\n\
-         \nTry, in another terminal:\n\
+         {key}\nTry, in another terminal:\n\
          \n  curl -X POST http://{farm}/api/v1/task \\\
          \n    -H \"Content-Type: application/json\" \\\
          \n    -d '{{\"serials\": [\"device_serial_1\"], \"script_name\": \"post\", \"script_config\": {{\

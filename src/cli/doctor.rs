@@ -21,6 +21,9 @@ pub struct Doctor {
     json: bool,
 }
 
+/// What is found before the first start.
+const NOT_YET: &str = "is not there yet: it is made at the first start (if it should be there, correct data_dir)";
+
 /// What a look found.
 struct Finding {
     what: String,
@@ -140,8 +143,10 @@ async fn phones(server: &str, settings: &Settings, is_first: bool) -> Vec<Findin
 
 fn data_folder(settings: &Settings) -> Result<String, String> {
     let folder = &settings.data_dir;
-    std::fs::create_dir_all(folder)
-        .and_then(|()| tempfile::tempfile_in(folder))
+    if !folder.exists() {
+        return Ok(format!("{} {NOT_YET}", folder.display()));
+    }
+    tempfile::tempfile_in(folder)
         .map(|_| format!("{} can be written", folder.display()))
         .map_err(|error| {
             format!(
@@ -152,6 +157,10 @@ fn data_folder(settings: &Settings) -> Result<String, String> {
 }
 
 async fn database(settings: &Settings) -> Result<String, String> {
+    // Looking must not make what it looks for.
+    if !settings.data_dir.exists() {
+        return Ok(NOT_YET.to_owned());
+    }
     let store = startup::open_store(settings).await.map_err(|error| error.to_string())?;
     let stats = store.stats().await.map_err(|error| error.to_string());
     store.close().await;

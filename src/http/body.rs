@@ -143,9 +143,37 @@ pub async fn read_body_within(
 /// # Errors
 /// 40001 with the place.
 pub fn parse_json(bytes: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice::<Strict>(bytes)
-        .map(|Strict(value)| value)
-        .map_err(|error| ApiError::invalid("body", format!("is not valid JSON: {error}")))
+    let Strict(value) = serde_json::from_slice(bytes)
+        .map_err(|error| ApiError::invalid("body", format!("is not valid JSON: {error}")))?;
+    match nul_in(&value) {
+        None => Ok(value),
+        Some(field) => Err(ApiError::invalid(
+            if field.is_empty() { "body" } else { &field },
+            "must not contain the character NUL (\\u0000)",
+        )),
+    }
+}
+
+/// Where the first text with a NUL stands: no shell, no file name and no text field of a phone can hold one.
+fn nul_in(value: &Value) -> Option<String> {
+    let below = |name: &str, value: &Value| {
+        let rest = nul_in(value)?;
+        let dot = if rest.is_empty() || rest.starts_with('[') {
+            ""
+        } else {
+            "."
+        };
+        Some(format!("{name}{dot}{rest}"))
+    };
+    match value {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(items) => items
+            .iter()
+            .zip(0..)
+            .find_map(|(item, at)| below(&format!("[{at}]"), item)),
+        Value::Object(fields) => fields.iter().find_map(|(name, value)| below(&echo(name), value)),
+        _ => None,
+    }
 }
 
 struct Strict(Value);

@@ -20,7 +20,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{envelope::ApiError, observe::refuse, state::App};
+use super::{envelope::ApiError, observe::refuse, query::Query, state::App};
 
 /// A request waits no longer than this for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -77,6 +77,12 @@ pub async fn door(request: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
             message: "farmhand is shutting down".to_owned(),
             retry_after_s: 10,
         };
+        return Ok(refuse(request, error));
+    }
+    // What changes something takes no parameters: one that is overlooked (a filter) would change more than was meant.
+    if !matches!(*request.method(), Method::GET | Method::HEAD)
+        && let Err(error) = Query::of(request.request(), &[]).finish(())
+    {
         return Ok(refuse(request, error));
     }
     match app.door.enter().await {

@@ -45,7 +45,10 @@ impl HostPolicy {
             .and_then(|host| host.to_str().ok())
             .unwrap_or_default();
         let (name, port) = split_port(host);
-        if !self.is_ours(&name)
+        let no_port =
+            port.is_some_and(|port| !port.bytes().all(|c| c.is_ascii_digit()) || port.parse::<u16>().is_err());
+        if no_port
+            || !self.is_ours(&name)
             || request
                 .uri()
                 .host()
@@ -160,6 +163,10 @@ mod tests {
             "10.0.0.1",
             "",
             "localhost.evil.example:50809",
+            "127.0.0.1:50809.evil.example",
+            "localhost:50809@evil.example",
+            "localhost:99999",
+            "localhost:+80",
         ] {
             assert!(!check(&policy, host, None), "{host}");
         }

@@ -386,10 +386,15 @@ async fn who_guesses_keys_is_held_off() {
         assert_eq!(api.send(guess("farm_live_0_0", "192.0.2.1:9")).await.code(), 40101);
     }
 
-    let held = api.send(guess(&read, "192.0.2.1:10")).await;
+    let held = api.send(guess("farm_live_0_0", "192.0.2.1:10")).await;
     assert_eq!((held.status.as_u16(), held.code()), (429, 42901));
     assert!(!held.header("retry-after").is_empty());
-    assert_eq!(api.send(guess(&read, "192.0.2.2:9")).await.code(), 0);
+    assert_eq!(api.send(guess("farm_live_0_0", "192.0.2.2:9")).await.code(), 40101);
+    assert_eq!(
+        api.send(guess(&read, "192.0.2.1:10")).await.code(),
+        0,
+        "a right key of a neighbour's"
+    );
 }
 
 #[actix_web::test]

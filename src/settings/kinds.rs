@@ -149,6 +149,9 @@ fn wanted(path: &str, known: &Value, given: &Value) -> Option<String> {
         (ValueKind::Boolean(_), ValueKind::Boolean(_)) => None,
         (ValueKind::Boolean(_), _) => Some("must be true or false".to_owned()),
         (ValueKind::String(_), ValueKind::Table(_) | ValueKind::Array(_)) => Some("must be a text".to_owned()),
+        // A range.
+        (ValueKind::Array(_), ValueKind::Array(given)) if path == "retry.delay" => (given.len() != 2)
+            .then(|| "must be two numbers of seconds, the least and the most, e.g. [5, 60]".to_owned()),
         (ValueKind::Array(_), ValueKind::Array(_)) => None,
         (ValueKind::Array(_), _) if path == DEVICES => Some(
             "must be a list of phones, e.g. [{ serial = \"R58M123ABC\", address = \"192.168.1.20:5555\" }]".to_owned(),
@@ -244,6 +247,7 @@ mod tests {
                 "devices = [{ serial = 5, address = \"b:1\" }]",
                 "devices[0].serial: must be a text",
             ),
+            ("[retry]\ndelay = [1, 2, 3]", "retry.delay = [ … ]: must be two numbers"),
             ("[media]\nroots = 5", "media.roots = 5: must be a list"),
             (
                 "[quarantine]\nmax_share = \"half\"",

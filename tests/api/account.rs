@@ -103,7 +103,13 @@ fn wrong_accounts_are_refused_with_every_fault() {
         assert!(faults.contains(&field.to_owned()), "{field} in {faults:?}");
     }
     assert_eq!(api.post("/account", &json!({})).faults(), ["username"]);
-    assert_eq!(api.post("/account", &json!({ "username": "@" })).faults(), ["username"]);
+    for name in ["@", "import", "Export", "a\0b"] {
+        assert_eq!(
+            api.post("/account", &json!({ "username": name })).faults(),
+            ["username"],
+            "{name}"
+        );
+    }
     api.post("/account", &json!({ "username": "lost", "serial": "ghost" }))
         .refused(40401);
     api.get("/account/lost").refused(40401);

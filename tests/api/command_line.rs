@@ -274,6 +274,12 @@ fn keys_and_the_doctor_look_into_the_folder_that_they_are_told() {
     std::fs::write(&settings, text).unwrap();
     let (data_dir, config) = (data.display(), settings.display());
 
+    let before = run(&format!("doctor --json --data-dir {data_dir} --config {config}"));
+    assert!(
+        before.out.contains("is made at the first start") && !data.exists(),
+        "{}",
+        before.out
+    );
     let made = run(&format!("key create --name x --json --data-dir {data_dir}")).json();
     let keys = run(&format!("key list --json --data-dir {data_dir}")).json();
     let doctor = run(&format!("doctor --json --data-dir {data_dir} --config {config}"));

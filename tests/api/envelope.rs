@@ -148,6 +148,15 @@ fn an_unknown_field_is_refused_with_the_nearest_known_one() {
 }
 
 #[test]
+fn a_nul_is_refused_wherever_it_stands() {
+    let config = json!({ "captions": "a\0b" });
+    let body = json!({ "serials": ["sim-1"], "script_name": "post", "script_config": config });
+    assert_eq!(shared().api.post("/task", &body).faults(), ["script_config.captions"]);
+    let body = json!({ "serials": ["sim-1", "a\0"], "script_name": "post", "script_config": {} });
+    assert_eq!(shared().api.post("/task", &body).faults(), ["serials[1]"]);
+}
+
+#[test]
 fn a_valid_request_id_is_kept_and_another_is_replaced() {
     let api = &shared().api;
     let long = "x".repeat(300);

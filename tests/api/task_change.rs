@@ -117,6 +117,9 @@ fn retry_all_checks_its_body() {
         api.post("/task/retry-all", &json!({ "include_unkown": true })).faults(),
         ["include_unkown"]
     );
+    // A filter there would be overlooked, and more would be retried than was meant.
+    assert_eq!(api.post("/task/retry-all?serial=x", &json!({})).faults(), ["serial"]);
+    assert_eq!(api.delete("/task/1?force=1").faults(), ["force"]);
     api.post(
         "/task/retry-all",
         &json!({ "include_unknown": false, "batch_id": "none" }),

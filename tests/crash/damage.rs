@@ -59,6 +59,17 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(future)
 }
 
+/// Whether nobody holds the database's write lock.
+pub fn takes_writes(file: &Path) -> bool {
+    block_on(async {
+        let options = SqliteConnectOptions::new().filename(file);
+        let mut database = options.busy_timeout(std::time::Duration::ZERO).connect().await.unwrap();
+        let taken = sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK").execute(&mut database).await;
+        database.close().await.unwrap();
+        taken.is_ok()
+    })
+}
+
 async fn connect(file: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(file).connect().await.unwrap()
 }

@@ -41,6 +41,19 @@ fn await_step(victim: &Victim, id: i64, step: usize) -> bool {
     })
 }
 
+/// Pauses a controller. One that sleeps in the middle of a write holds the database's lock, and nobody could take over:
+/// then it goes on a little and is paused again.
+fn pause_between_writes(victim: &Victim) {
+    wait_for("it is paused between two writes", SOON, || {
+        victim.signal("STOP");
+        let free = crate::damage::takes_writes(&victim.database());
+        if !free {
+            victim.signal("CONT");
+        }
+        free.then_some(())
+    });
+}
+
 /// A controller is paused in the middle of a task. Another one is refused as long as the first one holds the folder's
 /// lock; somebody takes that away, and the other takes over. When the first one wakes up, it believes that it is still
 /// the one: its taps and its writes have to be refused.
@@ -49,7 +62,7 @@ fn takes_over_at(step: usize) {
     let (sim, mut zombie) = farm(folder.path(), "");
     let id = zombie.create(&follow("sim-1", "bob"))[0];
     let was_running = await_step(&zombie, id, step);
-    zombie.signal("STOP");
+    pause_between_writes(&zombie);
     let paused = Instant::now();
 
     let mut heir = Victim::beside(&zombie);

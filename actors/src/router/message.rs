@@ -39,7 +39,7 @@ pub enum RouterError {
     #[error("task {0} does not exist")]
     NotFound(TaskId),
     /// The task's state does not allow it.
-    #[error("task {task} is {}: {mend}", state.as_str())]
+    #[error("task {task} is {}: {mend}", state.status().as_str())]
     WrongState {
         /// Which.
         task: TaskId,

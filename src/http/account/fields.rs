@@ -16,6 +16,8 @@ use crate::http::{
 /// The app of an account or a device that names none.
 pub const USUAL_APP: &str = "tiktok";
 /// Fields that a client may send.
+/// Names that are paths below `/account`.
+const RESERVED: [&str; 2] = ["import", "export"];
 pub const WRITABLE: [&str; 6] = ["username", "app", "package", "serial", "status", "limits"];
 /// No limit is meant above this.
 const LIMIT_LIMIT: i64 = 1_000_000_000;
@@ -70,7 +72,15 @@ pub fn parse_new(body: &Value, farm: &Known) -> Result<NewAccount, ApiError> {
 
 /// An account that is to be created; `None` when it has no name.
 pub fn read_new(fields: &mut Fields<'_>, farm: &Known) -> Option<NewAccount> {
-    let username = fields.parsed("username", id(Username::parse));
+    let username = fields.parsed("username", |text| {
+        let name = id(Username::parse)(text)?;
+        let is_path = RESERVED.contains(&name.as_str());
+        if is_path {
+            Err("is a path of this API (/account/import, /account/export): no account can have it")
+        } else {
+            Ok(name)
+        }
+    });
     let username = fields.required("username", username);
     let app = read_app(fields, &farm.apps).unwrap_or_else(|| USUAL_APP.to_owned());
     let package = fields.parsed("package", id(Package::parse));

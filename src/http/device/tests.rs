@@ -218,7 +218,7 @@ async fn a_wrong_hand_touches_nothing() {
         ("shell", json!({"command": []}), "command"),
         ("shell", json!({"command": " "}), "command"),
         ("shell", json!({}), "command"),
-        ("shell", json!({"command": ["a\u{0}"]}), "command"),
+        ("shell", json!({"command": ["a\u{0}"]}), "command[0]"),
         ("shell", json!({"command": "id", "timeout_ms": 0}), "timeout_ms"),
     ] {
         let reply = api.post(&format!("{DEVICE}/{verb}"), body.clone()).await;
