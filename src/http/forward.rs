@@ -48,8 +48,8 @@ impl TaskCommands for RouterHandle {
         Self::drains(self).await
     }
 
-    async fn waiting_for(&self, task: TaskId) -> Result<Option<String>, RouterError> {
-        Self::waiting_for(self, task).await
+    async fn waiting_for(&self, tasks: Vec<TaskId>) -> Result<Vec<(TaskId, String)>, RouterError> {
+        Self::waiting_for_each(self, tasks).await
     }
 }
 

@@ -34,8 +34,8 @@ pub trait TaskCommands: Send + Sync {
     async fn set_drain(&self, serial: Option<Serial>, draining: bool) -> Result<Vec<Drain>, RouterError>;
     /// Where no attempt begins.
     async fn drains(&self) -> Result<Vec<Drain>, RouterError>;
-    /// Why a pending task has not started.
-    async fn waiting_for(&self, task: TaskId) -> Result<Option<String>, RouterError>;
+    /// Why those of some tasks have not started that are pending.
+    async fn waiting_for(&self, tasks: Vec<TaskId>) -> Result<Vec<(TaskId, String)>, RouterError>;
 }
 
 /// Devices, accounts and actors ([`farmhand_actors::supervisor::SupervisorHandle`] is the real one).

@@ -158,9 +158,10 @@ impl TaskCommands for FakeTasks {
     async fn drains(&self) -> Result<Vec<Drain>, RouterError> {
         Ok(self.drained.lock().unwrap().clone())
     }
-    async fn waiting_for(&self, _: TaskId) -> Result<Option<String>, RouterError> {
+    async fn waiting_for(&self, tasks: Vec<TaskId>) -> Result<Vec<(TaskId, String)>, RouterError> {
         self.ask("waiting_for".to_owned())?;
-        Ok(Some("device device_serial_1 is offline".to_owned()))
+        let reason = || "device device_serial_1 is offline".to_owned();
+        Ok(tasks.into_iter().map(|task| (task, reason())).collect())
     }
 }
 

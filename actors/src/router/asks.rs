@@ -47,7 +47,7 @@ pub(super) struct Resolve(pub Resolution, pub Reply<()>);
 
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct WaitingFor(pub TaskId, pub Reply<Option<String>>);
+pub(super) struct WaitingFor(pub Vec<TaskId>, pub Reply<Vec<(TaskId, String)>>);
 
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -79,7 +79,7 @@ struct EffectResolved(Username, TaskId);
 
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Explain(PendingTask, Reply<Option<String>>);
+struct Explain(Vec<PendingTask>, Vec<(TaskId, String)>, Reply<Vec<(TaskId, String)>>);
 
 /// What the longer asks need besides the router itself.
 struct Errand {
@@ -207,12 +207,9 @@ impl Errand {
     }
 
     /// Of a task that is not at hand.
-    async fn waiting_for(self, task: TaskId, reply: Reply<Option<String>>) {
-        match self.store.pending(vec![task]).await {
-            Ok(mut pending) => match pending.pop() {
-                Some(pending) => drop(tell(&self.router, Explain(pending, reply))),
-                None => answer(reply, Ok(None)),
-            },
+    async fn waiting_for(self, rest: Vec<TaskId>, told: Vec<(TaskId, String)>, reply: Reply<Vec<(TaskId, String)>>) {
+        match self.store.pending(rest).await {
+            Ok(pending) => drop(tell(&self.router, Explain(pending, told, reply))),
             Err(error) => answer(reply, Err(RouterError::Store(error))),
         }
     }
@@ -346,13 +343,18 @@ impl Handler<Resolve> for RouterActor {
 impl Handler<WaitingFor> for RouterActor {
     type Result = ();
 
-    fn handle(&mut self, WaitingFor(task, reply): WaitingFor, ctx: &mut Self::Context) {
+    fn handle(&mut self, WaitingFor(tasks, reply): WaitingFor, ctx: &mut Self::Context) {
         self.parts.pulse.handled();
-        if let Some(reason) = self.core.waiting_for(task, self.parts.clock.now()) {
-            answer(reply, Ok(Some(reason)));
-            return;
+        let mut rest: HashSet<TaskId> = tasks.into_iter().collect();
+        let told = self.core.waiting_for(&rest, self.parts.clock.now());
+        for (task, _) in &told {
+            rest.remove(task);
         }
-        actix_rt::spawn(self.errand(ctx).waiting_for(task, reply));
+        if rest.is_empty() {
+            return answer(reply, Ok(told));
+        }
+        let rest = rest.into_iter().collect();
+        actix_rt::spawn(self.errand(ctx).waiting_for(rest, told, reply));
     }
 }
 
@@ -367,8 +369,10 @@ impl Handler<EffectResolved> for RouterActor {
 impl Handler<Explain> for RouterActor {
     type Result = ();
 
-    fn handle(&mut self, Explain(task, reply): Explain, _: &mut Self::Context) {
-        answer(reply, Ok(Some(self.core.explain(&task, self.parts.clock.now()))));
+    fn handle(&mut self, Explain(pending, mut told, reply): Explain, _: &mut Self::Context) {
+        let now = self.parts.clock.now();
+        told.extend(pending.iter().map(|task| (task.id, self.core.explain(task, now))));
+        answer(reply, Ok(told));
     }
 }
 

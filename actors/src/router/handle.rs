@@ -96,7 +96,15 @@ impl RouterHandle {
     /// # Errors
     /// [`RouterError::Away`], [`RouterError::TimedOut`].
     pub async fn waiting_for(&self, task: TaskId) -> Result<Option<String>, RouterError> {
-        self.ask(|reply| WaitingFor(task, reply)).await
+        Ok(self.waiting_for_each(vec![task]).await?.pop().map(|(_, reason)| reason))
+    }
+
+    /// As [`Self::waiting_for`], for those of many tasks that are pending.
+    ///
+    /// # Errors
+    /// [`RouterError::Away`], [`RouterError::TimedOut`].
+    pub async fn waiting_for_each(&self, tasks: Vec<TaskId>) -> Result<Vec<(TaskId, String)>, RouterError> {
+        self.ask(|reply| WaitingFor(tasks, reply)).await
     }
 
     /// Has no attempt begin on the device (`None`: anywhere) any more, or again; what runs comes to its own end. Kept

@@ -4,9 +4,11 @@ mod list;
 pub mod submit;
 mod view;
 
+use std::collections::HashMap;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use farmhand_actors::{
-    domain::{ScriptName, Serial, Submitted, TaskId, Timestamp, Username},
+    domain::{ScriptName, Serial, Status, Submitted, Task, TaskId, Timestamp, Username},
     ports::{Resolution, RetryFilter},
 };
 use serde_json::{Map, Value, json};
@@ -84,7 +86,7 @@ pub async fn list(app: web::Data<App>, request: HttpRequest) -> Answer {
         "total": total,
         "page": page.page,
         "page_size": page.page_size,
-        "items": tasks.iter().map(view::task).collect::<Vec<_>>(),
+        "items": remarked(&app, &tasks).await,
     })))
 }
 
@@ -101,7 +103,10 @@ pub async fn get(_: NoQuery, app: web::Data<App>, path: web::Path<String>) -> An
     if let Value::Object(fields) = &mut shown {
         fields.insert("attempts".to_owned(), attempts.iter().map(view::attempt).collect());
         if fields.get("status") == Some(&json!(0)) {
-            add_waiting_for(fields, waiting_for(&app, id).await);
+            add_waiting_for(
+                fields,
+                waiting_for(&app, vec![id]).await.pop().map(|(_, reason)| reason),
+            );
         }
     }
     Ok(success(&shown))
@@ -187,11 +192,29 @@ fn add_waiting_for(fields: &mut Map<String, Value>, waiting_for: Option<String>)
 }
 
 /// What a task waits for is shown when the router is there to say it: the task itself is worth showing without.
-async fn waiting_for(app: &App, id: TaskId) -> Option<String> {
-    app.state.tasks.waiting_for(id).await.unwrap_or_else(|error| {
-        tracing::debug!(task.id = %id, %error, "what a task waits for is not known");
-        None
+async fn waiting_for(app: &App, ids: Vec<TaskId>) -> Vec<(TaskId, String)> {
+    app.state.tasks.waiting_for(ids).await.unwrap_or_else(|error| {
+        tracing::debug!(%error, "what tasks wait for is not known");
+        Vec::new()
     })
+}
+
+/// Tasks as they are shown in a list: those that wait say what for, also where nothing is stored about it (yet).
+async fn remarked(app: &App, tasks: &[Task]) -> Vec<Value> {
+    let silent = |task: &&Task| task.state.status() == Status::Pending && task.remark.is_empty();
+    let ids: Vec<TaskId> = tasks.iter().filter(silent).map(|task| task.id).collect();
+    let reasons: HashMap<TaskId, String> = match ids.is_empty() {
+        true => HashMap::new(),
+        false => waiting_for(app, ids).await.into_iter().collect(),
+    };
+    let show = |task: &Task| {
+        let mut shown = view::task(task);
+        if let Some((fields, reason)) = shown.as_object_mut().zip(reasons.get(&task.id)) {
+            fields.insert("remark".to_owned(), json!(reason));
+        }
+        shown
+    };
+    tasks.iter().map(show).collect()
 }
 
 fn unknown(id: &str) -> ApiError {

@@ -232,8 +232,14 @@ async fn a_pending_task_says_what_it_waits_for() {
 
     let pending = api.get("/api/v1/task/1").await.data();
     assert_eq!(pending["waiting_for"], "device device_serial_1 is offline");
+    let listed = api.get("/api/v1/task").await.data()["items"].clone();
+    for task in listed.as_array().unwrap() {
+        let silent = task["status"] == 0 && task["remark"] == "";
+        assert!(!silent, "a list says it, too: {task}");
+    }
     *api.tasks.fails.lock().unwrap() = Some(RouterError::TimedOut);
     assert_eq!(api.get("/api/v1/task/1").await.data()["waiting_for"], Value::Null);
+    assert_eq!(api.get("/api/v1/task").await.code(), 0);
 }
 
 #[test]

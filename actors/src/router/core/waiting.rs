@@ -1,6 +1,6 @@
 //! Why a task has not started, in a line that a person can act on.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use super::{Effect, RouterCore, plan::Hold};
 use crate::domain::{Now, PendingTask, Serial, TaskId};
@@ -18,19 +18,17 @@ const REMARKED_PER_LANE: usize = 16;
 const REMARKS_KEPT: usize = 100_000;
 
 impl RouterCore {
-    /// Why the task waits; `None` when it is not at hand (not pending, not due, far behind or passed over).
+    /// Why tasks wait. Those are left out that are not at hand (not pending, not due, far behind or passed over).
     #[must_use]
-    pub fn waiting_for(&self, task: TaskId, now: Now) -> Option<String> {
-        let found = self.lanes.values().find_map(|lane| {
-            lane.window
-                .iter()
-                .position(|candidate| candidate.id == task)
-                .zip(Some(lane))
-        });
-        let (place, lane) = found?;
-        let task = lane.window.get(place)?;
-        let reason = self.reason(task, now);
-        Some(reason.unwrap_or_else(|| self.turn(&task.serial, place)))
+    pub fn waiting_for(&self, tasks: &HashSet<TaskId>, now: Now) -> Vec<(TaskId, String)> {
+        let at_hand = self.lanes.values().flat_map(|lane| lane.window.iter().enumerate());
+        at_hand
+            .filter(|(_, task)| tasks.contains(&task.id))
+            .map(|(place, task)| {
+                let reason = self.reason(task, now);
+                (task.id, reason.unwrap_or_else(|| self.turn(&task.serial, place)))
+            })
+            .collect()
     }
 
     /// Why a pending task waits that is not at hand.
