@@ -208,6 +208,11 @@ impl FlowCatalog {
             tracing::warn!(flow.file = file, "{NO_NAME}");
             return ignored.push(format!("{file}: {NO_NAME}"));
         };
+        if entries.get(&name).is_some_and(|other| other.of_file) {
+            return ignored.push(format!(
+                "{file}: another file (.yaml, .yml) is the script `{name}`; rename one of them"
+            ));
+        }
         let before = read(&self.entries).get(&name).cloned();
         let entry = match Script::load_for(self.platform, &Folder::new(dir), file) {
             Ok(script) => Entry {

@@ -102,6 +102,18 @@ fn a_file_whose_name_cannot_be_a_scripts_is_told_until_it_is_renamed() {
 }
 
 #[test]
+fn of_two_files_of_one_name_the_second_is_told_to_count_for_nothing() {
+    let bench = Bench::new(&[("mine.yaml", GOOD), ("mine.yml", &GOOD.replace("one", "another"))]);
+
+    assert_eq!(bench.catalog.get(&name("mine")).unwrap().description, "one");
+    let ignored = bench.catalog.ignored();
+    assert!(
+        ignored.len() == 1 && ignored[0].starts_with("mine.yml: another file"),
+        "{ignored:?}"
+    );
+}
+
+#[test]
 fn a_file_cannot_take_the_name_of_a_flow_that_was_sent() {
     let bench = Bench::new(&[("flow:x@0123456789abcdef.yaml", GOOD)]);
     assert!(bench.catalog.get(&name("flow:x@0123456789abcdef")).is_none());

@@ -125,7 +125,7 @@ impl Engine {
                 CaughtError::Exception(exception) => exception
                     .message()
                     .unwrap_or_else(|| "an error without a message".to_owned()),
-                CaughtError::Value(value) => format!("threw {value:?}"),
+                CaughtError::Value(value) => format!("threw {}", thrown(&ctx, value)),
                 CaughtError::Error(error) => error.to_string(),
             })
         });
@@ -154,4 +154,18 @@ impl Limits {
 
 fn failed(error: rquickjs::Error) -> ScriptError {
     ScriptError::Engine(error.to_string())
+}
+
+/// A thrown value that is no `Error`, as its author wrote it: texts as they are, everything else as JSON.
+fn thrown<'js>(ctx: &Ctx<'js>, value: rquickjs::Value<'js>) -> String {
+    let text = |text: &rquickjs::String<'js>| text.to_string().ok();
+    if let Some(words) = value.as_string().and_then(text) {
+        return words;
+    }
+    let json = ctx.json_stringify(value).ok().flatten();
+    // One that throws while it is written leaves nothing behind for the next script.
+    ctx.catch();
+    json.as_ref()
+        .and_then(text)
+        .unwrap_or_else(|| "something without a text".to_owned())
 }

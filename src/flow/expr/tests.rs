@@ -245,3 +245,22 @@ async fn a_stop_ends_a_script_that_waits_for_an_answer() {
     assert_eq!(ended, Err(ScriptError::Stopped));
     stopper.join().unwrap();
 }
+
+#[tokio::test]
+async fn what_is_thrown_is_told_as_its_author_wrote_it() {
+    let js = js();
+    for (code, told) in [
+        ("(() => { throw 'plain text' })()", "threw plain text"),
+        ("(() => { throw { a: 1 } })()", "threw {\"a\":1}"),
+        ("(() => { throw null })()", "threw null"),
+        ("(() => { throw undefined })()", "threw something without a text"),
+        (
+            "(() => { throw { toJSON() { throw 1 } } })()",
+            "threw something without a text",
+        ),
+    ] {
+        let error = js.interpolate(&format!("${{{code}}}")).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("script failed: {told}"));
+        assert_eq!(js.interpolate("${1 + 1}").await.unwrap(), "2");
+    }
+}

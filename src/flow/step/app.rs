@@ -58,7 +58,7 @@ impl Run {
 
     async fn extra(&self, value: &Argument) -> Result<LaunchExtra, Fault> {
         Ok(match value {
-            Argument::Text(text) => LaunchExtra::Text(self.js.interpolate(text).await?),
+            Argument::Text(text) => LaunchExtra::Text(self.filled(text).await?),
             Argument::Bool(flag) => LaunchExtra::Bool(*flag),
             Argument::Integer(number) => LaunchExtra::Integer(*number),
             Argument::Decimal(number) => LaunchExtra::Decimal(*number),

@@ -38,7 +38,7 @@ impl Run {
     }
 
     pub(super) async fn set_clipboard(&mut self, text: &Text) -> Result<(), Fault> {
-        let text = self.js.interpolate(text).await?;
+        let text = self.filled(text).await?;
         Ok(self.js.set_copied_text(&text).await?)
     }
 }

@@ -62,7 +62,14 @@ impl Run {
         let value = self.js.value(code).await?;
         let wanted = match value {
             Value::Array(items) => items,
-            Value::Null => Vec::new(),
+            // What nobody has set is no list without files: the app would publish whatever is the newest on the phone.
+            Value::Null => {
+                let problem = format!(
+                    "`{}` is not set: give it files (`media.files` are the task's)",
+                    code.trim()
+                );
+                return Err(Fault::Invalid(problem));
+            }
             one => vec![one],
         };
         wanted.iter().map(|item| self.picked_file(item)).collect()

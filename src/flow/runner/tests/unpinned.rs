@@ -144,6 +144,9 @@ async fn a_variable_that_is_not_set_is_neither_typed_nor_looked_for() {
         "- inputText: \"${output.x}\"\n",
         "- tapOn: { below: { text: \"a ${params.y}\" } }\n",
         "- stopApp: ${output.x}\n",
+        "- addMedia: [\"${NAME}\"]\n",
+        "- setClipboard: ${NAME}\n",
+        "- launchApp: { arguments: { a: \"${NAME}\" } }\n",
         "- evalScript: ${output.x = {}}\n- tapOn: { anyOf: [{ id: \"${output.x.y}\" }] }\n",
         "- runFlow: { env: { NAME: \"${NAME}\" }, commands: [ inputText: \"${NAME}\" ] }\n",
     ] {
