@@ -268,12 +268,14 @@ impl MediaPicker for Picker {
             MediaSource::Library { .. } => Vec::new(),
         });
         let problems = looked.await.unwrap_or_else(|error| vec![error]);
-        let (named, taken) = match &request.source {
-            MediaSource::Files(names) => (names.len(), wanted(request)),
-            _ => (0, 0),
+        let left = match &request.source {
+            // Of images all that are named are meant.
+            MediaSource::Files(names) if names.len() > wanted(request) => Some(format!(
+                "{} files are named, but a task takes one video: only the first is used",
+                names.len()
+            )),
+            _ => None,
         };
-        let left = (named > taken && taken > 0)
-            .then(|| format!("{named} files are named, but a task posts {taken} of this kind: only the first is used"));
         problems.iter().map(ToString::to_string).chain(left).collect()
     }
 

@@ -16,13 +16,13 @@ const CHOICES: [(&str, [&str; 2]); 2] = [("auth.mode", ["off", "keys"]), ("log.f
 
 /// Environment variables are texts: those that stand where the defaults have a list, a table of texts, a number or a
 /// switch become one. (The config crate's own parsing would also turn the name `007` into a number.)
-pub fn take(path: &str, known: &Value, given: &mut Value) {
+pub fn read_texts(path: &str, known: &Value, given: &mut Value) {
     match (&known.kind, &mut given.kind) {
         (ValueKind::Table(known), ValueKind::Table(given)) => {
             let template = known.values().find(|value| is_table(value));
             for (name, value) in given {
                 if let Some(known) = known.get(name).or(template) {
-                    take(&below(path, name), known, value);
+                    read_texts(&below(path, name), known, value);
                 }
             }
         }
@@ -200,16 +200,10 @@ fn sorted(table: &config::Map<String, Value>) -> Vec<(&String, &Value)> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::HashMap, path::Path};
+    use crate::settings::{SettingsError, tests::load};
 
-    use crate::settings::Settings;
-
-    fn load(toml: &str, env: &[(&str, &str)]) -> Result<Settings, String> {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("farm.toml");
-        std::fs::write(&file, toml).unwrap();
-        let env: HashMap<_, _> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Settings::load_from("", Path::new("none"), Some(&file), env, &[]).map_err(|error| error.to_string())
+    fn refused(toml: &str) -> String {
+        load(toml, &[]).as_ref().map_err(SettingsError::to_string).unwrap_err()
     }
 
     #[test]
@@ -255,14 +249,14 @@ mod tests {
             ),
             ("data_dir = [\"a\"]", "data_dir = [ … ]: must be a text"),
         ] {
-            let error = load(toml, &[]).unwrap_err();
+            let error = refused(toml);
             assert!(error.contains(told), "{toml}: {error}");
         }
     }
 
     #[test]
     fn all_mistakes_are_told_at_once() {
-        let error = load("[http]\nprot = 1\nport = \"x\"\n[limits.post]\nper_day = -1", &[]).unwrap_err();
+        let error = refused("[http]\nprot = 1\nport = \"x\"\n[limits.post]\nper_day = -1");
 
         assert_eq!(error.lines().count(), 3, "{error}");
     }

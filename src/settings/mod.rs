@@ -96,7 +96,7 @@ impl Settings {
             layers = layers.set_override(*key, value.as_str()).map_err(unreadable)?;
         }
         let mut layers = layers.build().map_err(unreadable)?;
-        kinds::take("", &known.cache, &mut layers.cache);
+        kinds::read_texts("", &known.cache, &mut layers.cache);
         kinds::check(&known.cache, &layers.cache)?;
         let all = Config::builder()
             .add_source(known)
@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    fn load(toml: &str, env: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    pub fn load(toml: &str, env: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("farm.toml");
         std::fs::write(&file, toml).unwrap();

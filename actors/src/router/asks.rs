@@ -45,9 +45,12 @@ pub(super) struct Delete(pub Vec<TaskId>, pub Reply<Deleted>);
 #[rtype(result = "()")]
 pub(super) struct Resolve(pub Resolution, pub Reply<()>);
 
+/// Why tasks wait, a line each.
+type Reasons = Vec<(TaskId, String)>;
+
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct WaitingFor(pub Vec<TaskId>, pub Reply<Vec<(TaskId, String)>>);
+pub(super) struct WaitingFor(pub Vec<TaskId>, pub Reply<Reasons>);
 
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -79,7 +82,7 @@ struct EffectResolved(Username, TaskId);
 
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Explain(Vec<PendingTask>, Vec<(TaskId, String)>, Reply<Vec<(TaskId, String)>>);
+struct Explain(Vec<PendingTask>, Reasons, Reply<Reasons>);
 
 /// What the longer asks need besides the router itself.
 struct Errand {
@@ -207,7 +210,7 @@ impl Errand {
     }
 
     /// Of a task that is not at hand.
-    async fn waiting_for(self, rest: Vec<TaskId>, told: Vec<(TaskId, String)>, reply: Reply<Vec<(TaskId, String)>>) {
+    async fn waiting_for(self, rest: Vec<TaskId>, told: Reasons, reply: Reply<Reasons>) {
         match self.store.pending(rest).await {
             Ok(pending) => drop(tell(&self.router, Explain(pending, told, reply))),
             Err(error) => answer(reply, Err(RouterError::Store(error))),

@@ -124,17 +124,17 @@ fn one_line(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use super::*;
 
-    const NOW: Now = Now {
+    pub const NOW: Now = Now {
         mono: Duration::ZERO,
         wall: Timestamp::UNIX_EPOCH,
     };
 
-    fn task() -> PendingTask {
+    pub fn task() -> PendingTask {
         PendingTask {
             id: TaskId(7),
             batch_id: "b".into(),

@@ -251,11 +251,9 @@ impl Handler<RestartActor> for SupervisorActor {
 }
 
 fn refuse_own(ask: &RestartActor) -> Result<(), SupervisorError> {
-    // Its name is its kind: there is one.
-    if [&ask.kind, &ask.name]
-        .iter()
-        .any(|word| *word != super::ActorKind::Supervisor.as_str())
-    {
+    // There is one, and its name is its kind.
+    let own = super::ActorKind::Supervisor.as_str();
+    if ask.kind != own || ask.name != own {
         return Ok(());
     }
     let mend = "the supervisor restarts the others; to restart it, end farmhand and start it again";

@@ -78,7 +78,7 @@ struct Seen {
     files: Fingerprint,
     /// Scripts whose file was gone then. Editors replace a file by taking it away for a moment.
     leaving: BTreeSet<ScriptName>,
-    /// Flow files whose name cannot be that of a script, a line each.
+    /// Flow files that cannot be scripts, a line each.
     ignored: Vec<String>,
     /// It could not be read, which was told.
     unreadable: bool,
@@ -197,8 +197,8 @@ impl FlowCatalog {
             path.extension().and_then(|ending| ending.to_str()),
             Some("yaml" | "yml")
         );
-        // Files in folders are there to be included.
-        if path.parent() != Some(dir) || !is_flow {
+        // Files in folders are there to be included, hidden ones are an editor's.
+        if path.parent() != Some(dir) || !is_flow || file.starts_with('.') {
             return;
         }
         if is_workspace_config(dir, file) {

@@ -87,7 +87,7 @@ fn a_changed_file_is_taken_up_and_running_attempts_keep_theirs() {
 
 #[test]
 fn a_file_whose_name_cannot_be_a_scripts_is_told_until_it_is_renamed() {
-    let bench = Bench::new(&[("My Flow.yaml", GOOD), ("fine.yaml", GOOD)]);
+    let bench = Bench::new(&[("My Flow.yaml", GOOD), ("fine.yaml", GOOD), (".fine.yaml", GOOD)]);
     let ignored = bench.catalog.ignored();
     assert!(
         ignored.len() == 1 && ignored[0].starts_with("My Flow.yaml: its name cannot"),

@@ -15,9 +15,9 @@ use crate::http::{
 
 /// The app of an account or a device that names none.
 pub const USUAL_APP: &str = "tiktok";
-/// Fields that a client may send.
 /// Names that are paths below `/account`.
 const RESERVED: [&str; 2] = ["import", "export"];
+/// Fields that a client may send.
 pub const WRITABLE: [&str; 6] = ["username", "app", "package", "serial", "status", "limits"];
 /// No limit is meant above this.
 const LIMIT_LIMIT: i64 = 1_000_000_000;
@@ -74,8 +74,7 @@ pub fn parse_new(body: &Value, farm: &Known) -> Result<NewAccount, ApiError> {
 pub fn read_new(fields: &mut Fields<'_>, farm: &Known) -> Option<NewAccount> {
     let username = fields.parsed("username", |text| {
         let name = id(Username::parse)(text)?;
-        let is_path = RESERVED.contains(&name.as_str());
-        if is_path {
+        if RESERVED.contains(&name.as_str()) {
             Err("is a path of this API (/account/import, /account/export): no account can have it")
         } else {
             Ok(name)

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use super::{Effect, RouterCore, plan::Hold};
+use super::{Effect, RouterCore, lanes::lane_of, plan::Hold};
 use crate::domain::{Now, PendingTask, Serial, TaskId};
 
 /// Tasks that wait for a shorter time than this are not worth a write.
@@ -37,11 +37,8 @@ impl RouterCore {
         if self.running.contains_key(&task.id) {
             return "it is about to start".to_owned();
         }
-        let many_before = || {
-            self.lanes
-                .values()
-                .any(|lane| lane.window.iter().any(|other| other.serial == task.serial))
-        };
+        let lane = self.lanes.get(&lane_of(task));
+        let many_before = || lane.is_some_and(|lane| !lane.window.is_empty());
         self.reason(task, now).unwrap_or_else(|| match many_before() {
             true => "many tasks of the same account come first".to_owned(),
             false => "it is being put into its device's queue".to_owned(),
@@ -158,32 +155,21 @@ fn text_of(hold: Hold, now: Now) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Epoch, Generation, Purpose, ScriptName, Timestamp};
+    use crate::{
+        domain::{Epoch, Generation},
+        router::told::tests::{NOW, task},
+    };
 
     #[test]
     fn a_task_that_no_other_goes_before_is_not_said_to_wait_for_others() {
-        let now = Now {
-            mono: Duration::ZERO,
-            wall: Timestamp::UNIX_EPOCH,
-        };
-        let serial = Serial::parse("p1").unwrap();
-        let mut core = RouterCore::new(std::sync::Arc::default(), Epoch(1), 1, 1);
-        core.on_device_started(&serial, Generation(1));
-        core.on_device_changed(&serial, Generation(1), None);
         let task = PendingTask {
-            id: TaskId(1),
-            batch_id: "b".into(),
-            script: ScriptName::parse("follow").unwrap(),
-            serial,
             username: None,
-            due_at: None,
-            gap: None,
-            priority: 0,
-            purpose: Purpose::Execute,
-            attempts: 0,
-            auto_retries: 0,
+            ..task()
         };
+        let mut core = RouterCore::new(std::sync::Arc::default(), Epoch(1), 1, 1);
+        core.on_device_started(&task.serial, Generation(1));
+        core.on_device_changed(&task.serial, Generation(1), None);
 
-        assert_eq!(core.explain(&task, now), "it is being put into its device's queue");
+        assert_eq!(core.explain(&task, NOW), "it is being put into its device's queue");
     }
 }
