@@ -12,7 +12,7 @@ mod tests;
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     path::{Path, PathBuf},
-    sync::{Arc, RwLock},
+    sync::{Arc, LazyLock, RwLock},
     time::Duration,
 };
 
@@ -55,7 +55,6 @@ struct Entry {
 pub struct FlowCatalog {
     dir: Option<PathBuf>,
     media: Arc<dyn MediaPicker>,
-    built_in: BTreeMap<ScriptName, Entry>,
     entries: RwLock<BTreeMap<ScriptName, Entry>>,
     seen: RwLock<Seen>,
     bundles: Option<Bundles>,
@@ -109,12 +108,10 @@ impl FlowCatalog {
         bundles: Option<Bundles>,
         platform: Platform,
     ) -> Arc<Self> {
-        let built_in = built_in_scripts();
         let catalog = Self {
             dir,
             media,
-            entries: RwLock::new(built_in.clone()),
-            built_in,
+            entries: RwLock::new(BUILT_IN.clone()),
             seen: RwLock::default(),
             bundles,
             platform,
@@ -162,7 +159,7 @@ impl FlowCatalog {
             seen.files.clone_from(&files);
             std::mem::take(&mut seen.leaving)
         };
-        let (mut entries, mut ignored) = (self.built_in.clone(), Vec::new());
+        let (mut entries, mut ignored) = (BUILT_IN.clone(), Vec::new());
         for (path, ..) in &files {
             self.take_file(dir, path, &mut entries, &mut ignored);
         }
@@ -323,6 +320,9 @@ fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
 fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
+
+/// The scripts that ship with farmhand: they are in the program, so they are read once.
+static BUILT_IN: LazyLock<BTreeMap<ScriptName, Entry>> = LazyLock::new(built_in_scripts);
 
 fn built_in_scripts() -> BTreeMap<ScriptName, Entry> {
     let mut scripts = BTreeMap::new();
