@@ -39,6 +39,13 @@ pub struct Meddled {
     pub deleted: HashSet<i64>,
 }
 
+impl Meddled {
+    /// A delete stops what runs before it takes it away; a kill in between leaves a stopped task.
+    pub fn may_have_stopped(&self, task: i64) -> bool {
+        self.stopped.contains(&task) || self.deleted.contains(&task)
+    }
+}
+
 /// All that went on.
 #[derive(Debug)]
 pub struct Load {

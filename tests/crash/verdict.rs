@@ -91,11 +91,11 @@ fn contradiction(
         (_, 2.., _) => Some(format!("it took place {done} times: {task:#}")),
         (Some(2), 0, _) => Some(format!("completed, but it did not take place: {task:#}")),
         // A stop between the act and its confirmation leaves the question open; its retry looks first.
-        (Some(3), 1, Some("stopped")) if meddled.stopped.contains(&id) => None,
+        (Some(3), 1, Some("stopped")) if meddled.may_have_stopped(id) => None,
         (Some(3), 1, Some(reason)) if reason != "outcome_unknown" => {
             Some(format!("failed, although it took place: {task:#}"))
         }
-        (Some(3), _, Some("stopped")) if !meddled.stopped.contains(&id) => {
+        (Some(3), _, Some("stopped")) if !meddled.may_have_stopped(id) => {
             Some(format!("stopped, and nobody wanted it: {task:#}"))
         }
         _ => None,
@@ -133,4 +133,28 @@ pub fn examine_database(file: &Path) {
             assert_eq!(found, answer, "{question}");
         }
     });
+}
+
+/// A delete stops what runs first; a kill between the two leaves the task stopped and there.
+#[test]
+fn the_judge_takes_a_stopped_task_only_from_who_asked_for_a_stop_or_a_delete() {
+    let load = |meddled| Load {
+        wanted: vec![Wanted {
+            name: "w".to_owned(),
+            acknowledged: vec![9],
+        }],
+        meddled,
+    };
+    let task = serde_json::json!({ "id": 9, "status": 3, "failure": { "reason": "stopped" } });
+    let ledger = [serde_json::json!({ "kind": "follow", "detail": { "target": "w" } })];
+    let [mut stopped, mut deleted] = [Meddled::default(), Meddled::default()];
+    stopped.stopped.insert(9);
+    deleted.deleted.insert(9);
+    for meddled in [stopped, deleted] {
+        let load = load(meddled);
+        assert_eq!(judge(&load, std::slice::from_ref(&task), &[]).stopped, 1);
+        assert_eq!(judge(&load, std::slice::from_ref(&task), &ledger).stopped, 1);
+    }
+    let nobody = load(Meddled::default());
+    std::panic::catch_unwind(|| judge(&nobody, &[task], &[])).expect_err("nobody asked for a stop");
 }
