@@ -4,6 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use farmhand_actors::domain::Package;
 
+/// Longest text that `inputRandom…` makes up, characters.
+pub const MAX_RANDOM: i64 = 1_000;
+/// Most rounds of a `repeat`.
+pub const MAX_ROUNDS: u32 = 1_000;
+
 /// How the engine waits, and what it gives up on. The defaults are the flow format's own where it has some.
 #[derive(Debug, Clone)]
 pub struct FlowSettings {
@@ -67,7 +72,7 @@ impl Default for FlowSettings {
             reaction_time: Duration::from_millis(500),
             idle_look: Duration::from_millis(1_000),
             fresh_for: Duration::from_millis(300),
-            max_rounds: 1_000,
+            max_rounds: MAX_ROUNDS,
             max_steps: 10_000,
             max_popups: 5,
             evidence_timeout: Duration::from_secs(10),

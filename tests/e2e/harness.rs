@@ -24,18 +24,23 @@ pub const TASK: Duration = Duration::from_secs(90);
 /// The program under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_farmhand");
 
+/// Between two looks at what takes long: looking must not cost more than what is looked at.
+const LONGEST_PAUSE: Duration = Duration::from_millis(80);
+
 /// Polls until `look` answers something.
 ///
 /// # Panics
 /// When the time is over; `what` says what was awaited.
 pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
+    let mut pause = Duration::from_millis(5);
     loop {
         if let Some(found) = look() {
             return found;
         }
         assert!(Instant::now() < deadline, "{what}: not within {limit:?}");
-        std::thread::park_timeout(Duration::from_millis(20));
+        std::thread::park_timeout(pause);
+        pause = (pause * 5 / 4).min(LONGEST_PAUSE);
     }
 }
 

@@ -69,7 +69,7 @@ pub fn run(steps: u32) -> Result<(), CliError> {
     let folder = tempfile::tempdir().map_err(failed)?;
     let rounds = steps.div_ceil(ROUND).max(1);
     let body: String = STEPS.lines().map(|line| format!("      {line}\n")).collect();
-    let flow = format!("appId: com.example.bench\n---\n- repeat:\n    times: {rounds}\n    commands:\n{body}");
+    let flow = format!("appId: com.example.bench\n---\n- repeat:\n    times: ${{{rounds}}}\n    commands:\n{body}");
     std::fs::write(folder.path().join("bench.yaml"), flow).map_err(failed)?;
     let journal = Arc::new(Stopwatch::default());
     let outcome = in_system(attempt(folder.path(), Arc::clone(&journal)))?;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::flow::{
     model::{Body, Command, Flow, Step},
-    params::{Schema, fan_out},
+    params::{Schema, SchemaFault, fan_out},
     parse::{LoadedFlow, Platform, load_for, sources::Sources},
     problem::Problem,
 };
@@ -41,16 +41,13 @@ impl Script {
         let params = flow.config.extension.params.clone();
         // A flow without a schema takes anything: it was written for another tool.
         let params = params.unwrap_or_else(|| json!({ "type": "object", "additionalProperties": true }));
-        let schema = Schema::compile(&params).map_err(|message| {
-            vec![Problem {
-                place: crate::flow::problem::Place {
-                    file: flow.file.clone(),
-                    line: 1,
-                    column: 1,
-                },
+        let schema = Schema::compile(&params).map_err(|faults| {
+            let problem = |fault: SchemaFault| Problem {
+                place: flow.place_of("params"),
                 title: "Invalid Schema: farmhand.params".to_owned(),
-                message,
-            }]
+                message: fault.message,
+            };
+            faults.into_iter().map(problem).collect::<Vec<_>>()
         })?;
         Ok(Self {
             known_steps: count(&flow.steps),

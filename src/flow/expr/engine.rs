@@ -1,13 +1,14 @@
 //! The interpreter itself: its limits, and what it finds when it begins.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
+    hash::{DefaultHasher, Hash, Hasher},
     rc::Rc,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use rquickjs::{CatchResultExt, CaughtError, Context, Ctx, Function, Object, Runtime};
+use rquickjs::{CatchResultExt, CaughtError, Context, Ctx, Exception, Function, Object, Runtime};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +39,8 @@ pub(super) fn time_limit(access: Option<&HttpAccess>) -> Duration {
 pub(super) struct Engine {
     context: Context,
     limits: Rc<Limits>,
+    /// Promises that failed and that nobody has listened to, and why.
+    rejected: Rc<RefCell<Vec<(u64, String)>>>,
 }
 
 struct Limits {
@@ -63,8 +66,23 @@ impl Engine {
         });
         let watched = limits.clone();
         runtime.set_interrupt_handler(Some(Box::new(move || watched.exceeded())));
+        let rejected = Rc::<RefCell<Vec<(u64, String)>>>::default();
+        let noted = rejected.clone();
+        runtime.set_host_promise_rejection_tracker(Some(Box::new(move |ctx, promise, reason, is_handled| {
+            let mut hasher = DefaultHasher::new();
+            promise.hash(&mut hasher);
+            let promise = hasher.finish();
+            noted.borrow_mut().retain(|(known, _)| *known != promise);
+            if !is_handled {
+                noted.borrow_mut().push((promise, words(&ctx, reason)));
+            }
+        })));
         let context = Context::full(&runtime).map_err(failed)?;
-        let engine = Self { context, limits };
+        let engine = Self {
+            context,
+            limits,
+            rejected,
+        };
         engine.install(access, log)?;
         Ok(engine)
     }
@@ -97,7 +115,16 @@ impl Engine {
     pub(super) fn evaluate(&self, shown_by: &str, code: &str) -> Result<Option<String>, ScriptError> {
         let code = Value::from(code).to_string();
         let script = format!("{shown_by}((function () {{ 'use strict'; return eval({code}); }})())");
-        let text = self.guarded(|ctx| ctx.eval::<Option<String>, _>(script))?;
+        let done = self.guarded(|ctx| {
+            let text = ctx.eval::<Option<String>, _>(script)?;
+            Ok((text, self.finish(&ctx)))
+        });
+        let rejected = self.rejected.take().into_iter().next();
+        let (text, finished) = done?;
+        finished?;
+        if let Some((_, why)) = rejected {
+            return Err(ScriptError::Threw(why));
+        }
         match text.as_ref().map(String::len) {
             Some(length) if length > MAX_RESULT => Err(ScriptError::TooLarge(length)),
             _ => Ok(text),
@@ -118,14 +145,22 @@ impl Engine {
         self.guarded(|ctx| ctx.globals().remove(name))
     }
 
+    /// Goes on with what waits for promises: nothing that they could wait for takes time.
+    fn finish(&self, ctx: &Ctx<'_>) -> Result<(), ScriptError> {
+        while ctx.execute_pending_job() {
+            if let Some(error) = self.limits.broken() {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
     fn guarded<T>(&self, action: impl FnOnce(Ctx<'_>) -> rquickjs::Result<T>) -> Result<T, ScriptError> {
         self.limits.deadline.set(Instant::now().checked_add(self.limits.time));
         let result = self.context.with(|ctx| {
             action(ctx.clone()).catch(&ctx).map_err(|error| match error {
-                CaughtError::Exception(exception) => exception
-                    .message()
-                    .unwrap_or_else(|| "an error without a message".to_owned()),
-                CaughtError::Value(value) => format!("threw {}", thrown(&ctx, value)),
+                CaughtError::Exception(exception) => exception_words(&exception),
+                CaughtError::Value(value) => words(&ctx, value),
                 CaughtError::Error(error) => error.to_string(),
             })
         });
@@ -152,8 +187,39 @@ impl Limits {
     }
 }
 
+/// Line and column of the innermost code of scripts in an interpreter's stack, from 1.
+/// Source of the shape: `quickjs.c`, `build_backtrace`: `    at name (file:line:column)` or `    at file:line:column`.
+pub(super) fn position(stack: &str) -> Option<(usize, usize)> {
+    stack.lines().find_map(|line| {
+        let (_, place) = line.rsplit_once("<input>:")?;
+        let (line, column) = place.trim_end_matches(')').split_once(':')?;
+        Some((line.parse().ok()?, column.parse().ok()?))
+    })
+}
+
 fn failed(error: rquickjs::Error) -> ScriptError {
     ScriptError::Engine(error.to_string())
+}
+
+/// What was thrown.
+fn words<'js>(ctx: &Ctx<'js>, value: rquickjs::Value<'js>) -> String {
+    match value.as_object().cloned().and_then(Exception::from_object) {
+        Some(exception) => exception_words(&exception),
+        None => format!("threw {}", thrown(ctx, value)),
+    }
+}
+
+/// An error's message, with its name if it says something, and the place in scripts of several lines.
+fn exception_words(exception: &Exception<'_>) -> String {
+    let message = exception.message().filter(|message| !message.is_empty());
+    let message = message.unwrap_or_else(|| "an error without a message".to_owned());
+    let name: Option<String> = exception.as_object().get("name").ok();
+    let name = name.filter(|name| !matches!(name.as_str(), "" | "Error"));
+    let text = name.map_or_else(|| message.clone(), |name| format!("{name}: {message}"));
+    match exception.stack().as_deref().and_then(position) {
+        Some((line, column)) if line > 1 => format!("{text} (line {line}, column {column})"),
+        _ => text,
+    }
 }
 
 /// A thrown value that is no `Error`, as its author wrote it: texts as they are, everything else as JSON.

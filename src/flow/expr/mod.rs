@@ -5,6 +5,7 @@ mod engine;
 mod http;
 mod interpreter;
 mod names;
+pub mod syntax;
 pub mod template;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ use self::{
     interpreter::{Answer, Beginning, Interpreter, Job},
     template::{Part, parts, unescape},
 };
-pub use self::{http::HttpAccess, names::is_own_name};
+pub use self::{http::HttpAccess, names::{is_own_name, is_variable}};
 
 /// What went wrong in a script.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +47,17 @@ pub enum ScriptError {
     /// The engine failed.
     #[error("the script engine failed: {0}")]
     Engine(String),
+}
+
+impl ScriptError {
+    /// The same of a script in a file.
+    #[must_use]
+    pub fn of_file(self, file: &str) -> Self {
+        match self {
+            Self::Threw(message) => Self::Threw(format!("{file}: {message}")),
+            error => error,
+        }
+    }
 }
 
 /// Variables that a scope has covered, to be put back.

@@ -28,6 +28,13 @@ const OWN_NAMES: [&str; 24] = [
     "eval",
 ];
 
+/// Whether scripts can name a variable so.
+#[must_use]
+pub fn is_variable(name: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || "_$".contains(c);
+    name.chars().all(is_word) && !name.starts_with(char::is_numeric) && !name.is_empty()
+}
+
 /// Names of variables that are farmhand's own: what a flow finds under them must be what farmhand put there.
 #[must_use]
 pub fn is_own_name(name: &str) -> bool {

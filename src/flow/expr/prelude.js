@@ -23,7 +23,7 @@
   const api = root.__farmhand;
   delete root.__farmhand;
   hidden('__show', show);
-  hidden('__fill', (value) => (value === undefined ? null : show(value)));
+  hidden('__fill', (value) => (value === undefined || value === null ? null : show(value)));
   hidden('__json', (value) => JSON.stringify(value === undefined ? null : value));
   hidden('output', {});
   hidden('maestro', { copiedText: '', platform: 'android' });

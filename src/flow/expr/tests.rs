@@ -173,9 +173,29 @@ async fn what_scripts_log_can_be_read() {
 
 #[tokio::test]
 async fn errors_say_what_was_thrown() {
-    let error = js().text("nothing.at.all").await.unwrap_err();
-    assert!(error.to_string().contains("undefined"), "{error}");
-    assert!(js().text("1 +").await.is_err());
+    for (code, told) in [
+        ("nothing.at.all", "TypeError: cannot read property 'at' of undefined"),
+        ("1 +", "SyntaxError: unexpected token in expression: ''"),
+        ("(() => { throw new Error('no such user') })()", "no such user"),
+        ("const a = {};\na.b();", "TypeError: not a function (line 2, column 3)"),
+    ] {
+        let error = js().text(code).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("script failed: {told}"));
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_promises_goes_on_and_its_failure_is_seen() {
+    let js = js();
+    js.run("(async () => { await null; output.a = await 5 })()").await.unwrap();
+    assert_eq!(js.text("output.a").await.as_deref(), Ok("5"));
+    js.run("Promise.reject(1).catch(() => { output.b = 'caught' })").await.unwrap();
+    assert_eq!(js.text("output.b").await.as_deref(), Ok("caught"));
+    let error = js.run("(async () => { await null; throw new Error('late') })()").await;
+    assert_eq!(error, Err(ScriptError::Threw("late".to_owned())));
+    assert_eq!(js.text("1 + 1").await.as_deref(), Ok("2"));
+    let endless = "const again = () => Promise.resolve().then(again); again()";
+    assert_eq!(js.run(endless).await, Err(ScriptError::TooLong(TIME)));
 }
 
 /// Answers one request, whatever it asks, with `body`.

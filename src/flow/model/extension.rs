@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Body, Flow, Selector, Step, Text};
-use crate::flow::{policy::Policy, select::text::Pattern};
+use crate::flow::{policy::Policy, problem::Place, select::text::Pattern};
 
 /// What stands under `farmhand:`.
 #[derive(Debug, Default)]
@@ -38,6 +38,8 @@ pub struct Extension {
     pub popups: Vec<Popup>,
     /// What the flow may do beyond the default.
     pub policy: Policy,
+    /// Where its entries stand.
+    pub places: Vec<(&'static str, Place)>,
 }
 
 /// One task per target.

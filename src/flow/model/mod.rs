@@ -32,6 +32,23 @@ pub struct Flow {
     pub steps: Vec<Step>,
 }
 
+impl Flow {
+    /// Where the value of a key under `farmhand:` stands; where the file begins, if it is not there.
+    #[must_use]
+    pub fn place_of(&self, key: &str) -> Place {
+        let places = &self.config.extension.places;
+        let found = places.iter().find(|(known, _)| *known == key);
+        found.map_or_else(
+            || Place {
+                file: self.file.clone(),
+                line: 1,
+                column: 1,
+            },
+            |(_, place)| place.clone(),
+        )
+    }
+}
+
 /// The first document of a flow.
 #[derive(Debug, Default)]
 pub struct Config {

@@ -77,6 +77,15 @@ pub struct When {
     pub timeout: Option<Text>,
 }
 
+impl When {
+    /// Whether it always holds.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let looks = self.visible.is_some() || self.not_visible.is_some();
+        self.platform.is_none() && self.is_true.is_none() && !looks
+    }
+}
+
 /// A way on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {

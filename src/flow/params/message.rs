@@ -45,7 +45,7 @@ pub fn field_errors(schema: &Value, error: &ValidationError<'_>) -> Vec<FieldErr
     }
 }
 
-fn what_is_wrong(kind: &Kind, error: &ValidationError<'_>) -> String {
+pub fn what_is_wrong(kind: &Kind, error: &ValidationError<'_>) -> String {
     let got = show(error.instance());
     match kind {
         Kind::Type { kind } => format!("must be {}, not {got}", type_words(kind)),

@@ -2,6 +2,7 @@
 
 mod fan_out;
 mod message;
+mod schema_check;
 pub mod spintax;
 #[cfg(test)]
 mod tests;
@@ -9,6 +10,7 @@ mod tests;
 use serde_json::{Map, Value};
 
 pub use fan_out::fan_out;
+pub use schema_check::SchemaFault;
 
 use self::spintax::Chooser;
 use farmhand_actors::domain::FieldError;
@@ -27,26 +29,24 @@ impl Schema {
     /// Compiles a schema.
     ///
     /// # Errors
-    /// One line that says why it is not an object schema of JSON Schema draft 2020-12.
-    pub fn compile(schema: &Value) -> Result<Self, String> {
-        if schema.get("type").and_then(Value::as_str) != Some("object") {
-            return Err("the schema of script_config must be one of an object: `type: object`".to_owned());
+    /// All that keeps it from being an object schema of JSON Schema draft 2020-12.
+    pub fn compile(schema: &Value) -> Result<Self, Vec<SchemaFault>> {
+        let faults = schema_check::faults(schema);
+        if !faults.is_empty() {
+            return Err(faults);
         }
-        let validator = jsonschema::draft202012::new(schema).map_err(|error| {
-            let path = error.instance_path().as_str();
-            let place = path.strip_prefix("/properties").unwrap_or(path).replace('/', ".");
-            format!("{}: {error}", place.trim_start_matches('.'))
-        })?;
+        let validator = jsonschema::draft202012::new(schema).map_err(|error| vec![schema_check::told(error)])?;
         let compiled = Self {
             schema: schema.clone(),
             validator,
         };
-        compiled.check_defaults()?;
-        Ok(compiled)
+        let faults = compiled.unfit_defaults();
+        if faults.is_empty() { Ok(compiled) } else { Err(faults) }
     }
 
     /// A default that does not fit would be held against whoever leaves the field out.
-    fn check_defaults(&self) -> Result<(), String> {
+    fn unfit_defaults(&self) -> Vec<SchemaFault> {
+        let mut unfit = Vec::new();
         for (name, property) in self.properties() {
             let Some(default) = property.get("default") else {
                 continue;
@@ -63,10 +63,14 @@ impl Schema {
                 let why = faults
                     .first()
                     .map_or_else(|| error.to_string(), |fault| fault.message.clone());
-                return Err(format!("{name}: the default does not fit: it {why}"));
+                let name = name.replace('~', "~0").replace('/', "~1");
+                unfit.push(SchemaFault {
+                    pointer: format!("/properties/{name}/default"),
+                    message: format!("the default does not fit: it {why}"),
+                });
             }
         }
-        Ok(())
+        unfit
     }
 
     /// Renames aliases, fills in defaults and checks the result: the config, and every fault at once.

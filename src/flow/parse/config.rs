@@ -29,8 +29,7 @@ impl FlowParser<'_> {
             self.page = scalar_text(&url, "url", &mut self.problems);
             config.app_id.clone_from(&self.page);
         } else if config.app_id.is_none() {
-            let message =
-                "either `url` or `appId` must be specified in the config section, e.g. `appId: com.example.app`";
+            let message = "`appId` must be specified in the config section, e.g. `appId: com.example.app`";
             self.problems.add(&place, "Config Field Required", message);
         }
         fields.text_map("properties", &mut self.problems);

@@ -11,10 +11,9 @@ use super::{
     yaml::{Node, NodeValue},
 };
 use crate::flow::{
-    model::{Body, Extension, FanOut, MediaParams, Popup},
-    params::Schema,
+    expr::template::{Part, parts},
+    model::{Body, Extension, Popup, Text},
     policy::{Permission, Policy},
-    select::text::Pattern,
 };
 
 impl FlowParser<'_> {
@@ -28,102 +27,47 @@ impl FlowParser<'_> {
             .collect();
         let commit = fields.text("commit", problems);
         let confirm = fields.text("confirm", problems);
-        let extension = Extension {
+        let params = self.params(&mut fields);
+        let mut extension = Extension {
             description,
             apps,
             commit,
             confirm,
-            params: self.params(&mut fields),
-            fan_out: self.fan_out(&mut fields),
-            media: self.media(&mut fields),
+            fan_out: self.fan_out(&mut fields, params.as_ref()),
+            media: self.media(&mut fields, params.as_ref()),
+            params,
             account: self.account(&mut fields),
             baseline: fields
                 .list("baseline", &mut self.problems)
                 .map(|items| self.steps(&items))
                 .unwrap_or_default(),
             check: self.check(&mut fields),
-            same: fields
-                .is_given("same")
-                .then(|| fields.texts("same", &mut self.problems)),
+            same: self.same(&mut fields),
             challenges: self.challenges(&mut fields),
             popups: self.popups(&mut fields),
             policy: self.policy(&mut fields),
+            places: Vec::new(),
         };
+        extension.places = fields.places();
         fields.finish(&mut self.problems);
         extension
     }
 
-    fn params(&mut self, fields: &mut Fields) -> Option<Value> {
-        let node = fields.take("params")?;
-        let mut schema = json(&node);
-        if let Value::Object(schema) = &mut schema {
-            schema.entry("type").or_insert_with(|| "object".into());
-            schema.entry("additionalProperties").or_insert(Value::Bool(false));
-        }
-        match Schema::compile(&schema) {
-            Ok(_) => Some(schema),
-            Err(message) => {
-                self.problems
-                    .add(&node.place, "Invalid Schema: farmhand.params", message);
-                None
+    /// Expressions, with or without their `${}`.
+    fn same(&mut self, fields: &mut Fields) -> Option<Vec<Text>> {
+        let items = fields.list("same", &mut self.problems)?;
+        let mut expressions = Vec::new();
+        for item in &items {
+            let Some(code) = scalar_text(item, "same", &mut self.problems) else {
+                continue;
+            };
+            // One in `${}` is looked at with all others.
+            if !matches!(parts(&code)[..], [Part::Expression(_)]) {
+                self.expression(&code, &item.place);
             }
+            expressions.push(code);
         }
-    }
-
-    fn fan_out(&mut self, fields: &mut Fields) -> Option<FanOut> {
-        let node = fields.take("fan_out")?;
-        let mut map = Fields::of(&node, "fan_out", &mut self.problems)?;
-        let params: Vec<String> = map
-            .texts("params", &mut self.problems)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        let list = map.text("as", &mut self.problems).map(|list| list.to_string());
-        let matches = map.take("matches").and_then(|node| {
-            let text = scalar_text(&node, "matches", &mut self.problems)?;
-            let pattern = Pattern::new(&text);
-            if let Err(message) = &pattern {
-                self.problems
-                    .add(&node.place, "Invalid Regular Expression: matches", message.clone());
-            }
-            pattern.ok()
-        });
-        let expects = map.text("expects", &mut self.problems).map(|text| text.to_string());
-        map.finish(&mut self.problems);
-        let Some(first) = params.first().cloned() else {
-            incorrect(
-                &node.place,
-                "fan_out.params",
-                "a list of at least one parameter",
-                &mut self.problems,
-            );
-            return None;
-        };
-        Some(FanOut {
-            params,
-            list: list.unwrap_or(first),
-            matches,
-            expects,
-        })
-    }
-
-    fn media(&mut self, fields: &mut Fields) -> Option<MediaParams> {
-        let node = fields.take("media")?;
-        let mut map = Fields::of(&node, "media", &mut self.problems)?;
-        let mut name = |field| {
-            let text = map.text(field, &mut self.problems);
-            text.map(|text| text.to_string())
-        };
-        let media = MediaParams {
-            files: name("files"),
-            source: name("source"),
-            folder: name("folder"),
-            tags: name("tags"),
-            kind: name("kind"),
-            count: name("count"),
-        };
-        map.finish(&mut self.problems);
-        Some(media)
+        Some(expressions)
     }
 
     fn account(&mut self, fields: &mut Fields) -> Option<Arc<crate::flow::model::Flow>> {
@@ -196,6 +140,22 @@ impl FlowParser<'_> {
         })
     }
 
+    fn scheme(&mut self, item: &Node) -> Option<String> {
+        let text = scalar_text(item, "policy.link_schemes", &mut self.problems)?.to_lowercase();
+        if is_scheme(&text) {
+            return Some(text);
+        }
+        let bare = text.split(':').next().unwrap_or_default();
+        let hint = if is_scheme(bare) {
+            format!("; write `{bare}`")
+        } else {
+            String::new()
+        };
+        let wanted = format!("the name of a scheme without `://`, like `https`{hint}");
+        incorrect(&item.place, "policy.link_schemes", &wanted, &mut self.problems);
+        None
+    }
+
     fn policy(&mut self, fields: &mut Fields) -> Policy {
         let mut policy = Policy::default();
         let Some(node) = fields.take("policy") else {
@@ -204,7 +164,11 @@ impl FlowParser<'_> {
         let Some(mut map) = Fields::of(&node, "policy", &mut self.problems) else {
             return policy;
         };
-        for word in map.texts("allow", &mut self.problems) {
+        let words = map.list("allow", &mut self.problems).unwrap_or_default();
+        for item in &words {
+            let Some(word) = scalar_text(item, "policy.allow", &mut self.problems) else {
+                continue;
+            };
             if let Some(permission) = Permission::from_word(&word) {
                 policy.allow.insert(permission);
                 continue;
@@ -213,16 +177,21 @@ impl FlowParser<'_> {
             let hint = did_you_mean(&word, known);
             let message = format!("`{word}` is not one of {}{hint}", known.join(", "));
             self.problems
-                .add(&node.place, "Incorrect Format: policy.allow", message);
+                .add(&item.place, "Incorrect Format: policy.allow", message);
         }
-        policy.link_schemes = map
-            .texts("link_schemes", &mut self.problems)
-            .iter()
-            .map(|scheme| scheme.trim_end_matches("://").trim_end_matches(':').to_lowercase())
-            .collect();
+        let schemes = map.list("link_schemes", &mut self.problems).unwrap_or_default();
+        policy.link_schemes = schemes.iter().filter_map(|item| self.scheme(item)).collect();
         map.finish(&mut self.problems);
         policy
     }
+}
+
+/// Source of the shape: RFC 3986, section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c))
 }
 
 /// A node as JSON, its plain scalars typed as YAML 1.2 has it.

@@ -7,10 +7,13 @@ use super::{
     yaml::{Entry, Node, NodeValue},
 };
 use crate::flow::{
-    expr::is_own_name,
+    expr::{is_own_name, is_variable},
     model::Text,
     problem::{Place, Problems},
 };
+
+/// Bounds of a number that may be any.
+pub const ANY_NUMBER: (i64, i64) = (i64::MIN, i64::MAX);
 
 /// The entries of a map, taken out one by one; what is left at the end is unknown.
 pub struct Fields {
@@ -20,6 +23,8 @@ pub struct Fields {
     pub place: Place,
     entries: Vec<Entry>,
     known: Vec<&'static str>,
+    /// Where the values of the fields stand that were taken.
+    taken: Vec<(&'static str, Place)>,
 }
 
 impl Fields {
@@ -77,20 +82,30 @@ impl Fields {
             place,
             entries,
             known: Vec::new(),
+            taken: Vec::new(),
         }
     }
 
-    /// Whether a field is there.
+    /// Where the value of a field stands that was taken; where the map begins, if there was none.
     #[must_use]
-    pub fn is_given(&self, name: &str) -> bool {
-        self.entries.iter().any(|entry| entry.key == name)
+    pub fn at(&self, name: &str) -> Place {
+        let taken = self.taken.iter().rev().find(|(taken, _)| *taken == name);
+        taken.map_or_else(|| self.place.clone(), |(_, place)| place.clone())
+    }
+
+    /// Where the values stand that were taken.
+    #[must_use]
+    pub fn places(&self) -> Vec<(&'static str, Place)> {
+        self.taken.clone()
     }
 
     /// Takes a field, whatever it is.
     pub fn take(&mut self, name: &'static str) -> Option<Arc<Node>> {
         self.known.push(name);
         let at = self.entries.iter().position(|entry| entry.key == name)?;
-        Some(self.entries.remove(at).value)
+        let value = self.entries.remove(at).value;
+        self.taken.push((name, value.place.clone()));
+        Some(value)
     }
 
     /// Takes a field that is not to be suggested.
@@ -172,6 +187,25 @@ impl Fields {
         }
     }
 
+    /// Takes a whole number between two bounds, which may be written as `1.0`, or an expression that gives one.
+    pub fn whole_text(&mut self, name: &'static str, range: (i64, i64), problems: &mut Problems) -> Option<Text> {
+        let before = problems.len();
+        let text = self.number_text(name, problems)?;
+        if problems.len() > before || text.contains("${") {
+            return Some(text);
+        }
+        let number = text.parse::<f64>().ok().filter(|number| number.fract() == 0.0);
+        if number.is_some_and(|number| (range.0 as f64..=range.1 as f64).contains(&number)) {
+            return Some(text);
+        }
+        let wanted = match range {
+            ANY_NUMBER => "a whole number or an expression `${…}`".to_owned(),
+            (least, most) => format!("a whole number from {least} to {most}, or an expression `${{…}}`"),
+        };
+        incorrect(&self.at(name), name, &wanted, problems);
+        None
+    }
+
     /// Takes a list; a single scalar counts as a list of one.
     pub fn list(&mut self, name: &'static str, problems: &mut Problems) -> Option<Vec<Arc<Node>>> {
         let node = self.take(name)?;
@@ -196,6 +230,12 @@ impl Fields {
 
     /// Takes a map of texts, in the order of the file.
     pub fn text_map(&mut self, name: &'static str, problems: &mut Problems) -> Option<Vec<(String, Text)>> {
+        let entries = self.text_entries(name, problems)?;
+        Some(entries.into_iter().map(|(entry, text)| (entry.key, text)).collect())
+    }
+
+    /// The same with the places.
+    pub fn text_entries(&mut self, name: &'static str, problems: &mut Problems) -> Option<Vec<(Entry, Text)>> {
         let node = self.take(name)?;
         let mut fields = Fields::of(&node, name, problems)?;
         let mut texts = Vec::new();
@@ -210,8 +250,14 @@ impl Fields {
             } else if name == "env" && is_own_name(&entry.key) {
                 let message = format!("`{}` is farmhand's own name; choose another one", entry.key);
                 problems.add(&entry.place, format!("Reserved Name: {}", entry.key), message);
+            } else if name == "env" && !is_variable(&entry.key) {
+                let message = format!(
+                    "`{}` is no name of a variable: letters, digits, `_` and `$`, not beginning with a digit",
+                    entry.key
+                );
+                problems.add(&entry.place, format!("Invalid Name: {}", entry.key), message);
             } else if let Some(text) = scalar_text(&entry.value, &entry.key, problems) {
-                texts.push((entry.key, text));
+                texts.push((entry, text));
             }
         }
         Some(texts)

@@ -184,7 +184,7 @@ impl FlowParser<'_> {
                      above, leftOf or rightOf"
                 );
                 self.problems
-                    .add(&fields.place, format!("Incorrect Format: {name}"), message);
+                    .add(&fields.at(name), format!("Incorrect Format: {name}"), message);
             }
         }
         if found.image.is_none() {
@@ -207,7 +207,7 @@ impl FlowParser<'_> {
                  leftOf and rightOf"
             );
             self.problems
-                .add(&fields.place, format!("Incorrect Format: {name}"), message);
+                .add(&fields.at(name), format!("Incorrect Format: {name}"), message);
         }
     }
 

@@ -6,6 +6,7 @@ mod extension;
 mod fields;
 mod image;
 pub mod keys;
+mod params;
 mod platform;
 mod script_use;
 mod selector;
@@ -31,6 +32,7 @@ use self::{
     yaml::{Node, NodeValue},
 };
 use super::{
+    expr::syntax::Syntax,
     model::{Config, Flow, Text, expanded_steps},
     policy,
     problem::{Place, Problem, Problems},
@@ -142,6 +144,8 @@ pub(crate) struct FlowParser<'s> {
     flows: HashMap<String, Option<Arc<Flow>>>,
     /// SHA-256 of all files that the flow needs.
     files: BTreeMap<String, FileDigest>,
+    /// Looks whether scripts are JavaScript.
+    syntax: Syntax,
     /// Where scripts make requests.
     http_uses: Vec<Place>,
     /// The page of the file that is being read, if it is for browsers.
@@ -158,6 +162,7 @@ impl<'s> FlowParser<'s> {
             reading: Vec::new(),
             flows: HashMap::new(),
             files: BTreeMap::new(),
+            syntax: Syntax::default(),
             http_uses: Vec::new(),
             page: None,
             web_uses: Vec::new(),
@@ -239,7 +244,10 @@ impl<'s> FlowParser<'s> {
 
     fn flow(&mut self, file: &Arc<str>, bytes: &[u8]) -> Option<Flow> {
         let documents = yaml::read_documents(file, bytes, &mut self.problems)?;
-        documents.iter().for_each(|document| self.note_scripts(document));
+        if let Some((config, commands)) = documents.split_first() {
+            self.note_config_scripts(config);
+            commands.iter().for_each(|document| self.note_scripts(document));
+        }
         let start = Place {
             file: file.clone(),
             line: 1,

@@ -1,7 +1,7 @@
-//! What scripts use by name, seen before anything runs: what is not there, or what a policy forbids, must not be a surprise
-//! on the phone.
+//! What scripts are and what they use by name, seen before anything runs: what is no JavaScript, what is not there, or what
+//! a policy forbids, must not be a surprise on the phone.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 
@@ -26,8 +26,29 @@ static HTTP_USE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static FAKER_USE: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"(?m)(?:^|[^\w.$'"`/])faker\s*(?:\?\.|\[|\.\s*[A-Za-z])"#).ok());
 
+/// Keys of the config section whose texts hold expressions that are evaluated.
+const EVALUATED: [&str; 7] = ["appId", "url", "env", "onFlowStart", "onFlowComplete", "onFlowFailure", "farmhand"];
+/// Keys under `farmhand:` whose texts are never evaluated.
+const NOT_EVALUATED: [&str; 5] = ["description", "apps", "params", "fan_out", "media"];
+/// Longest script that is shown in a message, characters.
+const SHOWN: usize = 60;
+
 impl FlowParser<'_> {
-    /// Notes what the expressions of a document use.
+    /// Notes what the expressions of a config section use.
+    pub(super) fn note_config_scripts(&mut self, node: &Node) {
+        let NodeValue::Map(entries) = &node.value else { return };
+        for entry in entries.iter().filter(|entry| EVALUATED.contains(&entry.key.as_str())) {
+            match &entry.value.value {
+                NodeValue::Map(inner) if entry.key == "farmhand" => {
+                    let evaluated = inner.iter().filter(|inner| !NOT_EVALUATED.contains(&inner.key.as_str()));
+                    evaluated.for_each(|inner| self.note_scripts(&inner.value));
+                }
+                _ => self.note_scripts(&entry.value),
+            }
+        }
+    }
+
+    /// Notes what the expressions of a part of a document use.
     pub(super) fn note_scripts(&mut self, node: &Node) {
         let mut open = vec![node];
         while let Some(node) = open.pop() {
@@ -38,7 +59,7 @@ impl FlowParser<'_> {
                     for entry in entries {
                         let script = super::fields::plain(&entry.value).filter(|_| entry.key == "evalScript");
                         if let Some(script) = script.filter(|script| !script.contains("${")) {
-                            self.note_script(script, &entry.value.place);
+                            self.expression(script, &entry.value.place);
                         }
                         open.push(&entry.value);
                     }
@@ -46,7 +67,7 @@ impl FlowParser<'_> {
                 NodeValue::Scalar { text, .. } => {
                     for part in parts(text) {
                         if let Part::Expression(code) = part {
-                            self.note_script(code, &node.place);
+                            self.expression(code, &node.place);
                         }
                     }
                 }
@@ -54,8 +75,41 @@ impl FlowParser<'_> {
         }
     }
 
+    /// Looks at a script that stands in the flow itself.
+    pub(super) fn expression(&mut self, code: &str, place: &Place) {
+        self.note_script(code, place);
+        let Some(fault) = self.syntax.fault(code) else { return };
+        let first = code.trim().lines().next().unwrap_or_default();
+        let shown: String = first.chars().take(SHOWN).collect();
+        let cut = if shown.len() < code.trim().len() { "…" } else { "" };
+        let at = match fault.at {
+            Some((line, column)) if code.trim_end().contains('\n') => format!(" (line {line}, column {column} of it)"),
+            _ => String::new(),
+        };
+        let mut message = format!("`{shown}{cut}` is not JavaScript: {}{at}", fault.message);
+        if code.split_once('}').is_some_and(|(_, rest)| rest.contains('{')) {
+            message += "; an expression reaches to the last `}` before the next `$`: put what stands behind it into a text \
+                        of the expression, like `${A + \" and {b}\"}`";
+        }
+        self.problems.add(place, "Invalid JavaScript", message);
+    }
+
+    /// Looks at a script in a file of its own.
+    pub(super) fn script_file(&mut self, file: &Arc<str>, source: &str, place: &Place) {
+        self.note_script(source, place);
+        if let Some(fault) = self.syntax.fault(source) {
+            let (line, column) = fault.at.unwrap_or((1, 1));
+            let place = Place {
+                file: file.clone(),
+                line,
+                column,
+            };
+            self.problems.add(&place, "Invalid JavaScript", fault.message);
+        }
+    }
+
     /// Notes a script that makes requests, and refuses one that uses what is not there.
-    pub(super) fn note_script(&mut self, script: &str, place: &Place) {
+    fn note_script(&mut self, script: &str, place: &Place) {
         if HTTP_USE.as_ref().is_some_and(|pattern| pattern.is_match(script)) {
             self.http_uses.push(place.clone());
         }

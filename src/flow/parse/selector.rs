@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     FlowParser,
-    fields::{Fields, incorrect, scalar_text},
+    fields::{ANY_NUMBER, Fields, incorrect, scalar_text},
     yaml::Node,
 };
 use crate::flow::{
@@ -59,7 +59,7 @@ impl FlowParser<'_> {
         let mut found = Selector {
             text: fields.text("text", problems),
             id: fields.text("id", problems),
-            index: fields.number_text("index", problems),
+            index: fields.whole_text("index", ANY_NUMBER, problems),
             enabled: fields.flag("enabled", problems),
             checked: fields.flag("checked", problems),
             focused: fields.flag("focused", problems),
@@ -76,7 +76,7 @@ impl FlowParser<'_> {
                 && let Err(message) = Pattern::new(pattern)
             {
                 self.problems
-                    .add(&fields.place, format!("Invalid Regular Expression: {what}"), message);
+                    .add(&fields.at(what), format!("Invalid Regular Expression: {what}"), message);
             }
         }
         self.traits(fields, &mut found);
@@ -119,7 +119,7 @@ impl FlowParser<'_> {
                 "square" => found.traits.push(Trait::Square),
                 "long-text" => found.traits.push(Trait::LongText),
                 _ => incorrect(
-                    &fields.place,
+                    &fields.at("traits"),
                     "traits",
                     "some of text, square, long-text",
                     &mut self.problems,
@@ -144,7 +144,7 @@ impl FlowParser<'_> {
         for name in found.given().into_iter().filter(|name| *name != "anyOf") {
             let message = format!("`{name}` cannot stand beside `anyOf`; say it in each of the selectors of `anyOf`");
             self.problems
-                .add(&fields.place, format!("Incorrect Format: {name}"), message);
+                .add(&fields.at(name), format!("Incorrect Format: {name}"), message);
         }
     }
 }

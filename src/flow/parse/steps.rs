@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{
     FlowParser,
-    fields::{Fields, incorrect},
+    commands::{has_lookup, is_refused, main_field},
+    fields::{ANY_NUMBER, Fields, incorrect},
     keys::{COMMANDS, MISTAKES},
     suggest::did_you_mean,
     yaml::{Node, NodeValue},
@@ -56,8 +57,8 @@ impl FlowParser<'_> {
     fn bare_step(&mut self, word: &str, place: &Place) -> Option<Step> {
         let word = if word == "hide keyboard" { "hideKeyboard" } else { word };
         match COMMANDS.iter().find(|(key, _)| *key == word) {
-            Some((key, true)) => self.finish_step(key, place, Fields::none(key, place.clone())),
-            Some((key, false)) => {
+            Some((key, bare)) if *bare || is_refused(key) => self.finish_step(key, place, Fields::none(key, place.clone())),
+            Some((key, _)) => {
                 let message = format!("the command `{key}` requires additional options: `- {key}: …`");
                 self.problems
                     .add(place, format!("Missing Command Options: {key}"), message);
@@ -86,6 +87,7 @@ impl FlowParser<'_> {
             return None;
         };
         let fields = match &value.value {
+            _ if is_refused(key) => Fields::none(key, place.clone()),
             NodeValue::Null if *bare => {
                 let message = format!("`{key}:` has no options; write `- {key}`, or give it options");
                 self.problems
@@ -100,9 +102,35 @@ impl FlowParser<'_> {
             }
             NodeValue::List(_) if *key == "addMedia" => self.list_as_field(key, place, value),
             _ if *key == "assertTrue" => self.assert_true_fields(place, value)?,
-            _ => Fields::or_scalar(value, key, super::commands::main_field(key), &mut self.problems)?,
+            NodeValue::Scalar { .. } => self.scalar_fields(key, place, value)?,
+            NodeValue::Map(_) => Fields::of(value, key, &mut self.problems)?,
+            NodeValue::List(_) => {
+                let wanted = if main_field(key).is_some() {
+                    "a text or a map, not a list"
+                } else {
+                    "a map, not a list"
+                };
+                incorrect(&value.place, key, wanted, &mut self.problems);
+                return None;
+            }
         };
         self.finish_step(key, place, fields)
+    }
+
+    /// The one field that a scalar stands for.
+    fn scalar_fields(&mut self, key: &'static str, place: &Place, value: &Arc<Node>) -> Option<Fields> {
+        if let Some(main) = main_field(key) {
+            return Some(Fields::with(key, place.clone(), main, value.clone()));
+        }
+        let is_bare = COMMANDS.iter().any(|(known, bare)| *known == key && *bare);
+        let message = if is_bare {
+            format!("`{key}` takes no value: write `- {key}`")
+        } else {
+            format!("`{key}` must be a map of its options, not {}", value.kind())
+        };
+        self.problems
+            .add(&value.place, format!("Incorrect Command Format: {key}"), message);
+        None
     }
 
     fn list_as_field(&mut self, key: &str, place: &Place, value: &Arc<Node>) -> Fields {
@@ -121,8 +149,8 @@ impl FlowParser<'_> {
         let label = fields.text("label", &mut self.problems);
         let optional = fields.flag("optional", &mut self.problems).unwrap_or(false);
         let command = self.command(key, &mut fields);
-        let timeout = if super::commands::has_lookup(key) {
-            fields.number_text("timeout", &mut self.problems)
+        let timeout = if has_lookup(key) {
+            fields.whole_text("timeout", ANY_NUMBER, &mut self.problems)
         } else {
             None
         };
@@ -186,7 +214,7 @@ impl FlowParser<'_> {
             is_true: fields.text("true", &mut self.problems),
             visible: self.optional_selector(&mut fields, "visible"),
             not_visible: self.optional_selector(&mut fields, "notVisible"),
-            timeout: fields.number_text("timeout", &mut self.problems),
+            timeout: fields.whole_text("timeout", ANY_NUMBER, &mut self.problems),
         };
         fields.finish(&mut self.problems);
         Some(when)

@@ -99,7 +99,7 @@ fn wrong_commands_are_told_with_their_place_and_the_right_word() {
             &["Unknown Property: foo", "`tapOn` takes label, optional, text, id"],
         ),
         ("- swipe: { direction: UPP }", "3:23", &["Did you mean `UP`?"]),
-        ("- setOrientation: portait", "3:3", &["Did you mean `"]),
+        ("- setOrientation: portait", "3:19", &["Did you mean `"]),
         (
             "- swipe: { start: \"10,20\", end: \"90%,20%\" }",
             "3:3",
@@ -111,8 +111,8 @@ fn wrong_commands_are_told_with_their_place_and_the_right_word() {
             &["Incorrect Format: tapOn", "selector"],
         ),
         ("- tapOn: [a]", "3:10", &["Incorrect Format: tapOn"]),
-        ("- tapOn: { point: \"a,b\" }", "3:3", &["Incorrect Format: point"]),
-        ("- pressKey: Entr", "3:3", &["unknown key name: `Entr`", "enter"]),
+        ("- tapOn: { point: \"a,b\" }", "3:19", &["Incorrect Format: point"]),
+        ("- pressKey: Entr", "3:13", &["unknown key name: `Entr`", "enter"]),
         ("- swipe: { direction: NORTH }", "3:23", &["UP, DOWN, LEFT, RIGHT"]),
         ("- swipe: { start: \"1,2\" }", "3:3", &["`start` and `end`"]),
         ("- repeat: { commands: [back] }", "3:3", &["never end"]),
@@ -149,24 +149,24 @@ fn wrong_commands_are_told_with_their_place_and_the_right_word() {
         ("- tapOn: { css: x }", "3:17", &["Not Supported: css"]),
         (
             "- tapOn: { text: X, point: \"${output.x}%,50%\" }",
-            "3:3",
+            "3:28",
             &["Incorrect Format: point", "expressions do not work there"],
         ),
-        ("- tapOn: { point: \"-1,5\" }", "3:3", &["Incorrect Format: point"]),
+        ("- tapOn: { point: \"-1,5\" }", "3:19", &["Incorrect Format: point"]),
         (
             "- swipe: { from: { id: a, point: here }, direction: UP }",
-            "3:18",
+            "3:34",
             &["Incorrect Format: point"],
         ),
         (
             "- swipe: { start: \"50%,120%\", end: \"1,1\" }",
-            "3:3",
+            "3:19",
             &["Incorrect Format: start"],
         ),
-        ("- setOrientation: sideways", "3:3", &["orientation", "landscape_left"]),
+        ("- setOrientation: sideways", "3:19", &["orientation", "landscape_left"]),
         (
             "- openLink: { link: \"${A}\", autoVerify: true }",
-            "3:3",
+            "3:41",
             &["Not Supported: autoVerify", "appId"],
         ),
         (
@@ -186,27 +186,77 @@ fn wrong_commands_are_told_with_their_place_and_the_right_word() {
         ),
         (
             "- tapOn: { anyOf: [A, B], index: 1 }",
-            "3:3",
+            "3:34",
             &["Incorrect Format: index", "beside `anyOf`"],
         ),
         (
             "- tapOn: { text: X, containsDescendants: [{ anyOf: [A], enabled: true }] }",
-            "3:43",
+            "3:66",
             &["`enabled` cannot stand beside `anyOf`"],
         ),
         ("- eraseText: many", "3:14", &["whole number"]),
-        ("- setAirplaneMode: maybe", "3:3", &["enabled or disabled"]),
+        ("- setAirplaneMode: maybe", "3:20", &["enabled or disabled"]),
         (
             "- launchApp: { permissions: { camera: maybe } }",
-            "3:3",
+            "3:39",
             &["allow, deny, unset"],
         ),
         ("- tapOn: { text: X, label: [a] }", "3:28", &["Incorrect Format: label"]),
         (
             "- tapOn: \"(a{1000}){1000}\"",
-            "3:3",
+            "3:10",
             &["Invalid Regular Expression", "smaller"],
         ),
+        ("- back: foo", "3:9", &["`back` takes no value: write `- back`"]),
+        ("- scroll: UP", "3:11", &["`scroll` takes no value"]),
+        ("- retry: 3", "3:10", &["`retry` must be a map of its options"]),
+        ("- openBrowser", "3:3", &["Not Supported: openBrowser", "openLink"]),
+        ("- openBrowser:", "3:3", &["Not Supported: openBrowser"]),
+        ("- openBrowser: { url: x }", "3:3", &["Not Supported: openBrowser"]),
+        ("- tapOn: { <<: { text: X }, id: a }", "3:12", &["merge key `<<`"]),
+        ("- inputText: \"a\\0b\"", "3:14", &["NUL"]),
+        (
+            "- repeat: { times: 1001, commands: [back] }",
+            "3:20",
+            &["Incorrect Format: times", "from 0 to 1000"],
+        ),
+        ("- repeat: { times: 1.5, commands: [back] }", "3:20", &["whole number"]),
+        ("- repeat: { while: {}, commands: [back] }", "3:3", &["never end"]),
+        ("- retry: { maxRetries: 0.5, commands: [back] }", "3:24", &["maxRetries"]),
+        ("- inputRandomText: 1001", "3:20", &["length", "from 0 to 1000"]),
+        (
+            "- scrollUntilVisible: { element: X, speed: 101 }",
+            "3:44",
+            &["speed", "from 0 to 100"],
+        ),
+        ("- tapOn: { text: X, index: 0.5 }", "3:28", &["index", "whole number"]),
+        ("- tapOn: { text: X, traits: tall }", "3:29", &["text, square, long-text"]),
+        (
+            "- launchApp: { permissions: { camra: allow } }",
+            "3:31",
+            &["Did you mean `camera`?"],
+        ),
+        (
+            "- launchApp: { permissions: { camera: alow } }",
+            "3:39",
+            &["Did you mean `allow`?"],
+        ),
+        (
+            "- runFlow: { commands: [back], env: { 1C: x } }",
+            "3:39",
+            &["Invalid Name: 1C", "not beginning with a digit"],
+        ),
+        (
+            "- inputText: \"${A} and {b}\"",
+            "3:14",
+            &["`A} and {b` is not JavaScript", "reaches to the last `}`"],
+        ),
+        (
+            "- evalScript: |\n    const a = 1;\n    const b = ;",
+            "4:5",
+            &["`const a = 1;…` is not JavaScript", "(line 2, column 11 of it)"],
+        ),
+        ("- evalScript: \"${output.a = }\"", "3:15", &["`output.a =` is not JavaScript"]),
     ] {
         fault(&format!("appId: a.b\n---\n{step}\n"), place, words);
     }
@@ -386,10 +436,10 @@ fn commit_labels_must_exist_and_may_not_be_optional() {
     parse(&config("commit: go")).unwrap();
     fault(
         &config("commit: gone"),
-        "1:1",
+        "2:21",
         &["Unknown Label: farmhand.commit", "gone"],
     );
-    fault(&config("confirm: go"), "1:1", &["Missing Property: farmhand.commit"]);
+    fault(&config("confirm: go"), "2:22", &["Missing Property: farmhand.commit"]);
     let optional = config("commit: go").replace("label: go", "label: go, optional: true");
     fault(&optional, "4:3", &["optional"]);
 }
@@ -402,11 +452,11 @@ fn mistakes_under_farmhand_are_told() {
         "3:3",
         &["Unknown Property: comit", "Did you mean `commit`?"],
     );
-    fault(&config("policy: { allow: [clearstate] }"), "3:11", &["clearState"]);
-    fault(&config("params: { type: string }"), "3:11", &["Invalid Schema"]);
+    fault(&config("policy: { allow: [clearstate] }"), "3:21", &["clearState"]);
+    fault(&config("params: { type: string }"), "3:19", &["Invalid Schema"]);
     fault(
         &config("params: { properties: { a: { type: strin } } }"),
-        "3:11",
+        "3:38",
         &["Invalid Schema"],
     );
     fault(&config("fan_out: { params: [] }"), "3:12", &["at least one"]);
@@ -416,6 +466,114 @@ fn mistakes_under_farmhand_are_told() {
         &["Did you mean `tap`?"],
     );
     fault(&config("check: nowhere.yaml"), "3:10", &["Invalid File Path"]);
+}
+
+#[test]
+fn mistakes_under_farmhand_are_told_where_they_stand() {
+    for (extension, place, words) in [
+        ("  commit: send\n", "3:11", &["Unknown Label: farmhand.commit"][..]),
+        ("  same: [\"a +\"]\n", "3:10", &["`a +` is not JavaScript"]),
+        ("  saem: [a]\n", "3:3", &["Did you mean `same`?"]),
+        ("  policy: { allow: [http, htpp] }\n", "3:27", &["Did you mean `http`?"]),
+        (
+            "  policy: { link_schemes: [\"https://\"] }\n",
+            "3:28",
+            &["write `https`"],
+        ),
+        ("  fan_out: { params: [] }\n", "3:12", &["at least one parameter"]),
+        (
+            "  fan_out: { params: [a], matches: \"(\" }\n",
+            "3:36",
+            &["`(` is no regular expression"],
+        ),
+        ("  fan_out: { params: [a], expects: \"\" }\n", "3:36", &["Incorrect Format: expects"]),
+        (
+            "  params: { properties: { user: {} } }\n  fan_out: { params: [usr] }\n",
+            "4:23",
+            &["`usr` is none of the parameters. Did you mean `user`?"],
+        ),
+        (
+            "  params: { properties: { user: {} } }\n  media: { files: videos }\n",
+            "4:19",
+            &["`videos` is none of the parameters; there are user"],
+        ),
+        (
+            "  params:\n    properties:\n      a: { type: strng }\n",
+            "5:18",
+            &["Invalid Schema: farmhand.params", "a.type: must be one of"],
+        ),
+        (
+            "  params: { required: [a], minLength: x }\n",
+            "3:39",
+            &["minLength: must be a whole number"],
+        ),
+    ] {
+        fault(&format!("appId: a.b\nfarmhand:\n{extension}---\n- back\n"), place, words);
+    }
+}
+
+#[test]
+fn what_is_no_text_is_told_where_it_begins() {
+    let files = |bytes: &[u8]| {
+        let mut files = Files::default();
+        files.0.insert("f.yaml".to_owned(), bytes.to_vec());
+        problems(load(&files, "f.yaml"))
+    };
+    let told = files(b"appId: a.b\n---\n- tapOn: caf\xe9\n");
+    assert_eq!(told.len(), 1);
+    assert!(told[0].starts_with("f.yaml:3:13: "), "{told:?}");
+}
+
+#[test]
+fn a_script_file_that_is_no_javascript_is_told_with_its_own_place() {
+    let flow = "appId: a.b\nfarmhand: { policy: { allow: [runScript] } }\n---\n- runScript: a.js\n";
+    let files = Files::default()
+        .with("f.yaml", flow)
+        .with("a.js", "const a = 1;\nconst b = ;\n");
+    let told = problems(load(&files, "f.yaml"));
+    assert_eq!(told, ["a.js:2:11: Invalid JavaScript: unexpected token in expression: ';'"]);
+}
+
+#[test]
+fn texts_of_the_config_that_are_never_evaluated_may_hold_anything() {
+    let config = "appId: a.b\nname: \"${{\"\ntags: [\"${\"]\nfarmhand:\n  description: \"costs ${5 }\"\n  params: \
+                  { properties: { a: { type: string, pattern: \"^x${0,1}$\" } } }\n---\n- back\n";
+    assert!(parse(config).is_ok(), "{:?}", parse(config));
+}
+
+#[test]
+fn an_order_of_commit_and_confirm_that_cannot_work_is_told() {
+    let flow = |confirm: &str, steps: &str| format!("appId: a.b\nfarmhand:\n  commit: send\n{confirm}---\n{steps}");
+    let confirm = "  confirm: sent\n";
+    let send = "- tapOn: { id: send, label: send }\n";
+    let sent = "- assertVisible: { id: sent, label: sent }\n";
+    let twice = |first: &str| format!("- repeat:\n    times: {first}\n    commands:\n      {send}");
+    for (confirm, steps, place, words) in [
+        ("", format!("{send}{send}"), "6:3", "is not confirmed"),
+        (confirm, format!("{send}{send}{sent}"), "7:3", "is not confirmed"),
+        (confirm, format!("{sent}{send}"), "4:12", "never reached after the step `send`"),
+        ("", twice("2"), "8:9", "is not confirmed"),
+    ] {
+        fault(&flow(confirm, &steps), place, &[words]);
+    }
+    for (confirm, steps) in [
+        ("", send.to_owned()),
+        (confirm, format!("{send}{sent}")),
+        (confirm, format!("{send}{sent}{send}{sent}")),
+        ("", twice("1")),
+        ("", twice("\"${output.n}\"")),
+        (
+            "",
+            format!("- runFlow:\n    when: {{ visible: a }}\n    commands:\n      {send}    else:\n      {send}"),
+        ),
+        (
+            confirm,
+            format!("- repeat:\n    times: 3\n    commands:\n      {sent}      {send}"),
+        ),
+    ] {
+        let text = flow(confirm, &steps);
+        assert!(parse(&text).is_ok(), "{text}\n{:?}", parse(&text));
+    }
 }
 
 #[test]
@@ -463,20 +621,21 @@ fn coordinates_that_no_place_has_are_told() {
     for (step, place, words) in [
         (
             "- setLocation: { latitude: 91, longitude: 0 }",
-            "4:3",
+            "4:28",
             &["Incorrect Format: latitude", "-90 to 90"][..],
         ),
         (
             "- setLocation: { latitude: 0, longitude: east }",
-            "4:3",
+            "4:42",
             &["Incorrect Format: longitude"],
         ),
         (
             "- travel: { points: [\"0,0\", \"0,181\"] }",
-            "4:3",
+            "4:29",
             &["Incorrect Format: longitude", "-180 to 180"],
         ),
-        ("- travel: { points: [\"here\"] }", "4:3", &["latitude,longitude"]),
+        ("- travel: { points: [\"here\"] }", "4:22", &["latitude,longitude"]),
+        ("- travel: { points: [\"1,2\"], speed: 0 }", "4:37", &["metres per second"]),
     ] {
         let allowed = "appId: a.b\nfarmhand: { policy: { allow: [mockLocation] } }\n---\n";
         fault(&format!("{allowed}{step}\n"), place, words);
@@ -573,7 +732,7 @@ fn points_of_a_swipe_may_be_expressions() {
 #[test]
 fn the_step_that_counts_must_fail_and_run_for_all_to_see() {
     let config =
-        "appId: a.b\nfarmhand: { commit: go, confirm: gone }\n---\n- assertVisible: { text: X, label: gone }\n";
+        "appId: a.b\nfarmhand: { commit: go }\n---\n- assertVisible: { text: X, label: gone }\n";
     let of = |step: &str| format!("{config}{step}\n");
     for (step, place, words) in [
         (
@@ -608,6 +767,7 @@ fn the_step_that_counts_must_fail_and_run_for_all_to_see() {
         parse(&of(step)).unwrap();
     }
     let confirm = config
+        .replace("commit: go", "commit: go, confirm: gone")
         .replace(
             "- assertVisible",
             "- tapOn: { text: X, label: go }\n- repeat: { times: 1, optional: true, commands: [assertVisible",

@@ -90,12 +90,27 @@ pub fn read_documents(file: &Arc<str>, bytes: &[u8], problems: &mut Problems) ->
         );
         return None;
     }
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        problems.add(&start, "Parsing Failed", "the file is not UTF-8 text");
-        return None;
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let place = end_of(bytes.get(..error.valid_up_to()).unwrap_or_default(), &start);
+            problems.add(&place, "Parsing Failed", "the file is not UTF-8 text: save it as UTF-8");
+            return None;
+        }
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     Builder::new(file.clone(), problems).build(text)
+}
+
+/// Where a text ends.
+fn end_of(text: &[u8], start: &Place) -> Place {
+    let text = String::from_utf8_lossy(text);
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    Place {
+        file: start.file.clone(),
+        line: text.matches('\n').count() + 1,
+        column: last.chars().count() + 1,
+    }
 }
 
 /// The first tab before a line's first word, up to the line where the parser gave up.
@@ -184,6 +199,11 @@ impl<'a> Builder<'a> {
     fn take(&mut self, event: Event<'_>, span: Span) -> Option<()> {
         let place = self.place(span.start);
         match event {
+            Event::Scalar(text, ..) if text.contains('\0') => {
+                let message = "a text may not hold the character NUL (`\\0`), which no phone takes";
+                self.problems.add(&place, "Parsing Failed", message);
+                None
+            }
             Event::Scalar(text, style, anchor, _) => {
                 let value = scalar(text.into_owned(), style);
                 self.close(Node { place, value, size: 1 }, anchor)
@@ -272,6 +292,12 @@ impl<'a> Builder<'a> {
                             .add(&node.place, "Parsing Failed", "a key must be a plain word");
                         return None;
                     };
+                    if text == "<<" {
+                        let message = "the merge key `<<` means nothing here; write the entries out, or put them into a \
+                                       file for `runFlow`";
+                        self.problems.add(&node.place, "Parsing Failed", message);
+                        return None;
+                    }
                     let repeated = !seen.insert(text.clone());
                     if repeated {
                         let message = format!("the key `{text}` stands here for the second time; keep one of them");

@@ -34,9 +34,12 @@ impl Run {
             }
             Verdict::Unknown => {
                 self.settle_effect(EffectState::Unknown).await?;
-                Err(Fault::Assertion(
-                    "the check could not tell whether it took place".to_owned(),
-                ))
+                let message = if self.script.flow().config.extension.check.is_some() {
+                    "the check could not tell whether it took place"
+                } else {
+                    "nothing can tell whether it took place: the flow has no `farmhand.check`"
+                };
+                Err(Fault::Assertion(message.to_owned()))
             }
         }
     }

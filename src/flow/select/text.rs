@@ -80,6 +80,12 @@ impl Pattern {
         value.contains('\n') && self.matches_as_is(&value.replace('\n', " "))
     }
 
+    /// Whether it is no regular expression and stands for itself.
+    #[must_use]
+    pub fn is_literal(&self) -> bool {
+        matches!(self.regex, Engine::Literal(_))
+    }
+
     /// As it is written.
     #[must_use]
     pub fn source(&self) -> &str {

@@ -96,7 +96,8 @@ impl Run {
             return Ok(Done::Skipped);
         }
         let scope = self.enter(&script.env).await?;
-        let result = self.js.run(&script.source).await.map_err(Fault::from);
+        let result = self.js.run(&script.source).await;
+        let result = result.map_err(|error| Fault::from(error.of_file(&script.file)));
         self.leave(scope, result).await?;
         self.last_action = tokio::time::Instant::now();
         Ok(Done::Completed)

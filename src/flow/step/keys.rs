@@ -3,6 +3,7 @@
 use crate::flow::{
     model::{RandomKind, Text},
     runner::{Done, Run, fault::Fault, whole_number},
+    settings::MAX_RANDOM,
 };
 
 /// Android's `KEYCODE_BACK`.
@@ -11,8 +12,6 @@ pub const BACK: u32 = 4;
 const DELETE: u32 = 67;
 /// Keys sent in one call: few enough that a stop comes between two calls in time.
 const KEYS_PER_CALL: usize = 50;
-/// Longest random text, characters.
-const MAX_RANDOM: i64 = 1_000;
 /// Resource ids of the keyboard that upstream looks for.
 const KEYBOARD: &str = "com.google.android.inputmethod.latin:id/";
 

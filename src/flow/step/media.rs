@@ -97,7 +97,7 @@ impl Run {
 
     /// The name of a kept file: the attempt's, and what the flow calls it.
     pub(super) async fn file_stem(&self, path: &Text) -> Result<String, Fault> {
-        let wanted = self.js.interpolate(path).await?;
+        let wanted = self.filled(path).await?;
         let safe: String = wanted
             .chars()
             .map(|c| {

@@ -5,9 +5,28 @@ use crate::flow::{
     parse::{
         FlowParser,
         fields::{Fields, incorrect},
+        suggest::{did_you_mean, slip},
         yaml::{Entry, NodeValue},
     },
 };
+
+/// What a permission is set to.
+const GRANTS: [&str; 3] = ["allow", "deny", "unset"];
+/// Short names of permissions. Any other name is Android's own, or one of another system, which is left alone.
+const PERMISSIONS: [&str; 12] = [
+    "all",
+    "bluetooth",
+    "calendar",
+    "camera",
+    "contacts",
+    "location",
+    "medialibrary",
+    "microphone",
+    "notifications",
+    "phone",
+    "sms",
+    "storage",
+];
 
 impl FlowParser<'_> {
     pub(in crate::flow::parse) fn app_command(
@@ -45,7 +64,7 @@ impl FlowParser<'_> {
         let link = fields.required_text("link", problems);
         if fields.flag("autoVerify", problems) == Some(true) {
             let message = "nothing taps through the choosers of links here; say which app is meant: `appId`";
-            problems.add(&fields.place, "Not Supported: autoVerify", message);
+            problems.add(&fields.at("autoVerify"), "Not Supported: autoVerify", message);
         }
         let browser = fields.flag("browser", problems).unwrap_or(false);
         let app_id = fields.text("appId", problems);
@@ -78,14 +97,21 @@ impl FlowParser<'_> {
     }
 
     fn permissions(&mut self, fields: &mut Fields) -> Option<Vec<(String, Text)>> {
-        let permissions = fields.text_map("permissions", &mut self.problems)?;
-        for (name, value) in &permissions {
-            if !value.contains("${") && !matches!(value.as_ref(), "allow" | "deny" | "unset") {
-                let what = format!("permissions.{name}");
-                incorrect(&fields.place, &what, "one of allow, deny, unset", &mut self.problems);
+        let permissions = fields.text_entries("permissions", &mut self.problems)?;
+        for (entry, value) in &permissions {
+            if !value.contains("${") && !GRANTS.contains(&value.as_ref()) {
+                let what = format!("permissions.{}", entry.key);
+                let wanted = format!("one of {}{}", GRANTS.join(", "), did_you_mean(value, GRANTS));
+                incorrect(&entry.value.place, &what, &wanted, &mut self.problems);
+            }
+            let known = PERMISSIONS.iter().any(|known| known.eq_ignore_ascii_case(&entry.key));
+            if !known && let Some(meant) = slip(&entry.key, PERMISSIONS) {
+                let message = format!("no permission is named `{}`. Did you mean `{meant}`?", entry.key);
+                self.problems
+                    .add(&entry.place, format!("Unknown Permission: {}", entry.key), message);
             }
         }
-        Some(permissions)
+        Some(permissions.into_iter().map(|(entry, value)| (entry.key, value)).collect())
     }
 
     fn arguments(&mut self, fields: &mut Fields) -> Vec<(Text, Argument)> {

@@ -6,7 +6,7 @@ use crate::flow::{
     model::{AssertScreenshot, Command, Condition},
     parse::{
         FlowParser,
-        fields::{Fields, incorrect, plain},
+        fields::{ANY_NUMBER, Fields, incorrect, plain},
         yaml::{Node, NodeValue},
     },
 };
@@ -31,7 +31,7 @@ impl FlowParser<'_> {
             "assertTrue" => self.assert_true(fields),
             "extendedWaitUntil" => self.extended_wait(fields),
             "waitForAnimationToEnd" => Some(Command::WaitForAnimation(
-                fields.number_text("timeout", &mut self.problems),
+                fields.whole_text("timeout", ANY_NUMBER, &mut self.problems),
             )),
             "assertDarkMode" => Some(Command::AssertDarkMode(true)),
             "assertLightMode" => Some(Command::AssertDarkMode(false)),
@@ -43,7 +43,6 @@ impl FlowParser<'_> {
 
     /// Notes a command that is known but that farmhand does not carry out.
     pub(super) fn refuse(&mut self, key: &'static str, fields: &mut Fields, why: &str) -> Option<Command> {
-        fields.take_rest();
         self.problems.add(&fields.place, format!("Not Supported: {key}"), why);
         None
     }
@@ -55,9 +54,9 @@ impl FlowParser<'_> {
         let percent = threshold.as_ref().and_then(|text| text.parse::<f64>().ok());
         if percent.is_some_and(|percent| !(0.0..=100.0).contains(&percent)) {
             let wanted = "from 0 to 100";
-            incorrect(&fields.place, "thresholdPercentage", wanted, &mut self.problems);
+            incorrect(&fields.at("thresholdPercentage"), "thresholdPercentage", wanted, &mut self.problems);
         }
-        let (file, picture) = self.reference_picture(&path?, &fields.place.clone())?;
+        let (file, picture) = self.reference_picture(&path?, &fields.at("path"))?;
         Some(Command::AssertScreenshot(Box::new(AssertScreenshot {
             file,
             picture,
@@ -85,7 +84,7 @@ impl FlowParser<'_> {
         let condition = Condition {
             visible: self.optional_selector(fields, "visible"),
             not_visible: self.optional_selector(fields, "notVisible"),
-            timeout: fields.number_text("timeout", &mut self.problems),
+            timeout: fields.whole_text("timeout", ANY_NUMBER, &mut self.problems),
         };
         let none = condition.visible.is_none() && condition.not_visible.is_none();
         if none && self.problems.len() == before {

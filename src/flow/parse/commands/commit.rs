@@ -3,20 +3,17 @@
 
 use std::collections::HashMap;
 
+use super::commit_order::check_order;
 use crate::flow::{
     model::{Body, Command, Flow, Step},
-    problem::{Place, Problems},
+    problem::Problems,
 };
 
 /// Notes labels under `farmhand.commit` and `farmhand.confirm` that no step has, and steps of these
 /// labels that may fail unseen or be passed over.
 pub fn check_commit(flow: &Flow, problems: &mut Problems) {
     let extension = &flow.config.extension;
-    let start = Place {
-        file: flow.file.clone(),
-        line: 1,
-        column: 1,
-    };
+    let mut all_known = true;
     for (name, label) in [("commit", &extension.commit), ("confirm", &extension.confirm)] {
         let Some(label) = label else { continue };
         let mut search = Search {
@@ -27,12 +24,17 @@ pub fn check_commit(flow: &Flow, problems: &mut Problems) {
         };
         if !search.steps(&flow.steps) {
             let message = format!("no step has the label `{label}`; give it to the step that is meant");
-            problems.add(&start, format!("Unknown Label: farmhand.{name}"), message);
+            problems.add(&flow.place_of(name), format!("Unknown Label: farmhand.{name}"), message);
+            all_known = false;
         }
     }
     if extension.commit.is_none() && (extension.confirm.is_some() || !extension.baseline.is_empty()) {
         let message = "`confirm` and `baseline` need `commit`: the label of the step whose effect cannot be undone";
-        problems.add(&start, "Missing Property: farmhand.commit", message);
+        let place = flow.place_of(if extension.confirm.is_some() { "confirm" } else { "baseline" });
+        problems.add(&place, "Missing Property: farmhand.commit", message);
+    }
+    if all_known {
+        check_order(flow, problems);
     }
 }
 

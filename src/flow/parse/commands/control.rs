@@ -1,12 +1,13 @@
 //! Commands that run other commands or scripts.
 
 use crate::flow::{
-    model::{Command, Repeat, Retry, RunFlow, RunScript},
+    model::{Command, Repeat, Retry, RunFlow, RunScript, When},
     parse::{
         FlowParser,
         fields::{Fields, incorrect},
         yaml::NodeValue,
     },
+    settings::MAX_ROUNDS,
 };
 
 impl FlowParser<'_> {
@@ -52,7 +53,7 @@ impl FlowParser<'_> {
 
     fn repeat(&mut self, fields: &mut Fields) -> Option<Command> {
         let before = self.problems.len();
-        let times = fields.number_text("times", &mut self.problems);
+        let times = fields.whole_text("times", (0, i64::from(MAX_ROUNDS)), &mut self.problems);
         let condition = self.when(fields, "while");
         let items = fields.list("commands", &mut self.problems);
         let unfaulted = self.problems.len() == before;
@@ -60,7 +61,7 @@ impl FlowParser<'_> {
             fields.missing("commands", &mut self.problems);
         }
         let steps = self.steps(&items?);
-        if times.is_none() && condition.is_none() && unfaulted {
+        if times.is_none() && condition.as_ref().is_none_or(When::is_empty) && unfaulted {
             let wanted = "given `times` or `while`: it would never end";
             incorrect(&fields.place, "repeat", wanted, &mut self.problems);
         }
@@ -72,7 +73,7 @@ impl FlowParser<'_> {
     }
 
     fn retry(&mut self, fields: &mut Fields) -> Option<Command> {
-        let max_retries = fields.number_text("maxRetries", &mut self.problems);
+        let max_retries = fields.whole_text("maxRetries", (0, i64::from(u32::MAX)), &mut self.problems);
         let env = fields.text_map("env", &mut self.problems).unwrap_or_default();
         let body = self.body(fields)?;
         Some(Command::Retry(Box::new(Retry {
@@ -86,8 +87,8 @@ impl FlowParser<'_> {
         let env = fields.text_map("env", &mut self.problems).unwrap_or_default();
         let when = self.when(fields, "when");
         let file = fields.required_text("file", &mut self.problems)?;
-        let (file, source) = self.text_file(&file, &fields.place.clone())?;
-        self.note_script(&source, &fields.place.clone());
+        let (file, source) = self.text_file(&file, &fields.at("file"))?;
+        self.script_file(&file, &source, &fields.at("file"));
         Some(Command::RunScript(Box::new(RunScript {
             file,
             source,

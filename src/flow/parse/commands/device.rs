@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use crate::flow::{
-    model::{Command, MediaItem, Switch},
+    model::{Command, MediaItem, Switch, Text},
     parse::{
         FlowParser,
         fields::{Fields, incorrect, scalar_text},
         keys::{ORIENTATIONS, rotation},
         sources,
         suggest::did_you_mean,
+        yaml::Node,
     },
     problem::Place,
 };
@@ -50,7 +51,7 @@ impl FlowParser<'_> {
             "enabled" => Some(Switch::On),
             "disabled" => Some(Switch::Off),
             _ => {
-                incorrect(&fields.place, &fields.what, "enabled or disabled", &mut self.problems);
+                incorrect(&fields.at("value"), &fields.what, "enabled or disabled", &mut self.problems);
                 None
             }
         }
@@ -61,7 +62,7 @@ impl FlowParser<'_> {
         if !word.contains("${") && rotation(&word).is_none() {
             let known = ORIENTATIONS.map(|(known, _)| known);
             let wanted = format!("one of {}{}", known.join(", "), did_you_mean(&word, known));
-            incorrect(&fields.place, "orientation", &wanted, &mut self.problems);
+            incorrect(&fields.at("orientation"), "orientation", &wanted, &mut self.problems);
         }
         Some(Command::SetOrientation(word))
     }
@@ -70,8 +71,8 @@ impl FlowParser<'_> {
         let latitude = fields.required_text("latitude", &mut self.problems);
         let longitude = fields.required_text("longitude", &mut self.problems);
         let (latitude, longitude) = latitude.zip(longitude)?;
-        self.coordinate("latitude", &latitude, 90.0, &fields.place);
-        self.coordinate("longitude", &longitude, 180.0, &fields.place);
+        self.coordinate("latitude", &latitude, 90.0, &fields.at("latitude"));
+        self.coordinate("longitude", &longitude, 180.0, &fields.at("longitude"));
         Some(Command::SetLocation(latitude, longitude))
     }
 
@@ -84,33 +85,36 @@ impl FlowParser<'_> {
     }
 
     fn travel(&mut self, fields: &mut Fields) -> Option<Command> {
-        let points = fields.texts("points", &mut self.problems);
+        let items = fields.list("points", &mut self.problems).unwrap_or_default();
+        let points: Vec<Text> = items.iter().filter_map(|item| self.waypoint(item)).collect();
         let speed = fields.text("speed", &mut self.problems);
-        if points.is_empty() {
+        if items.is_empty() {
             fields.missing("points", &mut self.problems);
             return None;
-        }
-        for point in points.iter().filter(|point| !point.contains("${")) {
-            let Some((latitude, longitude)) = point.split_once(',') else {
-                incorrect(
-                    &fields.place,
-                    "points",
-                    "places: `latitude,longitude`",
-                    &mut self.problems,
-                );
-                continue;
-            };
-            self.coordinate("latitude", latitude, 90.0, &fields.place);
-            self.coordinate("longitude", longitude, 180.0, &fields.place);
         }
         let speed = speed.map_or(Some(4.0), |speed| {
             speed.parse::<f64>().ok().filter(|speed| *speed > 0.0)
         });
         let Some(speed) = speed else {
-            incorrect(&fields.place, "speed", "metres per second, above 0", &mut self.problems);
+            incorrect(&fields.at("speed"), "speed", "metres per second, above 0", &mut self.problems);
             return None;
         };
         Some(Command::Travel(points, speed))
+    }
+
+    /// A point of `travel`: `latitude,longitude`.
+    fn waypoint(&mut self, item: &Node) -> Option<Text> {
+        let point = scalar_text(item, "points", &mut self.problems)?;
+        if point.contains("${") {
+            return Some(point);
+        }
+        let Some((latitude, longitude)) = point.split_once(',') else {
+            incorrect(&item.place, "points", "places: `latitude,longitude`", &mut self.problems);
+            return None;
+        };
+        self.coordinate("latitude", latitude, 90.0, &item.place);
+        self.coordinate("longitude", longitude, 180.0, &item.place);
+        Some(point)
     }
 
     fn add_media(&mut self, fields: &mut Fields) -> Option<Command> {

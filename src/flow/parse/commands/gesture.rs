@@ -4,7 +4,7 @@ use crate::flow::{
     model::{Command, Direction, ScrollUntilVisible, Spot, Swipe, SwipePath, Tap, Text, Touch},
     parse::{
         FlowParser,
-        fields::{Fields, incorrect, scalar_text},
+        fields::{ANY_NUMBER, Fields, incorrect, scalar_text},
         keys::{KEYS, key_code},
         suggest::did_you_mean,
     },
@@ -15,6 +15,8 @@ use crate::flow::{
 const MAX_SETTLE_MS: i64 = 30_000;
 /// Longest gesture, milliseconds.
 const MAX_GESTURE_MS: i64 = 60_000;
+/// What a percentage may be.
+const PERCENT: (i64, i64) = (0, 100);
 /// Most taps of one step.
 const MAX_TAPS: i64 = 1_000;
 
@@ -58,9 +60,9 @@ impl FlowParser<'_> {
         if let Some(point) = &point {
             if selector.is_some() && point.contains("${") {
                 let wanted = "`x,y` or `x%,y%` beside a selector: expressions do not work there";
-                incorrect(&fields.place, "point", wanted, problems);
+                incorrect(&fields.at("point"), "point", wanted, problems);
             } else {
-                self.spot("point", point, &fields.place.clone());
+                self.spot("point", point, &fields.at("point"));
             }
         }
         Some(Command::Tap(Box::new(Tap {
@@ -89,8 +91,8 @@ impl FlowParser<'_> {
             }
             (None, Some(direction), None, None) => SwipePath::Direction(direction),
             (None, None, Some(start), Some(end)) => {
-                self.spot("start", &start, &fields.place);
-                self.spot("end", &end, &fields.place);
+                self.spot("start", &start, &fields.at("start"));
+                self.spot("end", &end, &fields.at("end"));
                 let is_share = |text: &Text| text.contains('%');
                 let are_spots = [&start, &end].iter().all(|text| parse_spot(text).is_some());
                 if are_spots && is_share(&start) != is_share(&end) {
@@ -119,7 +121,7 @@ impl FlowParser<'_> {
         let selector = self.selector_fields(&mut from);
         let point = from.text("point", &mut self.problems);
         if let Some(point) = &point {
-            self.spot("point", point, &node.place);
+            self.spot("point", point, &from.at("point"));
         }
         from.finish(&mut self.problems);
         selector.map(|selector| (selector, point))
@@ -154,9 +156,9 @@ impl FlowParser<'_> {
         let selector = self.required_selector(fields, "element");
         let direction = self.direction(fields).unwrap_or(Direction::Down);
         let problems = &mut self.problems;
-        let timeout = fields.number_text("timeout", problems);
-        let speed = fields.number_text("speed", problems);
-        let visibility = fields.number_text("visibilityPercentage", problems);
+        let timeout = fields.whole_text("timeout", ANY_NUMBER, problems);
+        let speed = fields.whole_text("speed", PERCENT, problems);
+        let visibility = fields.whole_text("visibilityPercentage", PERCENT, problems);
         let centre = fields.flag("centerElement", problems);
         let settle = fields.whole("waitToSettleTimeoutMs", (0, MAX_SETTLE_MS), problems);
         Some(Command::ScrollUntilVisible(Box::new(ScrollUntilVisible {
@@ -175,7 +177,7 @@ impl FlowParser<'_> {
         let Some(code) = key_code(&name) else {
             let hint = did_you_mean(&name, KEYS.iter().map(|(key, _)| *key));
             let message = format!("unknown key name: `{name}`{hint}");
-            self.problems.add(&fields.place, "Invalid Key", message);
+            self.problems.add(&fields.at("key"), "Invalid Key", message);
             return None;
         };
         Some(Command::PressKey(name.to_string(), code))
@@ -192,7 +194,7 @@ impl FlowParser<'_> {
             "pasteText" => Some(Command::PasteText),
             _ => {
                 let wanted = "one of back, hideKeyboard, scroll, clearKeychain, pasteText";
-                incorrect(&fields.place, "action", wanted, &mut self.problems);
+                incorrect(&fields.at("action"), "action", wanted, &mut self.problems);
                 None
             }
         }

@@ -5,6 +5,7 @@
 mod app;
 mod assert;
 mod commit;
+mod commit_order;
 mod control;
 mod device;
 mod gesture;
@@ -13,10 +14,10 @@ mod text;
 pub use commit::check_commit;
 pub use gesture::parse_spot;
 
-/// The field that a scalar stands for: `tapOn: Save` is `tapOn: {text: Save}`.
+/// The field that a scalar stands for: `tapOn: Save` is `tapOn: {text: Save}`. `None`: the command takes no scalar.
 #[must_use]
-pub fn main_field(key: &str) -> &'static str {
-    match key {
+pub fn main_field(key: &str) -> Option<&'static str> {
+    Some(match key {
         "pressKey" => "key",
         "action" => "action",
         "eraseText" => "charactersToErase",
@@ -25,19 +26,28 @@ pub fn main_field(key: &str) -> &'static str {
         "launchApp" | "stopApp" | "killApp" | "clearState" => "appId",
         "runFlow" | "runScript" => "file",
         "evalScript" => "script",
-        "openLink" | "openBrowser" => "link",
+        "openLink" => "link",
         "takeScreenshot" | "startRecording" | "assertScreenshot" => "path",
         "setOrientation" => "orientation",
         "setAirplaneMode" | "setDarkMode" => "value",
-        "assertWithAI" => "assertion",
-        "extractTextWithAI" => "query",
         "waitForAnimationToEnd" => "timeout",
         "swipe" => "direction",
         "scrollUntilVisible" => "element",
         "extendedWaitUntil" => "visible",
         "addMedia" => "files",
-        _ => "text",
-    }
+        "tapOn" | "doubleTapOn" | "longPressOn" | "assertVisible" | "assertNotVisible" | "copyTextFrom" | "inputText"
+        | "setClipboard" => "text",
+        _ => return None,
+    })
+}
+
+/// Whether a command is only known to be refused, whatever its options.
+#[must_use]
+pub fn is_refused(key: &str) -> bool {
+    matches!(
+        key,
+        "openBrowser" | "assertWithAI" | "assertNoDefectsWithAI" | "extractTextWithAI"
+    )
 }
 
 /// Whether a command looks for an element and so takes farmhand's own `timeout`.

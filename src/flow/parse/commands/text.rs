@@ -6,6 +6,7 @@ use crate::flow::{
         FlowParser,
         fields::{Fields, incorrect},
     },
+    settings::MAX_RANDOM,
 };
 
 /// How many characters `eraseText` erases at most: as many keys are sent in one call.
@@ -49,6 +50,6 @@ impl FlowParser<'_> {
 }
 
 fn random(kind: RandomKind, fields: &mut Fields, parser: &mut FlowParser<'_>) -> Option<Command> {
-    let length = fields.number_text("length", &mut parser.problems);
+    let length = fields.whole_text("length", (0, MAX_RANDOM), &mut parser.problems);
     Some(Command::InputRandom(kind, length.unwrap_or_else(|| "8".into())))
 }
