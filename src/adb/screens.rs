@@ -206,7 +206,7 @@ mod tests {
             picture: Screenshot {
                 width: 1,
                 height: 1,
-                rgba: vec![0; bytes],
+                rgba: vec![0; bytes].into(),
             },
             content: ScreenContent::Visible,
         })

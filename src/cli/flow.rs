@@ -74,7 +74,8 @@ pub fn run(command: FlowCommand) -> Result<(), CliError> {
                 ("errors", "/errors"),
                 ("description", "/description"),
             ];
-            output::table(&columns, &items)?;
+            output::table(&columns, &items.iter().map(counted).collect::<Vec<_>>())?;
+            output::print(&items.iter().flat_map(errors_of).collect::<String>())?;
             let ignored = answer.get("ignored").and_then(Value::as_array);
             let lines = ignored.into_iter().flatten().filter_map(Value::as_str);
             output::print(&lines.map(|line| format!("ignored: {line}\n")).collect::<String>())
@@ -83,6 +84,25 @@ pub fn run(command: FlowCommand) -> Result<(), CliError> {
         FlowCommand::Run(run) => run::run(&run),
         FlowCommand::Inspect { serial, remote } => inspect(&serial, &remote),
     }
+}
+
+/// A script's row: how many errors its file has.
+fn counted(item: &Value) -> Value {
+    let mut row = item.clone();
+    let count = item.get("errors").and_then(Value::as_array).map_or(0, Vec::len);
+    if let Some(errors) = row.get_mut("errors").filter(|_| count > 0) {
+        *errors = Value::from(count);
+    }
+    row
+}
+
+/// The errors of a script's file, a line each.
+fn errors_of(item: &Value) -> Vec<String> {
+    let errors = item.get("errors").and_then(Value::as_array).into_iter().flatten();
+    errors
+        .filter_map(Value::as_str)
+        .map(|error| format!("error: {}\n", output::plain(error)))
+        .collect()
 }
 
 fn inspect(serial: &str, remote: &Remote) -> Result<(), CliError> {

@@ -78,6 +78,11 @@ impl Policy {
     #[must_use]
     pub fn refusal(&self, step: &Step) -> Option<String> {
         match &step.command {
+            Command::OpenLink(_) if self.link_schemes.is_empty() => Some(
+                "the policy allows no links; if this flow needs them, put their schemes under \
+                 `farmhand.policy.link_schemes`"
+                    .to_owned(),
+            ),
             Command::OpenLink(open) if !open.link.starts_with("${") => self.refuses_link(&open.link),
             _ => self.refuses(&needed(step)),
         }

@@ -35,6 +35,8 @@ pub struct Problem {
 #[derive(Debug, Default)]
 pub struct Problems {
     found: Vec<Problem>,
+    /// How many were found beyond those.
+    more: usize,
 }
 
 /// A file with more faults than this is not a flow: telling the rest would help nobody.
@@ -49,6 +51,8 @@ impl Problems {
                 title: title.into(),
                 message: message.into(),
             });
+        } else {
+            self.more += 1;
         }
     }
 
@@ -69,6 +73,15 @@ impl Problems {
     pub fn into_sorted(mut self) -> Vec<Problem> {
         self.found.sort_by(|a, b| a.place.cmp(&b.place));
         self.found.dedup();
+        if let Some(last) = self.found.last().filter(|_| self.more > 0) {
+            let place = last.place.clone();
+            let message = format!("{} more are not shown; mend these first", self.more);
+            self.found.push(Problem {
+                place,
+                title: "Too Many Faults".to_owned(),
+                message,
+            });
+        }
         self.found
     }
 }

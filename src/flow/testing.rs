@@ -11,9 +11,9 @@ use std::{
 use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
-        AccountRef, AttemptId, AttemptSpec, Bounds, DeviceInfo, Effect, EffectFinding, EffectGate, EffectIntent,
-        EffectState, Epoch, Lease, MediaKind, Now, Package, Progress, Purpose, Screenshot, ScriptName, Serial,
-        StepRecord, TaskId, Timestamp, UiNode, UiTree, Username,
+        AccountRef, AttemptId, AttemptSpec, Bounds, Checkpoint, DeviceInfo, Effect, EffectFinding, EffectGate,
+        EffectIntent, EffectState, Epoch, Lease, MediaKind, Now, Package, Progress, Purpose, Reached, Screenshot,
+        ScriptName, Serial, StepRecord, TaskId, Timestamp, UiNode, UiTree, Username,
     },
     ports::{
         AttemptJournal, Clock, DeviceDriver, DriverError, LaunchApp, MediaError, MediaPicker, MediaRequest, PickedFile,
@@ -262,7 +262,7 @@ impl DeviceDriver for FakePhone {
         Ok(Screenshot {
             width: 2,
             height: 2,
-            rgba: vec![7; 16],
+            rgba: vec![7; 16].into(),
         })
     }
 
@@ -416,6 +416,8 @@ pub struct FakeJournal {
     pub intend_fails: Mutex<bool>,
     /// Fails every finding.
     pub settle_fails: Mutex<bool>,
+    /// How far an earlier attempt has come.
+    pub checkpoint: Mutex<Option<Reached>>,
 }
 
 impl FakeJournal {
@@ -493,6 +495,15 @@ impl AttemptJournal for FakeJournal {
             }),
         }
         Ok(EffectGate::Act)
+    }
+
+    async fn reach(&self, checkpoint: Checkpoint) -> Result<(), StoreError> {
+        *lock(&self.checkpoint) = Some(checkpoint.reached);
+        Ok(())
+    }
+
+    async fn reached(&self, _task: TaskId) -> Result<Option<Reached>, StoreError> {
+        Ok(lock(&self.checkpoint).clone())
     }
 
     async fn settle(&self, finding: EffectFinding) -> Result<(), StoreError> {

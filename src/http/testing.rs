@@ -439,7 +439,7 @@ impl DeviceDriver for FakeDriver {
         Ok(Screenshot {
             width: 1,
             height: 1,
-            rgba: vec![0; 4],
+            rgba: vec![0; 4].into(),
         })
     }
     async fn capture(&self, freshness: Freshness) -> Result<Arc<ScreenCapture>, DriverError> {

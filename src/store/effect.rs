@@ -190,7 +190,12 @@ pub(super) async fn resolve_effects(
 }
 
 /// Whether the attempt lives and the lease is its own, given by the newest controller.
-async fn holds_lease(tx: &mut Transaction, task: TaskId, attempt: AttemptId, lease: &Lease) -> Result<bool, Fault> {
+pub(super) async fn holds_lease(
+    tx: &mut Transaction,
+    task: TaskId,
+    attempt: AttemptId,
+    lease: &Lease,
+) -> Result<bool, Fault> {
     if !tx.is_current(lease) {
         return Ok(false);
     }

@@ -70,6 +70,7 @@ fn migrations() -> Vec<Migration> {
         ),
         (11, "device app", include_str!("../../migrations/0011_device_app.sql")),
         (12, "gaps", include_str!("../../migrations/0012_gaps.sql")),
+        (13, "checkpoint", include_str!("../../migrations/0013_checkpoint.sql")),
     ]
     .into_iter()
     .map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false))

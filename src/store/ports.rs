@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
-        AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, BatchStart, Claim, Claimed,
-        DeviceInfo, DevicePatch, DeviceRecord, Drain, Effect, EffectFinding, EffectGate, EffectIntent, Epoch, Held,
-        IdempotencyKey, Material, MaterialId, NewEvent, NewTask, PendingTask, Progress, Rescued, ScheduleId, Serial,
-        StepRecord, TaskId, TaskState, TaskStats, Timestamp, Username, schedule::Schedule,
+        AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, BatchStart, Checkpoint,
+        Claim, Claimed, DeviceInfo, DevicePatch, DeviceRecord, Drain, Effect, EffectFinding, EffectGate, EffectIntent,
+        Epoch, Held, IdempotencyKey, Material, MaterialId, NewEvent, NewTask, PendingTask, Progress, Reached, Rescued,
+        ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats, Timestamp, Username, schedule::Schedule,
     },
     ports::{
         AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Finished, Lane, LaneAsk, LaneHead,
@@ -17,8 +17,8 @@ use farmhand_actors::{
 };
 
 use super::{
-    Store, account, account_use, controller, device, drain, effect, lane, material, request, retry, schedule, stop,
-    submit::Submission, task, writer::Op,
+    Store, account, account_use, checkpoint, controller, device, drain, effect, lane, material, request, retry,
+    schedule, stop, submit::Submission, task, writer::Op,
 };
 
 #[async_trait]
@@ -280,6 +280,14 @@ impl AttemptJournal for Store {
         since: Timestamp,
     ) -> Result<Option<TaskId>, StoreError> {
         Ok(effect::find_repeated(&mut *self.reader().await?, task, username, hash, since).await?)
+    }
+
+    async fn reach(&self, checkpoint: Checkpoint) -> Result<(), StoreError> {
+        self.write(checkpoint, checkpoint::reach).await
+    }
+
+    async fn reached(&self, task: TaskId) -> Result<Option<Reached>, StoreError> {
+        Ok(checkpoint::reached(&mut *self.reader().await?, task).await?)
     }
 
     async fn settle(&self, finding: EffectFinding) -> Result<(), StoreError> {

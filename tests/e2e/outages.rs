@@ -132,18 +132,16 @@ fn f10_an_adb_server_that_is_killed_again_and_again_is_started_again_and_costs_n
     for number in 1..=kills {
         let due = Instant::now() + pause;
         // A load that never ends, so that each kill hits tasks that run.
-        let busy = |controller: &Controller| {
-            let runs = |id: &&i64| controller.task(**id)["status"] == 1;
-            ids.iter().rev().take(sim.phones.len()).any(|id| runs(&id))
-        };
-        if !busy(&controller) {
-            for (serial, _) in &sim.phones {
-                ids.extend(controller.create(&follow(serial, &format!("bob{number}"))));
-            }
-        }
         wait_for("tasks run, and the next kill is due", TASK + pause, || {
-            let running = ids.iter().any(|id| controller.task(*id)["status"] == 1);
-            (running && Instant::now() >= due).then_some(())
+            let newest: Vec<i64> = ids.iter().rev().take(sim.phones.len()).copied().collect();
+            let states: Vec<Value> = newest.iter().map(|id| controller.task(*id)["status"].clone()).collect();
+            if states.iter().all(|status| *status == 2) {
+                let name = format!("bob{}", ids.len());
+                for (serial, _) in &sim.phones {
+                    ids.extend(controller.create(&follow(serial, &name)));
+                }
+            }
+            (states.iter().any(|status| *status == 1) && Instant::now() >= due).then_some(())
         });
         let killed = servers.kill().expect("a server runs");
         wait_for("another server is started", SOON, || {

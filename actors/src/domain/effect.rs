@@ -86,6 +86,30 @@ pub struct EffectIntent {
     pub baseline: Value,
 }
 
+/// What an attempt writes when it comes to the step at which its flow can be taken up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// Whose.
+    pub task: TaskId,
+    /// Which attempt is there.
+    pub attempt: AttemptId,
+    /// Its right to go on.
+    pub lease: Lease,
+    /// What a later attempt needs.
+    pub reached: Reached,
+}
+
+/// How far an earlier attempt of a task has come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reached {
+    /// Label of the step that comes next.
+    pub step: Arc<str>,
+    /// SHA-256 of the flow's files, hex.
+    pub flow_hash: String,
+    /// What scripts had found out until then.
+    pub state: Value,
+}
+
 /// The gate's answer to an [`EffectIntent`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum EffectGate {

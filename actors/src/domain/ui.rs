@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// A rectangle in pixels of the current rotation.
@@ -97,5 +98,5 @@ pub struct Screenshot {
     /// Pixels.
     pub height: u32,
     /// Red, green, blue, alpha.
-    pub rgba: Vec<u8>,
+    pub rgba: Bytes,
 }

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::domain::{
-    AttemptId, Effect, EffectFinding, EffectGate, EffectIntent, Progress, StepRecord, TaskId, Timestamp, Username,
+    AttemptId, Checkpoint, Effect, EffectFinding, EffectGate, EffectIntent, Progress, Reached, StepRecord, TaskId,
+    Timestamp, Username,
 };
 
 /// The attempt's diary: its steps, and the gate to effects that cannot be undone.
@@ -37,6 +38,22 @@ pub trait AttemptJournal: Send + Sync {
         _hash: &str,
         _since: Timestamp,
     ) -> Result<Option<TaskId>, StoreError> {
+        Ok(None)
+    }
+
+    /// Writes how far the attempt is; durable on return.
+    ///
+    /// # Errors
+    /// Nothing was written, or the attempt may not go on.
+    async fn reach(&self, _checkpoint: Checkpoint) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// How far an earlier attempt has come since the task was last begun anew.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn reached(&self, _task: TaskId) -> Result<Option<Reached>, StoreError> {
         Ok(None)
     }
 

@@ -108,7 +108,7 @@ impl DeviceDriver for FakeDriver {
     }
 
     async fn screenshot(&self) -> Result<Screenshot, DriverError> {
-        let rgba = vec![0, 0, 0, 255];
+        let rgba = vec![0, 0, 0, 255].into();
         self.answer(Screenshot {
             width: 1,
             height: 1,

@@ -2,6 +2,7 @@
 //! then the pixels, row by row, no padding. Before Android 9 there is no colour space.
 //! (AOSP: frameworks/base/cmds/screencap/screencap.cpp)
 
+use bytes::Bytes;
 use farmhand_actors::domain::Screenshot;
 
 /// Why there is no picture.
@@ -81,7 +82,7 @@ impl Format {
 ///
 /// # Errors
 /// The header or the length is not that of a picture, or it has too many pixels.
-pub fn read(mut raw: Vec<u8>, limit: usize) -> Result<Screenshot, PictureError> {
+pub fn read(raw: Vec<u8>, limit: usize) -> Result<Screenshot, PictureError> {
     let number = |place: usize| {
         let bytes = raw.get(place * 4..place * 4 + 4)?;
         Some(u32::from_le_bytes(bytes.try_into().ok()?))
@@ -111,11 +112,10 @@ pub fn read(mut raw: Vec<u8>, limit: usize) -> Result<Screenshot, PictureError> 
             });
         }
     };
-    raw.drain(..header);
     Ok(Screenshot {
         width,
         height,
-        rgba: to_rgba(raw, format, pixels),
+        rgba: to_rgba(raw, header, format, pixels),
     })
 }
 
@@ -123,38 +123,40 @@ pub(super) fn pixels_of(width: u32, height: u32) -> Option<usize> {
     usize::try_from(width).ok()?.checked_mul(usize::try_from(height).ok()?)
 }
 
-fn to_rgba(mut raw: Vec<u8>, format: Format, pixels: usize) -> Vec<u8> {
+/// What stands behind the header; most pictures are answered in the memory that they came in.
+fn to_rgba(mut raw: Vec<u8>, header: usize, format: Format, pixels: usize) -> Bytes {
+    let body = raw.get_mut(header..).unwrap_or_default();
     match format {
-        Format::Rgba => raw,
+        Format::Rgba => Bytes::from(raw).slice(header..),
         Format::Rgbx => {
-            raw.as_chunks_mut::<4>()
+            body.as_chunks_mut::<4>()
                 .0
                 .iter_mut()
                 .for_each(|[_, _, _, alpha]| *alpha = u8::MAX);
-            raw
+            Bytes::from(raw).slice(header..)
         }
         Format::Bgra => {
-            raw.as_chunks_mut::<4>()
+            body.as_chunks_mut::<4>()
                 .0
                 .iter_mut()
                 .for_each(|[blue, _, red, _]| std::mem::swap(blue, red));
-            raw
+            Bytes::from(raw).slice(header..)
         }
         Format::Rgb => {
             let mut rgba = Vec::with_capacity(pixels * 4);
-            raw.as_chunks::<3>()
+            body.as_chunks::<3>()
                 .0
                 .iter()
                 .for_each(|[red, green, blue]| rgba.extend([*red, *green, *blue, u8::MAX]));
-            rgba
+            rgba.into()
         }
         Format::Rgb565 => {
             let mut rgba = Vec::with_capacity(pixels * 4);
-            raw.as_chunks::<2>()
+            body.as_chunks::<2>()
                 .0
                 .iter()
                 .for_each(|pair| rgba.extend(from_565(u16::from_le_bytes(*pair))));
-            rgba
+            rgba.into()
         }
     }
 }
@@ -188,7 +190,7 @@ mod tests {
     }
 
     fn pixel_of(format: u32, pixel: &[u8]) -> Vec<u8> {
-        read(raw(1, 1, format, pixel), 100).unwrap().rgba
+        read(raw(1, 1, format, pixel), 100).unwrap().rgba.to_vec()
     }
 
     #[test]

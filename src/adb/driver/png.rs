@@ -48,6 +48,7 @@ pub fn read(bytes: &[u8], limit: usize) -> Result<Screenshot, PictureError> {
         }
         other => return Err(PictureError::Png(format!("its colours are {other:?}"))),
     };
+    let rgba = rgba.into();
     Ok(Screenshot { width, height, rgba })
 }
 
@@ -96,7 +97,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_colour_becomes_rgba() {
-        let of = |color, pixels: &[u8]| read(&packed(1, 1, color, pixels), LIMIT).unwrap().rgba;
+        let of = |color, pixels: &[u8]| read(&packed(1, 1, color, pixels), LIMIT).unwrap().rgba.to_vec();
         assert_eq!(of(ColorType::Rgba, &[1, 2, 3, 4]), [1, 2, 3, 4]);
         assert_eq!(of(ColorType::Rgb, &[1, 2, 3]), [1, 2, 3, 255]);
         assert_eq!(of(ColorType::Grayscale, &[7]), [7, 7, 7, 255]);
@@ -106,7 +107,7 @@ mod tests {
     fn a_warning_of_the_phone_before_the_picture_does_no_harm() {
         let bytes = packed(1, 1, ColorType::Rgba, &[1, 2, 3, 4]);
         let warned = [b"[Warning] Multiple displays were found\n".as_slice(), &bytes].concat();
-        assert_eq!(read(&warned, LIMIT).unwrap().rgba, [1, 2, 3, 4]);
+        assert_eq!(read(&warned, LIMIT).unwrap().rgba.to_vec(), [1, 2, 3, 4]);
     }
 
     #[test]

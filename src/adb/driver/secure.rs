@@ -119,7 +119,7 @@ mod tests {
         let none = Screenshot {
             width: 0,
             height: 0,
-            rgba: Vec::new(),
+            rgba: bytes::Bytes::new(),
         };
         assert!(!is_suspect(&none));
     }

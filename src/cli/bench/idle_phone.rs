@@ -96,7 +96,7 @@ impl DeviceDriver for IdlePhone {
         Ok(Screenshot {
             width: 0,
             height: 0,
-            rgba: Vec::new(),
+            rgba: bytes::Bytes::new(),
         })
     }
 

@@ -220,7 +220,10 @@ impl FlowCatalog {
             },
             Err(problems) => {
                 let errors: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                tracing::warn!(flow.file = file, errors = errors.len(), first = %errors.join("; "), "flow file has errors");
+                // Told once, not whenever another file changes.
+                if before.as_ref().is_none_or(|before| before.errors != errors) {
+                    tracing::warn!(flow.file = file, errors = errors.len(), first = %errors.join("; "), "flow file has errors");
+                }
                 Entry {
                     script: before.as_ref().and_then(|before| before.script.clone()),
                     built_in: before.as_ref().is_some_and(|before| before.built_in),

@@ -173,7 +173,7 @@ async fn a_task_of_a_flow_that_its_policy_forbids_is_refused_with_the_step() {
     assert_eq!(error.field, "script_name");
     for words in [
         "4 in all",
-        "talks.yaml:4:14: Not Allowed: http",
+        "talk/talk.js:1:12: Not Allowed: http",
         "talks.yaml:4:3: Not Allowed: runScript",
         "talks.yaml:5:15: Not Allowed: http: the policy does not allow `http`",
     ] {

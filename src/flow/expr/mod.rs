@@ -24,7 +24,10 @@ use self::{
     interpreter::{Answer, Beginning, Interpreter, Job},
     template::{Part, parts, unescape},
 };
-pub use self::{http::HttpAccess, names::{is_own_name, is_variable}};
+pub use self::{
+    http::HttpAccess,
+    names::{is_own_name, is_variable},
+};
 
 /// What went wrong in a script.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

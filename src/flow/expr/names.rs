@@ -28,11 +28,64 @@ const OWN_NAMES: [&str; 24] = [
     "eval",
 ];
 
+/// Words of JavaScript, and globals that cannot be set (ECMA-262, sections 12.7.2 and 19.1).
+const WORDS: [&str; 49] = [
+    "await",
+    "break",
+    "case",
+    "catch",
+    "class",
+    "const",
+    "continue",
+    "debugger",
+    "default",
+    "delete",
+    "do",
+    "else",
+    "enum",
+    "export",
+    "extends",
+    "false",
+    "finally",
+    "for",
+    "function",
+    "if",
+    "implements",
+    "import",
+    "in",
+    "instanceof",
+    "interface",
+    "let",
+    "new",
+    "null",
+    "package",
+    "private",
+    "protected",
+    "public",
+    "return",
+    "static",
+    "super",
+    "switch",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typeof",
+    "var",
+    "void",
+    "while",
+    "with",
+    "yield",
+    "arguments",
+    "NaN",
+    "Infinity",
+];
+
 /// Whether scripts can name a variable so.
 #[must_use]
 pub fn is_variable(name: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || "_$".contains(c);
-    name.chars().all(is_word) && !name.starts_with(char::is_numeric) && !name.is_empty()
+    name.chars().all(is_word) && !name.starts_with(char::is_numeric) && !name.is_empty() && !WORDS.contains(&name)
 }
 
 /// Names of variables that are farmhand's own: what a flow finds under them must be what farmhand put there.

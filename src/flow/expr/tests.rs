@@ -187,9 +187,13 @@ async fn errors_say_what_was_thrown() {
 #[tokio::test]
 async fn what_waits_for_promises_goes_on_and_its_failure_is_seen() {
     let js = js();
-    js.run("(async () => { await null; output.a = await 5 })()").await.unwrap();
+    js.run("(async () => { await null; output.a = await 5 })()")
+        .await
+        .unwrap();
     assert_eq!(js.text("output.a").await.as_deref(), Ok("5"));
-    js.run("Promise.reject(1).catch(() => { output.b = 'caught' })").await.unwrap();
+    js.run("Promise.reject(1).catch(() => { output.b = 'caught' })")
+        .await
+        .unwrap();
     assert_eq!(js.text("output.b").await.as_deref(), Ok("caught"));
     let error = js.run("(async () => { await null; throw new Error('late') })()").await;
     assert_eq!(error, Err(ScriptError::Threw("late".to_owned())));

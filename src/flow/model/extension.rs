@@ -26,6 +26,8 @@ pub struct Extension {
     pub commit: Option<Arc<str>>,
     /// Label of the step whose success proves the effect; `None`: the end of the flow.
     pub confirm: Option<Arc<str>>,
+    /// Label of the step at which a later attempt takes the flow up; it brings up its screen by itself.
+    pub checkpoint: Option<Arc<str>>,
     /// Run before a commit step: notes what the app shows before.
     pub baseline: Vec<Step>,
     /// Reads back from the app whether the effect took place.

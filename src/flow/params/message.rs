@@ -22,6 +22,13 @@ pub fn is_implied(error: &ValidationError<'_>, all: &[ValidationError<'_>]) -> b
 pub fn field_errors(schema: &Value, error: &ValidationError<'_>) -> Vec<FieldError> {
     let path = field_path(error.instance_path().as_str());
     match error.kind() {
+        // A schema without any property: whatever is given is too much.
+        Kind::FalseSchema if error.instance_path().as_str().is_empty() => {
+            let given = error.instance().as_object().into_iter().flat_map(|given| given.keys());
+            given
+                .map(|name| field_error(&format!("{path}.{name}"), "is not a known field: there are none"))
+                .collect()
+        }
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
             let known = known_names(schema, error);
             unexpected
@@ -76,6 +83,7 @@ pub fn what_is_wrong(kind: &Kind, error: &ValidationError<'_>) -> String {
         Kind::UniqueItems => "must not have the same entry twice".to_owned(),
         Kind::Pattern { pattern } => format!("must fit the pattern {pattern}, not {got}"),
         Kind::Format { format } => format!("must be a valid {format}, not {got}"),
+        Kind::FalseSchema => "is not a known field".to_owned(),
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => alternatives(context),
         other => format!("does not fit ({}): {error}", other.keyword()),
     }

@@ -36,41 +36,10 @@ impl Schema {
             return Err(faults);
         }
         let validator = jsonschema::draft202012::new(schema).map_err(|error| vec![schema_check::told(error)])?;
-        let compiled = Self {
+        Ok(Self {
             schema: schema.clone(),
             validator,
-        };
-        let faults = compiled.unfit_defaults();
-        if faults.is_empty() { Ok(compiled) } else { Err(faults) }
-    }
-
-    /// A default that does not fit would be held against whoever leaves the field out.
-    fn unfit_defaults(&self) -> Vec<SchemaFault> {
-        let mut unfit = Vec::new();
-        for (name, property) in self.properties() {
-            let Some(default) = property.get("default") else {
-                continue;
-            };
-            let alone = Value::Object(Map::from_iter([(name.clone(), default.clone())]));
-            let inside = format!("/{name}");
-            let complaint = self.validator.iter_errors(&alone).find(|error| {
-                let path = error.instance_path().as_str();
-                path.strip_prefix(&inside)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            });
-            if let Some(error) = complaint {
-                let faults = message::field_errors(&self.schema, &error);
-                let why = faults
-                    .first()
-                    .map_or_else(|| error.to_string(), |fault| fault.message.clone());
-                let name = name.replace('~', "~0").replace('/', "~1");
-                unfit.push(SchemaFault {
-                    pointer: format!("/properties/{name}/default"),
-                    message: format!("the default does not fit: it {why}"),
-                });
-            }
-        }
-        unfit
+        })
     }
 
     /// Renames aliases, fills in defaults and checks the result: the config, and every fault at once.

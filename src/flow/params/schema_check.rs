@@ -15,8 +15,8 @@ pub struct SchemaFault {
     pub message: String,
 }
 
-/// Keywords of a property: those of JSON Schema draft 2020-12 that people write, and ours.
-const KEYWORDS: [&str; 36] = [
+/// Keywords of a schema: those of JSON Schema draft 2020-12, and ours.
+const KEYWORDS: [&str; 63] = [
     "type",
     "title",
     "description",
@@ -37,22 +37,71 @@ const KEYWORDS: [&str; 36] = [
     "items",
     "prefixItems",
     "contains",
+    "minContains",
+    "maxContains",
     "minItems",
     "maxItems",
     "uniqueItems",
     "properties",
     "required",
     "additionalProperties",
+    "patternProperties",
+    "propertyNames",
     "minProperties",
     "maxProperties",
+    "dependentRequired",
+    "dependentSchemas",
+    "dependencies",
+    "definitions",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+    "additionalItems",
     "anyOf",
     "oneOf",
     "allOf",
     "not",
+    "if",
+    "then",
+    "else",
+    "readOnly",
+    "writeOnly",
+    "contentEncoding",
+    "contentMediaType",
+    "contentSchema",
     "$ref",
+    "$defs",
+    "$schema",
+    "$id",
+    "$anchor",
+    "$comment",
+    "$dynamicRef",
+    "$dynamicAnchor",
+    "$vocabulary",
     X_ALIAS,
     X_EXPAND,
     X_REQUIRED_WHEN,
+];
+/// Formats of JSON Schema draft 2020-12 (section 7.3 of its part on validation).
+const FORMATS: [&str; 19] = [
+    "date-time",
+    "date",
+    "time",
+    "duration",
+    "email",
+    "idn-email",
+    "hostname",
+    "idn-hostname",
+    "ipv4",
+    "ipv6",
+    "uri",
+    "uri-reference",
+    "iri",
+    "iri-reference",
+    "uuid",
+    "uri-template",
+    "json-pointer",
+    "relative-json-pointer",
+    "regex",
 ];
 const X_ALIAS: &str = "x-alias";
 const X_EXPAND: &str = "x-expand";
@@ -62,27 +111,62 @@ const X_REQUIRED_WHEN: &str = "x-required-when";
 pub(super) fn faults(schema: &Value) -> Vec<SchemaFault> {
     let mut faults: Vec<SchemaFault> = draft202012::meta::validator().iter_errors(schema).map(told).collect();
     if schema.get("type").and_then(Value::as_str) != Some("object") {
-        faults.push(fault("/type", "the schema of script_config must be one of an object: `type: object`"));
+        faults.push(fault("/type", "must be `object`: the parameters are one"));
     }
-    references(schema, String::new(), &mut faults);
+    references(schema, schema, String::new(), &mut faults);
+    keywords(schema, "", &mut faults);
     let empty = Map::new();
     let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
     for (name, property) in properties {
-        let pointer = format!("/properties/{}", escaped(name));
-        keywords(property, &pointer, &mut faults);
-        own_keywords(property, &pointer, properties, &mut faults);
+        own_keywords(name, property, properties, &mut faults);
     }
-    if faults.is_empty() {
-        // One by one, since a schema as a whole only tells its first fault.
-        let alone = properties.iter().filter(|(_, property)| !refers(property));
-        faults.extend(alone.filter_map(|(name, property)| {
-            let error = draft202012::new(property).err()?;
-            Some(below(&format!("/properties/{}", escaped(name)), &error))
-        }));
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    for (index, name) in required.enumerate() {
+        let Some(name) = name.as_str().filter(|name| !properties.contains_key(*name)) else {
+            continue;
+        };
+        if schema.get("additionalProperties") == Some(&Value::Bool(false)) {
+            faults.push(fault(&format!("/required/{index}"), unknown(name, properties)));
+        }
     }
+    compiled(schema, "", &mut faults);
     // The same value may be told of by several rules.
+    faults.sort_by(|one, other| one.pointer.cmp(&other.pointer));
     faults.dedup_by(|one, other| one.pointer == other.pointer);
     faults
+}
+
+/// The faults of patterns and defaults of properties, each looked at by itself: a schema as a whole only tells its first.
+fn compiled(schema: &Value, pointer: &str, faults: &mut Vec<SchemaFault>) {
+    for (name, property) in schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        let pointer = format!("{pointer}/properties/{}", escaped(name));
+        if faults.iter().any(|fault| fault.pointer.starts_with(&pointer)) || refers(property) {
+            continue;
+        }
+        let validator = match draft202012::new(property) {
+            Ok(validator) => validator,
+            Err(error) => {
+                faults.push(below(&pointer, &error));
+                continue;
+            }
+        };
+        let complaint = property
+            .get("default")
+            .and_then(|default| validator.iter_errors(default).next());
+        if let Some(error) = complaint {
+            let why = what_is_wrong(error.kind(), &error);
+            faults.push(fault(
+                &format!("{pointer}/default"),
+                format!("the default does not fit: it {why}"),
+            ));
+        }
+        compiled(property, &pointer, faults);
+    }
 }
 
 /// What the compiler says of a schema whose parts are right.
@@ -124,67 +208,139 @@ fn refers(schema: &Value) -> bool {
 }
 
 /// A schema is read without asking anybody else.
-fn references(schema: &Value, pointer: String, faults: &mut Vec<SchemaFault>) {
+fn references(schema: &Value, whole: &Value, pointer: String, faults: &mut Vec<SchemaFault>) {
     match schema {
         Value::Object(fields) => {
             for (name, value) in fields {
                 let inner = format!("{pointer}/{}", escaped(name));
-                if name == "$ref" && value.as_str().is_some_and(|target| !target.starts_with('#')) {
-                    let message = "must point into this schema, like `#/$defs/name`: no other file or address is read";
-                    faults.push(fault(&inner, message));
-                } else {
-                    references(value, inner, faults);
+                match value.as_str().filter(|_| name == "$ref") {
+                    Some(target) => faults.extend(unreachable(target, whole).map(|message| fault(&inner, message))),
+                    None => references(value, whole, inner, faults),
                 }
             }
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                references(item, format!("{pointer}/{index}"), faults);
+                references(item, whole, format!("{pointer}/{index}"), faults);
             }
         }
         _ => {}
     }
 }
 
-/// Unknown keywords mean nothing in JSON Schema: only what looks like a slip is told.
-fn keywords(property: &Value, pointer: &str, faults: &mut Vec<SchemaFault>) {
-    let Some(fields) = property.as_object() else { return };
-    for name in fields.keys().filter(|name| !KEYWORDS.contains(&name.as_str())) {
-        if let Some(meant) = slip(name, KEYWORDS) {
+fn unreachable(target: &str, whole: &Value) -> Option<String> {
+    let Some(place) = target.strip_prefix('#') else {
+        return Some("must point into this schema, like `#/$defs/name`: no other file or address is read".to_owned());
+    };
+    let is_pointer = place.is_empty() || place.starts_with('/');
+    (is_pointer && whole.pointer(place).is_none()).then(|| format!("there is nothing at `{target}`"))
+}
+
+/// What JSON Schema does not know means nothing there: a slip, or a parameter in the wrong place.
+fn keywords(schema: &Value, pointer: &str, faults: &mut Vec<SchemaFault>) {
+    let Some(fields) = schema.as_object() else { return };
+    let is_unknown = |name: &&String| !KEYWORDS.contains(&name.as_str()) && !name.starts_with("x-");
+    for name in fields.keys().filter(is_unknown) {
+        let hint = did_you_mean(name, KEYWORDS);
+        let hint = if hint.is_empty() {
+            "; parameters stand under `properties`"
+        } else {
+            &hint
+        };
+        let message = format!("`{name}` is no keyword of a schema{hint}");
+        faults.push(fault(&format!("{pointer}/{}", escaped(name)), message));
+    }
+    for name in fields
+        .keys()
+        .filter(|name| name.starts_with("x-") && !KEYWORDS.contains(&name.as_str()))
+    {
+        if let Some(meant) = slip(name, [X_ALIAS, X_EXPAND, X_REQUIRED_WHEN]) {
             let message = format!("`{name}` means nothing. Did you mean `{meant}`?");
             faults.push(fault(&format!("{pointer}/{}", escaped(name)), message));
         }
     }
+    if let Some(meant) = fields
+        .get("format")
+        .and_then(Value::as_str)
+        .filter(|format| !FORMATS.contains(format))
+        .and_then(|format| slip(format, FORMATS))
+    {
+        faults.push(fault(
+            &format!("{pointer}/format"),
+            format!("no such format. Did you mean `{meant}`?"),
+        ));
+    }
     if let Some(items) = fields.get("items") {
         keywords(items, &format!("{pointer}/items"), faults);
     }
-    for (name, inner) in fields.get("properties").and_then(Value::as_object).into_iter().flatten() {
+    for (name, inner) in fields
+        .get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
         keywords(inner, &format!("{pointer}/properties/{}", escaped(name)), faults);
     }
 }
 
-fn own_keywords(property: &Value, pointer: &str, all: &Map<String, Value>, faults: &mut Vec<SchemaFault>) {
-    let mut refuse = |name: &str, message: &str| faults.push(fault(&format!("{pointer}/{name}"), message));
-    let is_texts = |value: &Value| {
-        value
-            .as_array()
-            .is_some_and(|items| items.iter().all(Value::is_string))
-    };
-    if property.get(X_ALIAS).is_some_and(|value| !is_texts(value)) {
-        refuse(X_ALIAS, "must be a list of names, like `[other]`");
+fn unknown(name: &str, all: &Map<String, Value>) -> String {
+    let hint = did_you_mean(name, all.keys().map(String::as_str));
+    format!("`{name}` is none of the parameters{hint}")
+}
+
+fn own_keywords(name: &str, property: &Value, all: &Map<String, Value>, faults: &mut Vec<SchemaFault>) {
+    let pointer = format!("/properties/{}", escaped(name));
+    let mut refuse = |keyword: &str, message: &str| faults.push(fault(&format!("{pointer}/{keyword}"), message));
+    match property.get(X_ALIAS) {
+        None => {}
+        Some(Value::Array(aliases)) if aliases.iter().all(Value::is_string) => {
+            for alias in aliases.iter().filter_map(Value::as_str) {
+                let others = all.iter().filter(|(other, _)| *other != name);
+                let taken = others
+                    .filter_map(|(_, other)| other.get(X_ALIAS)?.as_array())
+                    .flatten()
+                    .any(|other| other == alias);
+                if all.contains_key(alias) || taken {
+                    refuse(X_ALIAS, &format!("`{alias}` is the name of a parameter already"));
+                }
+            }
+        }
+        Some(_) => refuse(X_ALIAS, "must be a list of names, like `[other]`"),
     }
-    if property.get(X_EXPAND).is_some_and(|value| !value.is_boolean()) {
-        refuse(X_EXPAND, "must be true or false");
+    match property.get(X_EXPAND) {
+        None | Some(Value::Bool(false)) => {}
+        Some(Value::Bool(true)) if property.get("type").is_none_or(|kind| kind == "string") => {}
+        Some(Value::Bool(true)) => refuse(
+            X_EXPAND,
+            "only texts have lines and words to choose from: `type: string`",
+        ),
+        Some(_) => refuse(X_EXPAND, "must be true or false"),
     }
     match property.get(X_REQUIRED_WHEN) {
         None => {}
         Some(Value::Object(conditions)) => {
-            let names = || all.keys().map(String::as_str);
-            for name in conditions.keys().filter(|name| !all.contains_key(*name)) {
-                let message = format!("`{name}` is none of the parameters{}", did_you_mean(name, names()));
-                refuse(&format!("{X_REQUIRED_WHEN}/{}", escaped(name)), &message);
+            for (field, wanted) in conditions {
+                let keyword = format!("{X_REQUIRED_WHEN}/{}", escaped(field));
+                match all.get(field) {
+                    None => refuse(&keyword, &unknown(field, all)),
+                    Some(other) => {
+                        if let Some(value) = never(other, wanted) {
+                            refuse(&keyword, &format!("`{field}` is never {}", show(value)));
+                        }
+                    }
+                }
             }
         }
         Some(_) => refuse(X_REQUIRED_WHEN, "must be a map of parameters and their values"),
     }
+}
+
+/// A wanted value that the list of allowed ones has not.
+fn never<'w>(property: &Value, wanted: &'w Value) -> Option<&'w Value> {
+    let allowed = property.get("enum")?.as_array()?;
+    let wanted = match wanted {
+        Value::Array(any) => any.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    wanted.iter().find(|value| !allowed.contains(value))
 }

@@ -244,7 +244,10 @@ fn a_schema_says_all_that_is_wrong_with_it_and_where() {
                 ("/properties/b/maxLenght", "Did you mean `maxLength`?"),
                 ("/properties/b/x-alias", "must be a list of names"),
                 ("/properties/b/x-expand", "must be true or false"),
-                ("/properties/b/x-required-when/aa", "`aa` is none of the parameters. Did you mean `a`?"),
+                (
+                    "/properties/b/x-required-when/aa",
+                    "`aa` is none of the parameters. Did you mean `a`?",
+                ),
                 ("/properties/c/$ref", "must point into this schema"),
             ],
         ),

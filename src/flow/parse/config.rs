@@ -3,16 +3,19 @@
 use super::{
     FlowParser,
     fields::{Fields, plain, scalar_text},
-    suggest::slip,
+    suggest::{nearest, slip},
 };
 use crate::flow::model::Config;
+
+/// Keys of steps that run beside a flow's own.
+const HOOKS: [&str; 3] = ["onFlowStart", "onFlowComplete", "onFlowFailure"];
 
 impl FlowParser<'_> {
     pub(super) fn config_section(&mut self, mut fields: Fields) -> Config {
         let place = fields.place.clone();
         let url_node = fields.take("url");
         let mut config = Config {
-            app_id: fields.text("appId", &mut self.problems),
+            app_id: fields.package("appId", &mut self.problems),
             name: fields.text("name", &mut self.problems).map(|name| name.to_string()),
             tags: fields
                 .texts("tags", &mut self.problems)
@@ -39,9 +42,8 @@ impl FlowParser<'_> {
             let message = "the engine `rhino` is gone; leave `jsEngine` out";
             self.problems.add(&node.place, "Not Supported: jsEngine", message);
         }
-        config.on_start = self.step_list(&mut fields, "onFlowStart");
-        config.on_complete = self.step_list(&mut fields, "onFlowComplete");
-        config.on_failure = self.step_list(&mut fields, "onFlowFailure");
+        let [start, complete, failure] = HOOKS.map(|name| self.step_list(&mut fields, name));
+        (config.on_start, config.on_complete, config.on_failure) = (start, complete, failure);
         if let Some(node) = fields.take("farmhand")
             && let Some(fields) = Fields::of(&node, "farmhand", &mut self.problems)
         {
@@ -62,7 +64,9 @@ impl FlowParser<'_> {
                 .add(&node.place, "Not Supported: androidWebViewHierarchy", message);
         }
         for entry in fields.take_rest() {
-            if let Some(meant) = slip(&entry.key, fields.known()) {
+            // Nobody else has hooks of these names.
+            let hook = nearest(&entry.key, HOOKS).filter(|_| entry.key.starts_with("onFlow"));
+            if let Some(meant) = slip(&entry.key, fields.known()).or(hook) {
                 let message = format!("the key `{}` means nothing. Did you mean `{meant}`?", entry.key);
                 self.problems
                     .add(&entry.place, format!("Unknown Property: {}", entry.key), message);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     FlowParser,
     fields::{Fields, incorrect, scalar_text},
-    suggest::did_you_mean,
+    suggest::{did_you_mean, slip},
     yaml::{Node, NodeValue},
 };
 use crate::flow::{
@@ -20,19 +20,19 @@ impl FlowParser<'_> {
     pub(super) fn extension(&mut self, mut fields: Fields) -> Extension {
         let problems = &mut self.problems;
         let description = fields.text("description", problems).unwrap_or_default().to_string();
-        let apps = fields
-            .texts("apps", problems)
-            .iter()
-            .map(|app| app.to_lowercase())
-            .collect();
+        let apps = fields.list("apps", problems).unwrap_or_default();
+        let apps = apps.iter().filter_map(|item| self.app(item)).collect();
+        let problems = &mut self.problems;
         let commit = fields.text("commit", problems);
         let confirm = fields.text("confirm", problems);
+        let checkpoint = fields.text("checkpoint", problems);
         let params = self.params(&mut fields);
         let mut extension = Extension {
             description,
             apps,
             commit,
             confirm,
+            checkpoint,
             fan_out: self.fan_out(&mut fields, params.as_ref()),
             media: self.media(&mut fields, params.as_ref()),
             params,
@@ -53,6 +53,19 @@ impl FlowParser<'_> {
         extension
     }
 
+    /// An app by name. Others than these two may be in the settings.
+    fn app(&mut self, item: &Node) -> Option<String> {
+        const APPS: [&str; 2] = ["tiktok", "instagram"];
+        let app = scalar_text(item, "apps", &mut self.problems)?.to_lowercase();
+        let message = match slip(&app, APPS) {
+            _ if app.trim().is_empty() => "`apps` must be names of apps, like `tiktok`".to_owned(),
+            Some(meant) if meant != app => format!("no app is named `{app}`. Did you mean `{meant}`?"),
+            _ => return Some(app),
+        };
+        self.problems.add(&item.place, "Incorrect Format: apps", message);
+        None
+    }
+
     /// Expressions, with or without their `${}`.
     fn same(&mut self, fields: &mut Fields) -> Option<Vec<Text>> {
         let items = fields.list("same", &mut self.problems)?;
@@ -61,6 +74,15 @@ impl FlowParser<'_> {
             let Some(code) = scalar_text(item, "same", &mut self.problems) else {
                 continue;
             };
+            if code.trim().is_empty() {
+                incorrect(
+                    &item.place,
+                    "same",
+                    "an expression, like `params.text`",
+                    &mut self.problems,
+                );
+                continue;
+            }
             // One in `${}` is looked at with all others.
             if !matches!(parts(&code)[..], [Part::Expression(_)]) {
                 self.expression(&code, &item.place);

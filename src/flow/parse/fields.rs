@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use super::{
+    keys::FIELD_MISTAKES,
     suggest::did_you_mean,
     yaml::{Entry, Node, NodeValue},
 };
+use farmhand_actors::domain::Package;
+
 use crate::flow::{
     expr::{is_own_name, is_variable},
     model::Text,
     problem::{Place, Problems},
 };
 
-/// Bounds of a number that may be any.
-pub const ANY_NUMBER: (i64, i64) = (i64::MIN, i64::MAX);
+/// What a time may be, milliseconds: up to a day.
+pub const TIME_MS: (i64, i64) = (0, 86_400_000);
 
 /// The entries of a map, taken out one by one; what is left at the end is unknown.
 pub struct Fields {
@@ -131,6 +134,21 @@ impl Fields {
         scalar_text(&node, name, problems)
     }
 
+    /// Takes the package of an app, or an expression that gives one.
+    pub fn package(&mut self, name: &'static str, problems: &mut Problems) -> Option<Text> {
+        let text = self.text(name, problems)?;
+        if !text.contains("${")
+            && let Err(error) = Package::parse(&text)
+        {
+            problems.add(
+                &self.at(name),
+                format!("Incorrect Format: {name}"),
+                format!("`{name}`: {error}"),
+            );
+        }
+        Some(text)
+    }
+
     /// Takes a text that must be there.
     pub fn required_text(&mut self, name: &'static str, problems: &mut Problems) -> Option<Text> {
         let before = problems.len();
@@ -194,14 +212,13 @@ impl Fields {
         if problems.len() > before || text.contains("${") {
             return Some(text);
         }
-        let number = text.parse::<f64>().ok().filter(|number| number.fract() == 0.0);
-        if number.is_some_and(|number| (range.0 as f64..=range.1 as f64).contains(&number)) {
+        if parse_whole(&text).is_some_and(|number| (range.0..=range.1).contains(&number)) {
             return Some(text);
         }
-        let wanted = match range {
-            ANY_NUMBER => "a whole number or an expression `${…}`".to_owned(),
-            (least, most) => format!("a whole number from {least} to {most}, or an expression `${{…}}`"),
-        };
+        let wanted = format!(
+            "a whole number from {} to {}, or an expression `${{…}}`",
+            range.0, range.1
+        );
         incorrect(&self.at(name), name, &wanted, problems);
         None
     }
@@ -248,11 +265,12 @@ impl Fields {
                 let title = format!("Environment variable has no value: {}", entry.key);
                 problems.add(&entry.place, title, message);
             } else if name == "env" && is_own_name(&entry.key) {
-                let message = format!("`{}` is farmhand's own name; choose another one", entry.key);
+                let message = format!("scripts find something else under `{}`; choose another name", entry.key);
                 problems.add(&entry.place, format!("Reserved Name: {}", entry.key), message);
             } else if name == "env" && !is_variable(&entry.key) {
                 let message = format!(
-                    "`{}` is no name of a variable: letters, digits, `_` and `$`, not beginning with a digit",
+                    "`{}` is no name of a variable: letters, digits, `_` and `$`, not beginning with a digit, and no word of \
+                     JavaScript",
                     entry.key
                 );
                 problems.add(&entry.place, format!("Invalid Name: {}", entry.key), message);
@@ -267,10 +285,19 @@ impl Fields {
     /// need not be wrong.
     pub fn finish_slips(&self, problems: &mut Problems) {
         for entry in &self.entries {
-            let hint = did_you_mean(&entry.key, self.known.iter().copied());
+            let hint = self.hint(&entry.key);
             if !hint.is_empty() {
                 self.unknown(entry, &hint, problems);
             }
+        }
+    }
+
+    /// What a field was meant to be.
+    fn hint(&self, wrong: &str) -> String {
+        let mistake = FIELD_MISTAKES.iter().find(|(known, _)| *known == wrong);
+        match mistake.filter(|(_, right)| self.known.contains(right)) {
+            Some((_, right)) => format!(". Did you mean `{right}`?"),
+            None => did_you_mean(wrong, self.known.iter().copied()),
         }
     }
 
@@ -284,13 +311,25 @@ impl Fields {
     pub fn finish(self, problems: &mut Problems) {
         for entry in &self.entries {
             let known = self.known.iter().copied();
-            let mut hint = did_you_mean(&entry.key, known.clone());
+            let mut hint = self.hint(&entry.key);
             if hint.is_empty() && !self.known.is_empty() {
                 hint = format!("; `{}` takes {}", self.what, known.collect::<Vec<_>>().join(", "));
             }
             self.unknown(entry, &hint, problems);
         }
     }
+}
+
+/// A whole number, also one that is written `1.0` or with underscores between its digits.
+#[must_use]
+pub fn parse_whole(text: &str) -> Option<i64> {
+    let trimmed = text.trim().replace('_', "");
+    let whole = match trimmed.split_once('.') {
+        Some((whole, fraction)) if fraction.bytes().all(|byte| byte == b'0') => whole,
+        Some(_) => return None,
+        None => &trimmed,
+    };
+    whole.parse().ok()
 }
 
 /// A scalar's text as it is written.

@@ -62,13 +62,29 @@ pub const COMMANDS: [(&str, bool); 57] = [
 ];
 
 /// Words that people write for a command although they are none, and what would be right.
-pub const MISTAKES: [(&str, &str); 6] = [
+pub const MISTAKES: [(&str, &str); 9] = [
     ("clearText", "eraseText"),
     ("inputRandom", "inputRandomText"),
     ("wait", "extendedWaitUntil` or `waitForAnimationToEnd"),
     ("sleep", "extendedWaitUntil` or `waitForAnimationToEnd"),
     ("waitUntilVisible", "extendedWaitUntil"),
     ("click", "tapOn"),
+    ("tap", "tapOn"),
+    ("type", "inputText"),
+    ("launch", "launchApp"),
+];
+
+/// Words that people write for a field although it is none, and what would be right.
+pub const FIELD_MISTAKES: [(&str, &str); 9] = [
+    ("content-desc", "text"),
+    ("contentDescription", "text"),
+    ("accessibilityText", "text"),
+    ("description", "text"),
+    ("hint", "text"),
+    ("resource-id", "id"),
+    ("resourceId", "id"),
+    ("value", "text"),
+    ("url", "link"),
 ];
 
 /// Keys of `pressKey`: lower-case name and Android's code.

@@ -8,6 +8,7 @@ mod image;
 pub mod keys;
 mod params;
 mod platform;
+mod script_text;
 mod script_use;
 mod selector;
 pub mod sources;
@@ -25,7 +26,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-pub use self::{commands::parse_spot, platform::Platform};
+pub use self::{commands::parse_spot, fields::parse_whole, platform::Platform};
 use self::{
     fields::Fields,
     sources::{FileDigest, Sources},
@@ -74,7 +75,11 @@ pub fn load_for(platform: Platform, sources: &dyn Sources, path: &str) -> Result
         let policy = &flow.config.extension.policy;
         policy::check(flow, policy, &mut parser.problems);
         parser.check_http(policy);
-        commands::check_commit(flow, &mut parser.problems);
+        // A label may stand on a step that could not be read.
+        if !parser.incomplete {
+            commands::check_commit(flow, &mut parser.problems);
+            commands::check_checkpoint(flow, &mut parser.problems);
+        }
         check_size(flow, &mut parser.problems);
     }
     parser.check_platform(platform);
@@ -144,6 +149,8 @@ pub(crate) struct FlowParser<'s> {
     flows: HashMap<String, Option<Arc<Flow>>>,
     /// SHA-256 of all files that the flow needs.
     files: BTreeMap<String, FileDigest>,
+    /// Steps are missing that could not be read.
+    incomplete: bool,
     /// Looks whether scripts are JavaScript.
     syntax: Syntax,
     /// Where scripts make requests.
@@ -162,6 +169,7 @@ impl<'s> FlowParser<'s> {
             reading: Vec::new(),
             flows: HashMap::new(),
             files: BTreeMap::new(),
+            incomplete: false,
             syntax: Syntax::default(),
             http_uses: Vec::new(),
             page: None,

@@ -33,7 +33,11 @@ impl FlowParser<'_> {
         for fault in faults {
             let name = fault.pointer.strip_prefix("/properties").unwrap_or(&fault.pointer);
             let name = name.trim_start_matches('/').replace('/', ".");
-            let message = format!("{name}: {}", fault.message);
+            let message = if name.is_empty() {
+                fault.message
+            } else {
+                format!("{name}: {}", fault.message)
+            };
             let place = place_at(&node, &fault.pointer);
             self.problems.add(place, "Invalid Schema: farmhand.params", message);
         }
@@ -44,9 +48,21 @@ impl FlowParser<'_> {
         let node = fields.take("fan_out")?;
         let mut map = Fields::of(&node, "fan_out", &mut self.problems)?;
         let items = map.list("params", &mut self.problems).unwrap_or_default();
-        let names = items.iter().filter_map(|item| self.parameter(item, "fan_out.params", params));
-        let names: Vec<String> = names.collect();
-        let list = map.take("as").and_then(|node| self.parameter(&node, "fan_out.as", params));
+        let mut names = Vec::new();
+        for item in &items {
+            let Some(name) = self.parameter(item, "fan_out.params", params) else {
+                continue;
+            };
+            if !may_name_targets(&name, params) {
+                let message = format!("`{name}` cannot name targets: give it the type string or array");
+                self.problems
+                    .add(&item.place, "Incorrect Format: fan_out.params", message);
+            }
+            names.push(name);
+        }
+        let list = map
+            .take("as")
+            .and_then(|node| self.parameter(&node, "fan_out.as", params));
         let matches = map.take("matches").and_then(|node| self.target_pattern(&node));
         let expects = map.text("expects", &mut self.problems).map(|text| text.to_string());
         if expects.as_ref().is_some_and(|text| text.trim().is_empty()) {
@@ -102,7 +118,9 @@ impl FlowParser<'_> {
     /// The name of a parameter, which the schema has to know.
     fn parameter(&mut self, node: &Node, what: &str, params: Option<&Value>) -> Option<String> {
         let name = scalar_text(node, what, &mut self.problems)?;
-        let properties = params.and_then(|params| params.get("properties")?.as_object());
+        let is_closed = params.is_some_and(|params| params.get("additionalProperties") == Some(&Value::Bool(false)));
+        let properties = params.filter(|_| is_closed);
+        let properties = properties.and_then(|params| params.get("properties")?.as_object());
         if let Some(properties) = properties.filter(|properties| !properties.contains_key(name.as_ref())) {
             let known = || properties.keys().map(String::as_str);
             let hint = did_you_mean(&name, known());
@@ -116,6 +134,17 @@ impl FlowParser<'_> {
                 .add(&node.place, format!("Unknown Parameter: {what}"), message);
         }
         Some(name.to_string())
+    }
+}
+
+/// Whether the schema lets a parameter be a text or a list.
+fn may_name_targets(name: &str, params: Option<&Value>) -> bool {
+    let kind = params.and_then(|params| params.get("properties")?.get(name)?.get("type"));
+    let fits = |kind: &Value| matches!(kind.as_str(), Some("string" | "array"));
+    match kind {
+        None => true,
+        Some(Value::Array(kinds)) => kinds.iter().any(fits),
+        Some(kind) => fits(kind),
     }
 }
 

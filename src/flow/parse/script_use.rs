@@ -7,7 +7,8 @@ use regex::Regex;
 
 use super::{
     FlowParser,
-    yaml::{Node, NodeValue},
+    script_text::code_only,
+    yaml::{Entry, Node, NodeValue},
 };
 use crate::flow::{
     expr::template::{Part, parts},
@@ -15,19 +16,56 @@ use crate::flow::{
     problem::Place,
 };
 
-/// A use of the object `http` in a script, as opposed to the letters in a link: a call, or giving it another name.
-static HTTP_USE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+/// What uses a name, and what gives it another meaning.
+struct Use {
+    name: &'static str,
+    used: Option<Regex>,
+    declared: Option<Regex>,
+}
+
+impl Use {
+    fn new(name: &'static str, used: &str) -> Self {
+        let declared = format!(
+            r"\b(?:const|let|var|function|class)\s+{name}\b|\b{name}\s*=>|\([^()]*\b{name}\b[^()]*\)\s*(?:=>|\{{)"
+        );
+        Self {
+            name,
+            used: Regex::new(&format!("(?m){used}")).ok(),
+            declared: Regex::new(&declared).ok(),
+        }
+    }
+
+    /// Where code first uses the name, if it means what farmhand put there. `code`: without comments and texts.
+    fn find(&self, code: &str) -> Option<usize> {
+        if !code.contains(self.name) || self.declared.as_ref()?.is_match(code) {
+            return None;
+        }
+        let used = self.used.as_ref()?.find(code)?;
+        Some(used.start() + used.as_str().find(self.name).unwrap_or(0))
+    }
+}
+
+/// A use of the object `http` in a script: a call, or giving it another name.
+static HTTP_USE: LazyLock<Use> = LazyLock::new(|| {
     let call = r#"(?:^|[^\w.$'"`/])http\s*(?:\?\.|\[|\.\s*(?:get|post|put|delete|request)\b)"#;
     let alias = r"=\s*http\s*(?:$|[;,)}\]\n])";
-    Regex::new(&format!("(?m){call}|{alias}")).ok()
+    Use::new("http", &format!("{call}|{alias}"))
 });
 
 /// A use of upstream's `faker`, which makes up names and addresses.
-static FAKER_USE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"(?m)(?:^|[^\w.$'"`/])faker\s*(?:\?\.|\[|\.\s*[A-Za-z])"#).ok());
+static FAKER_USE: LazyLock<Use> =
+    LazyLock::new(|| Use::new("faker", r#"(?:^|[^\w.$'"`/])faker\s*(?:\?\.|\[|\.\s*[A-Za-z])"#));
 
 /// Keys of the config section whose texts hold expressions that are evaluated.
-const EVALUATED: [&str; 7] = ["appId", "url", "env", "onFlowStart", "onFlowComplete", "onFlowFailure", "farmhand"];
+const EVALUATED: [&str; 7] = [
+    "appId",
+    "url",
+    "env",
+    "onFlowStart",
+    "onFlowComplete",
+    "onFlowFailure",
+    "farmhand",
+];
 /// Keys under `farmhand:` whose texts are never evaluated.
 const NOT_EVALUATED: [&str; 5] = ["description", "apps", "params", "fan_out", "media"];
 /// Longest script that is shown in a message, characters.
@@ -40,7 +78,9 @@ impl FlowParser<'_> {
         for entry in entries.iter().filter(|entry| EVALUATED.contains(&entry.key.as_str())) {
             match &entry.value.value {
                 NodeValue::Map(inner) if entry.key == "farmhand" => {
-                    let evaluated = inner.iter().filter(|inner| !NOT_EVALUATED.contains(&inner.key.as_str()));
+                    let evaluated = inner
+                        .iter()
+                        .filter(|inner| !NOT_EVALUATED.contains(&inner.key.as_str()));
                     evaluated.for_each(|inner| self.note_scripts(&inner.value));
                 }
                 _ => self.note_scripts(&entry.value),
@@ -57,36 +97,70 @@ impl FlowParser<'_> {
                 NodeValue::List(items) => open.extend(items.iter().map(AsRef::as_ref)),
                 NodeValue::Map(entries) => {
                     for entry in entries {
-                        let script = super::fields::plain(&entry.value).filter(|_| entry.key == "evalScript");
-                        if let Some(script) = script.filter(|script| !script.contains("${")) {
-                            self.expression(script, &entry.value.place);
-                        }
-                        open.push(&entry.value);
-                    }
-                }
-                NodeValue::Scalar { text, .. } => {
-                    for part in parts(text) {
-                        if let Part::Expression(code) = part {
-                            self.expression(code, &node.place);
+                        match eval_script_of(entry) {
+                            Some(script) => self.whole_script(&script.0, &script.1),
+                            None => open.push(&entry.value),
                         }
                     }
                 }
+                NodeValue::Scalar { text, .. } => self.expressions(text, &node.place),
             }
+        }
+    }
+
+    /// Looks at all expressions of a text; one that does not end would be typed, or count as true, as it stands.
+    fn expressions(&mut self, text: &str, place: &Place) {
+        let parts = parts(text);
+        let open = parts.iter().find_map(|part| match part {
+            Part::Literal(literal) => unescaped(literal),
+            Part::Expression(_) => None,
+        });
+        if let Some(open) = open {
+            let message = format!(
+                "`{}` is no expression: there is no `}}` before the next `$` or the end. An expression cannot hold a `$`; for \
+                 the two characters themselves write `\\${{`",
+                shown(open)
+            );
+            return self.problems.add(place, "Invalid JavaScript", message);
+        }
+        for part in parts {
+            if let Part::Expression(code) = part {
+                self.expression(code, place);
+            }
+        }
+    }
+
+    /// `evalScript`: expressions and nothing else, or a script without any.
+    fn whole_script(&mut self, script: &str, place: &Place) {
+        if !script.contains("${") {
+            return self.expression(script, place);
+        }
+        let outside = parts(script).into_iter().find_map(|part| match part {
+            Part::Literal(text) if !text.trim().is_empty() && unescaped(text).is_none() => Some(text),
+            _ => None,
+        });
+        match outside {
+            Some(text) => {
+                let message = format!(
+                    "`{}` stands outside of the expression and would not run: put the whole script into `${{…}}`, or write it \
+                     without any `${{`",
+                    shown(text)
+                );
+                self.problems.add(place, "Invalid JavaScript", message);
+            }
+            None => self.expressions(script, place),
         }
     }
 
     /// Looks at a script that stands in the flow itself.
     pub(super) fn expression(&mut self, code: &str, place: &Place) {
-        self.note_script(code, place);
+        self.note_script(code, &|_| place.clone());
         let Some(fault) = self.syntax.fault(code) else { return };
-        let first = code.trim().lines().next().unwrap_or_default();
-        let shown: String = first.chars().take(SHOWN).collect();
-        let cut = if shown.len() < code.trim().len() { "…" } else { "" };
         let at = match fault.at {
             Some((line, column)) if code.trim_end().contains('\n') => format!(" (line {line}, column {column} of it)"),
             _ => String::new(),
         };
-        let mut message = format!("`{shown}{cut}` is not JavaScript: {}{at}", fault.message);
+        let mut message = format!("`{}` is not JavaScript: {}{at}", shown(code), fault.message);
         if code.split_once('}').is_some_and(|(_, rest)| rest.contains('{')) {
             message += "; an expression reaches to the last `}` before the next `$`: put what stands behind it into a text \
                         of the expression, like `${A + \" and {b}\"}`";
@@ -95,28 +169,34 @@ impl FlowParser<'_> {
     }
 
     /// Looks at a script in a file of its own.
-    pub(super) fn script_file(&mut self, file: &Arc<str>, source: &str, place: &Place) {
-        self.note_script(source, place);
+    pub(super) fn script_file(&mut self, file: &Arc<str>, source: &str) {
+        let place = |(line, column)| Place {
+            file: file.clone(),
+            line,
+            column,
+        };
+        self.note_script(source, &|at| {
+            let before = source.get(..at).unwrap_or_default();
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            place((before.matches('\n').count() + 1, line.chars().count() + 1))
+        });
         if let Some(fault) = self.syntax.fault(source) {
-            let (line, column) = fault.at.unwrap_or((1, 1));
-            let place = Place {
-                file: file.clone(),
-                line,
-                column,
-            };
+            let place = place(fault.at.unwrap_or((1, 1)));
             self.problems.add(&place, "Invalid JavaScript", fault.message);
         }
     }
 
     /// Notes a script that makes requests, and refuses one that uses what is not there.
-    fn note_script(&mut self, script: &str, place: &Place) {
-        if HTTP_USE.as_ref().is_some_and(|pattern| pattern.is_match(script)) {
-            self.http_uses.push(place.clone());
+    /// `place_of`: where a byte of it stands.
+    fn note_script(&mut self, script: &str, place_of: &dyn Fn(usize) -> Place) {
+        let code = code_only(script);
+        if let Some(at) = HTTP_USE.find(&code) {
+            self.http_uses.push(place_of(at));
         }
-        if FAKER_USE.as_ref().is_some_and(|pattern| pattern.is_match(script)) {
+        if let Some(at) = FAKER_USE.find(&code) {
             let message = "scripts have no `faker`; type made-up texts with `inputRandomText`, `inputRandomPersonName` and \
                            their kind";
-            self.problems.add(place, "Not Supported: faker", message);
+            self.problems.add(&place_of(at), "Not Supported: faker", message);
         }
     }
 
@@ -131,28 +211,67 @@ impl FlowParser<'_> {
     }
 }
 
+/// The script of an `evalScript`, as a text or under `script`, and where it stands.
+fn eval_script_of(entry: &Entry) -> Option<(String, Place)> {
+    if entry.key != "evalScript" {
+        return None;
+    }
+    let node = match &entry.value.value {
+        NodeValue::Map(entries) => &entries.iter().find(|entry| entry.key == "script")?.value,
+        _ => &entry.value,
+    };
+    Some((super::fields::plain(node)?.to_owned(), node.place.clone()))
+}
+
+/// A script in a message: its first line, cut when long.
+fn shown(script: &str) -> String {
+    let script = script.trim();
+    let first = script.lines().next().unwrap_or_default();
+    let shown: String = first.chars().take(SHOWN).collect();
+    let cut = if shown.len() < script.len() { "…" } else { "" };
+    shown + cut
+}
+
+/// From the first `${` on that is not `\${`.
+fn unescaped(text: &str) -> Option<&str> {
+    let mut from = 0;
+    loop {
+        let at = from + text.get(from..)?.find("${")?;
+        if !text.get(..at)?.ends_with('\\') {
+            return text.get(at..);
+        }
+        from = at + 2;
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{FAKER_USE, HTTP_USE};
+    use super::{FAKER_USE, HTTP_USE, code_only};
 
     #[test]
     fn made_up_data_are_told_from_words() {
-        let pattern = FAKER_USE.as_ref().unwrap();
         for script in [
             "faker.name().firstName()",
             "output.a = faker . internet()",
             "[faker['name']]",
         ] {
-            assert!(pattern.is_match(script), "{script}");
+            assert!(FAKER_USE.find(&code_only(script)).is_some(), "{script}");
         }
-        for script in ["'faker.name'", "output.faker.a", "faker", "myfaker.a", "faker_x.a"] {
-            assert!(!pattern.is_match(script), "{script}");
+        for script in [
+            "'faker.name'",
+            "output.faker.a",
+            "faker",
+            "myfaker.a",
+            "faker_x.a",
+            "// faker.name()",
+            "faker => faker.x",
+        ] {
+            assert!(FAKER_USE.find(&code_only(script)).is_none(), "{script}");
         }
     }
 
     #[test]
     fn requests_are_told_from_links() {
-        let pattern = HTTP_USE.as_ref().unwrap();
         for script in [
             "http.get(url)",
             "output.a = json(http.post(url, { body: '' }).body)",
@@ -163,7 +282,7 @@ mod tests {
             "const h = http; h.get(url)",
             "call(x = http)",
         ] {
-            assert!(pattern.is_match(script), "{script}");
+            assert!(HTTP_USE.find(&code_only(script)).is_some(), "{script}");
         }
         for script in [
             "'http://example.com/'",
@@ -174,8 +293,14 @@ mod tests {
             "http_get(1)",
             "params.http",
             "{ http: 1 }",
+            "// note http.get",
+            "/* http.get(x) */ output.q = 1",
+            "output.b = 'call http.get(1)'",
+            "const http = { get: () => 1 }; output.z = http.get()",
+            "const ask = (http) => http.get(1)",
+            "function ask(http) { return http.get(1) }",
         ] {
-            assert!(!pattern.is_match(script), "{script}");
+            assert!(HTTP_USE.find(&code_only(script)).is_none(), "{script}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     FlowParser,
-    fields::{ANY_NUMBER, Fields, incorrect, scalar_text},
+    fields::{Fields, incorrect, scalar_text},
     yaml::Node,
 };
 use crate::flow::{
@@ -12,6 +12,8 @@ use crate::flow::{
     select::text::Pattern,
 };
 
+/// What an index may be: a screen has no more elements.
+const INDEXES: (i64, i64) = (-100_000, 100_000);
 /// Widest screen that a size can mean, pixels.
 const MAX_PIXELS: i64 = 100_000;
 
@@ -59,7 +61,7 @@ impl FlowParser<'_> {
         let mut found = Selector {
             text: fields.text("text", problems),
             id: fields.text("id", problems),
-            index: fields.whole_text("index", ANY_NUMBER, problems),
+            index: fields.whole_text("index", INDEXES, problems),
             enabled: fields.flag("enabled", problems),
             checked: fields.flag("checked", problems),
             focused: fields.flag("focused", problems),

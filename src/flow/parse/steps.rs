@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     FlowParser,
     commands::{has_lookup, is_refused, main_field},
-    fields::{ANY_NUMBER, Fields, incorrect},
+    fields::{Fields, TIME_MS, incorrect},
     keys::{COMMANDS, MISTAKES},
     suggest::did_you_mean,
     yaml::{Node, NodeValue},
@@ -17,7 +17,9 @@ use crate::flow::{
 
 impl FlowParser<'_> {
     pub(super) fn steps(&mut self, items: &[Arc<Node>]) -> Vec<Step> {
-        items.iter().filter_map(|item| self.step(item)).collect()
+        let steps: Vec<Step> = items.iter().filter_map(|item| self.step(item)).collect();
+        self.incomplete |= steps.len() < items.len();
+        steps
     }
 
     fn step(&mut self, node: &Arc<Node>) -> Option<Step> {
@@ -57,7 +59,9 @@ impl FlowParser<'_> {
     fn bare_step(&mut self, word: &str, place: &Place) -> Option<Step> {
         let word = if word == "hide keyboard" { "hideKeyboard" } else { word };
         match COMMANDS.iter().find(|(key, _)| *key == word) {
-            Some((key, bare)) if *bare || is_refused(key) => self.finish_step(key, place, Fields::none(key, place.clone())),
+            Some((key, bare)) if *bare || is_refused(key) => {
+                self.finish_step(key, place, Fields::none(key, place.clone()))
+            }
             Some((key, _)) => {
                 let message = format!("the command `{key}` requires additional options: `- {key}: …`");
                 self.problems
@@ -150,7 +154,7 @@ impl FlowParser<'_> {
         let optional = fields.flag("optional", &mut self.problems).unwrap_or(false);
         let command = self.command(key, &mut fields);
         let timeout = if has_lookup(key) {
-            fields.whole_text("timeout", ANY_NUMBER, &mut self.problems)
+            fields.whole_text("timeout", TIME_MS, &mut self.problems)
         } else {
             None
         };
@@ -214,7 +218,7 @@ impl FlowParser<'_> {
             is_true: fields.text("true", &mut self.problems),
             visible: self.optional_selector(&mut fields, "visible"),
             not_visible: self.optional_selector(&mut fields, "notVisible"),
-            timeout: fields.whole_text("timeout", ANY_NUMBER, &mut self.problems),
+            timeout: fields.whole_text("timeout", TIME_MS, &mut self.problems),
         };
         fields.finish(&mut self.problems);
         Some(when)

@@ -15,7 +15,9 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
             let candidate = name.to_lowercase();
             let prefix = lower.len() >= 3 && (candidate.starts_with(&lower) || lower.starts_with(&candidate));
             let distance = strsim::damerau_levenshtein(&lower, &candidate);
-            let limit = MAX_DISTANCE.min(candidate.chars().count().max(2) - 1);
+            // Half of a word is another word.
+            let longest = candidate.chars().count().max(lower.chars().count());
+            let limit = MAX_DISTANCE.min(candidate.chars().count().max(2) - 1).min(longest / 2);
             (distance <= limit || prefix).then_some((distance, name))
         })
         .min_by_key(|(distance, _)| *distance)
@@ -27,9 +29,19 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
 pub fn slip<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = wrong.to_lowercase();
     known.into_iter().find(|name| {
-        let distance = strsim::damerau_levenshtein(&lower, &name.to_lowercase());
-        distance <= name.chars().count() / LETTERS_PER_SLIP
+        let name = name.to_lowercase();
+        let distance = strsim::damerau_levenshtein(&lower, &name);
+        // In a short word one letter too many, too few or in the wrong place: another one makes another word.
+        let is_short_slip =
+            distance == 1 && name.len() > 2 && (name.len() != lower.len() || sorted(&name) == sorted(&lower));
+        is_short_slip || distance <= name.chars().count() / LETTERS_PER_SLIP
     })
+}
+
+fn sorted(word: &str) -> Vec<char> {
+    let mut letters: Vec<char> = word.chars().collect();
+    letters.sort_unstable();
+    letters
 }
 
 /// ` Did you mean `x`?`, or nothing.

@@ -165,11 +165,6 @@ fn wrong_commands_are_told_with_their_place_and_the_right_word() {
         ),
         ("- setOrientation: sideways", "3:19", &["orientation", "landscape_left"]),
         (
-            "- openLink: { link: \"${A}\", autoVerify: true }",
-            "3:41",
-            &["Not Supported: autoVerify", "appId"],
-        ),
-        (
             "- inputText: \"${faker.name().firstName()}\"",
             "3:14",
             &["Not Supported: faker"],
@@ -222,7 +217,11 @@ fn wrong_commands_are_told_with_their_place_and_the_right_word() {
         ),
         ("- repeat: { times: 1.5, commands: [back] }", "3:20", &["whole number"]),
         ("- repeat: { while: {}, commands: [back] }", "3:3", &["never end"]),
-        ("- retry: { maxRetries: 0.5, commands: [back] }", "3:24", &["maxRetries"]),
+        (
+            "- retry: { maxRetries: 0.5, commands: [back] }",
+            "3:24",
+            &["maxRetries"],
+        ),
         ("- inputRandomText: 1001", "3:20", &["length", "from 0 to 1000"]),
         (
             "- scrollUntilVisible: { element: X, speed: 101 }",
@@ -230,7 +229,11 @@ fn wrong_commands_are_told_with_their_place_and_the_right_word() {
             &["speed", "from 0 to 100"],
         ),
         ("- tapOn: { text: X, index: 0.5 }", "3:28", &["index", "whole number"]),
-        ("- tapOn: { text: X, traits: tall }", "3:29", &["text, square, long-text"]),
+        (
+            "- tapOn: { text: X, traits: tall }",
+            "3:29",
+            &["text, square, long-text"],
+        ),
         (
             "- launchApp: { permissions: { camra: allow } }",
             "3:31",
@@ -256,7 +259,56 @@ fn wrong_commands_are_told_with_their_place_and_the_right_word() {
             "4:5",
             &["`const a = 1;…` is not JavaScript", "(line 2, column 11 of it)"],
         ),
-        ("- evalScript: \"${output.a = }\"", "3:15", &["`output.a =` is not JavaScript"]),
+        (
+            "- evalScript: \"${output.a = }\"",
+            "3:15",
+            &["`output.a =` is not JavaScript"],
+        ),
+        (
+            "- assertTrue: \"${1 == 2\"",
+            "3:15",
+            &["is no expression", "cannot hold a `$`"],
+        ),
+        (
+            "- assertTrue: \"${false && 'costs $5'}\"",
+            "3:15",
+            &["`${false && 'costs $5'}` is no expression"],
+        ),
+        (
+            "- evalScript: \"output.y = 1; ${output.z = 2}\"",
+            "3:15",
+            &["`output.y = 1;` stands outside of the expression"],
+        ),
+        ("- evalScript: { script: \"a +\" }", "3:25", &["is not JavaScript"]),
+        ("- tapOn: { text: X, timeout: 1e3 }", "3:30", &["whole number from 0"]),
+        ("- tapOn: { text: X, timeout: -1 }", "3:30", &["whole number from 0"]),
+        ("- launchApp: com x y", "3:14", &["Incorrect Format: appId", "blanks"]),
+        ("- stopApp: { appId: \"\" }", "3:21", &["must not be empty"]),
+        (
+            "- runScript: \"${X}.js\"",
+            "3:14",
+            &["expressions do not work in file names"],
+        ),
+        (
+            "- runFlow: { commands: [back], env: { class: x } }",
+            "3:39",
+            &["no word of JavaScript"],
+        ),
+        (
+            "- runFlow: { commands: [back], env: { NaN: x } }",
+            "3:39",
+            &["no word of JavaScript"],
+        ),
+        ("- openLink: \"${A}\"", "3:3", &["the policy allows no links"]),
+        (
+            "- assertVisible: { text: X, resource-id: a }",
+            "3:29",
+            &["Did you mean `id`?"],
+        ),
+        ("- type: x", "3:3", &["Did you mean `inputText`?"]),
+        ("- tapOn: {text: ${A}}", "3:18", &["in quotes"]),
+        ("- tapOn: @user", "3:10", &["in quotes"]),
+        ("- tapOn:\tx", "3:10", &["tab"]),
     ] {
         fault(&format!("appId: a.b\n---\n{step}\n"), place, words);
     }
@@ -473,6 +525,24 @@ fn mistakes_under_farmhand_are_told_where_they_stand() {
     for (extension, place, words) in [
         ("  commit: send\n", "3:11", &["Unknown Label: farmhand.commit"][..]),
         ("  same: [\"a +\"]\n", "3:10", &["`a +` is not JavaScript"]),
+        ("  same: [\"\"]\n", "3:10", &["must be an expression"]),
+        ("  apps: [tikok]\n", "3:10", &["Did you mean `tiktok`?"]),
+        ("  checkpoint: here\n", "3:15", &["0 steps of the flow's own list"]),
+        (
+            "  params: { a: { type: string } }\n",
+            "3:16",
+            &["`a` is no keyword of a schema; parameters stand under `properties`"],
+        ),
+        (
+            "  params: { properties: { a: { $ref: \"#/nope\" } } }\n",
+            "3:38",
+            &["there is nothing at `#/nope`"],
+        ),
+        (
+            "  params: { properties: { a: { type: integer } } }\n  fan_out: { params: [a] }\n",
+            "4:23",
+            &["`a` cannot name targets"],
+        ),
         ("  saem: [a]\n", "3:3", &["Did you mean `same`?"]),
         ("  policy: { allow: [http, htpp] }\n", "3:27", &["Did you mean `http`?"]),
         (
@@ -486,7 +556,11 @@ fn mistakes_under_farmhand_are_told_where_they_stand() {
             "3:36",
             &["`(` is no regular expression"],
         ),
-        ("  fan_out: { params: [a], expects: \"\" }\n", "3:36", &["Incorrect Format: expects"]),
+        (
+            "  fan_out: { params: [a], expects: \"\" }\n",
+            "3:36",
+            &["Incorrect Format: expects"],
+        ),
         (
             "  params: { properties: { user: {} } }\n  fan_out: { params: [usr] }\n",
             "4:23",
@@ -503,12 +577,16 @@ fn mistakes_under_farmhand_are_told_where_they_stand() {
             &["Invalid Schema: farmhand.params", "a.type: must be one of"],
         ),
         (
-            "  params: { required: [a], minLength: x }\n",
-            "3:39",
+            "  params: { maxLength: 5, minLength: x }\n",
+            "3:38",
             &["minLength: must be a whole number"],
         ),
     ] {
-        fault(&format!("appId: a.b\nfarmhand:\n{extension}---\n- back\n"), place, words);
+        fault(
+            &format!("appId: a.b\nfarmhand:\n{extension}---\n- back\n"),
+            place,
+            words,
+        );
     }
 }
 
@@ -531,7 +609,13 @@ fn a_script_file_that_is_no_javascript_is_told_with_its_own_place() {
         .with("f.yaml", flow)
         .with("a.js", "const a = 1;\nconst b = ;\n");
     let told = problems(load(&files, "f.yaml"));
-    assert_eq!(told, ["a.js:2:11: Invalid JavaScript: unexpected token in expression: ';'"]);
+    assert_eq!(
+        told,
+        ["a.js:2:11: Invalid JavaScript: unexpected token in expression: ';'"]
+    );
+    let files = files.with("a.js", "// http.get\nconst a = http.get(1);\n");
+    let told = problems(load(&files, "f.yaml"));
+    assert!(told[0].starts_with("a.js:2:11: Not Allowed: http"), "{told:?}");
 }
 
 #[test]
@@ -539,6 +623,58 @@ fn texts_of_the_config_that_are_never_evaluated_may_hold_anything() {
     let config = "appId: a.b\nname: \"${{\"\ntags: [\"${\"]\nfarmhand:\n  description: \"costs ${5 }\"\n  params: \
                   { properties: { a: { type: string, pattern: \"^x${0,1}$\" } } }\n---\n- back\n";
     assert!(parse(config).is_ok(), "{:?}", parse(config));
+}
+
+#[test]
+fn the_checkpoint_is_one_step_of_the_flows_own_list_before_the_commit_step() {
+    let flow = |steps: &str| format!("appId: a.b\nfarmhand: {{ commit: send, checkpoint: here }}\n---\n{steps}\n");
+    let here = "- launchApp: { label: here }\n";
+    let send = "- tapOn: { id: send, label: send }\n";
+    parse(&flow(&format!("- back\n{here}{send}"))).unwrap();
+    fault(
+        &flow(&format!("{here}{here}{send}")),
+        "2:39",
+        &["2 steps of the flow's own list have the label `here`"],
+    );
+    fault(
+        &flow(&format!("{send}{here}")),
+        "4:3",
+        &["must come before the commit step"],
+    );
+    let inside = format!("- runFlow:\n    label: here\n    commands:\n      {send}");
+    fault(&flow(&inside), "4:3", &["must come before the commit step"]);
+}
+
+#[test]
+fn nothing_taps_through_choosers_of_links() {
+    let policy = "appId: a.b\nfarmhand: { policy: { link_schemes: [https] } }\n---\n";
+    let step = "- openLink: { link: \"${A}\", autoVerify: true }\n";
+    fault(
+        &format!("{policy}{step}"),
+        "4:41",
+        &["Not Supported: autoVerify", "appId"],
+    );
+}
+
+#[test]
+fn what_could_not_be_read_is_told_once() {
+    let config = "appId: a.b\nfarmhand: { commit: send }\n---\n";
+    fault(
+        &format!("{config}- runFlow: {{ label: send, file: gone.yaml }}\n"),
+        "4:33",
+        &["Invalid File Path"],
+    );
+    let many = "- xyzzy\n".repeat(300);
+    let told = problems(steps(&many));
+    assert_eq!(told.len(), 201);
+    assert!(told[200].contains("100 more are not shown"), "{}", told[200]);
+}
+
+#[test]
+fn an_open_schema_takes_any_parameter_as_a_target() {
+    let flow =
+        "appId: a.b\nfarmhand:\n  params: { additionalProperties: true }\n  fan_out: { params: [a] }\n---\n- back\n";
+    parse(flow).unwrap();
 }
 
 #[test]
@@ -551,7 +687,12 @@ fn an_order_of_commit_and_confirm_that_cannot_work_is_told() {
     for (confirm, steps, place, words) in [
         ("", format!("{send}{send}"), "6:3", "is not confirmed"),
         (confirm, format!("{send}{send}{sent}"), "7:3", "is not confirmed"),
-        (confirm, format!("{sent}{send}"), "4:12", "never reached after the step `send`"),
+        (
+            confirm,
+            format!("{sent}{send}"),
+            "4:12",
+            "never reached after the step `send`",
+        ),
         ("", twice("2"), "8:9", "is not confirmed"),
     ] {
         fault(&flow(confirm, &steps), place, &[words]);
@@ -635,7 +776,11 @@ fn coordinates_that_no_place_has_are_told() {
             &["Incorrect Format: longitude", "-180 to 180"],
         ),
         ("- travel: { points: [\"here\"] }", "4:22", &["latitude,longitude"]),
-        ("- travel: { points: [\"1,2\"], speed: 0 }", "4:37", &["metres per second"]),
+        (
+            "- travel: { points: [\"1,2\"], speed: 0 }",
+            "4:37",
+            &["metres per second"],
+        ),
     ] {
         let allowed = "appId: a.b\nfarmhand: { policy: { allow: [mockLocation] } }\n---\n";
         fault(&format!("{allowed}{step}\n"), place, words);
@@ -731,8 +876,7 @@ fn points_of_a_swipe_may_be_expressions() {
 
 #[test]
 fn the_step_that_counts_must_fail_and_run_for_all_to_see() {
-    let config =
-        "appId: a.b\nfarmhand: { commit: go }\n---\n- assertVisible: { text: X, label: gone }\n";
+    let config = "appId: a.b\nfarmhand: { commit: go }\n---\n- assertVisible: { text: X, label: gone }\n";
     let of = |step: &str| format!("{config}{step}\n");
     for (step, place, words) in [
         (

@@ -102,6 +102,20 @@ pub fn read_documents(file: &Arc<str>, bytes: &[u8], problems: &mut Problems) ->
     Builder::new(file.clone(), problems).build(text)
 }
 
+/// What helps against a fault, by the words of the YAML parser.
+fn mend(info: &str) -> &'static str {
+    if info.contains("mapping values") || info.contains("flow mapping") || info.contains("flow sequence") {
+        "; put a text that holds `: `, `{`, `[` or `,` in quotes"
+    } else if info.contains("cannot start any token") || info.contains("unexpected character") {
+        "; put a text that begins with `@`, `%` or a backtick in quotes"
+    } else if info.contains("expected key") || info.contains("block mapping") || info.contains("block collection") {
+        "; a line `---` stands between the config section and the commands, each command begins with `- `, and what belongs \
+         together is indented alike"
+    } else {
+        ""
+    }
+}
+
 /// Where a text ends.
 fn end_of(text: &[u8], start: &Place) -> Place {
     let text = String::from_utf8_lossy(text);
@@ -174,10 +188,16 @@ impl<'a> Builder<'a> {
                 Ok((event, span)) => self.take(event, span)?,
                 Err(error) => {
                     let mut place = self.place(*error.marker());
-                    let mut message = error.info().to_owned();
+                    let mut message = format!("{}{}", error.info(), mend(error.info()));
                     if let Some((line, column)) = indenting_tab(text, place.line) {
                         (place.line, place.column) = (line, column);
                         message = "YAML is indented with spaces, here is a tab".to_owned();
+                    } else if text
+                        .lines()
+                        .nth(place.line.saturating_sub(1))
+                        .is_some_and(|line| line.contains('\t'))
+                    {
+                        message += "; there is a tab in this line: write spaces instead";
                     }
                     self.problems.add(&place, "Parsing Failed", message);
                     return None;
@@ -212,8 +232,8 @@ impl<'a> Builder<'a> {
                 if let Some(node) = self.anchors.get(&anchor).cloned() {
                     return self.attach(node);
                 }
-                self.problems
-                    .add(&place, "Parsing Failed", "the alias stands inside of its own anchor");
+                let message = "the alias names no anchor that is closed before it in the same document";
+                self.problems.add(&place, "Parsing Failed", message);
                 None
             }
             Event::SequenceStart(anchor, _) => self.push(Open::List {

@@ -1,6 +1,7 @@
 //! Runs flows on phones: one attempt at a time, step by step, with a record of each.
 
 mod attempt;
+mod checkpoint;
 mod effect;
 mod evidence;
 pub mod fault;

@@ -7,6 +7,7 @@ use super::{Run, fault::Fault, told};
 use crate::flow::{
     expr::pattern_of,
     model::Selector,
+    parse::parse_whole,
     select::{Flag, Query, Relation, text::Pattern},
 };
 
@@ -145,11 +146,5 @@ pub(super) fn known_to_match(query: &Query) -> Result<(), Fault> {
 
 /// A whole number, also one that is written `1.0`.
 pub(in crate::flow) fn whole_number(text: &str, what: &str) -> Result<i64, Fault> {
-    let trimmed = text.trim().replace('_', "");
-    let integral = trimmed.split_once('.').map_or(trimmed.as_str(), |(whole, fraction)| {
-        if fraction.chars().all(|c| c == '0') { whole } else { "" }
-    });
-    integral
-        .parse()
-        .map_err(|_| Fault::Invalid(format!("`{what}` must be a whole number, not `{text}`")))
+    parse_whole(text).ok_or_else(|| Fault::Invalid(format!("`{what}` must be a whole number, not `{text}`")))
 }

@@ -68,7 +68,7 @@ impl Run {
         let config = &flow.config;
         let mut result = self.run_steps(&config.on_start).await;
         if result.is_ok() {
-            result = self.run_steps(&flow.steps).await;
+            result = self.run_own_steps(flow).await;
         }
         if let Err(fault) = &result {
             if !fault.leaves_phone_usable() {
@@ -165,7 +165,7 @@ impl Run {
     }
 
     /// Records a step that an earlier attempt has carried out.
-    async fn pass_over(&mut self, step: &Step) -> Result<(), Fault> {
+    pub(super) async fn pass_over(&mut self, step: &Step) -> Result<(), Fault> {
         let begun = self.begin_step(step).await?;
         self.note("skipped", Value::from("already done by an earlier attempt"));
         self.end_step(begun, Done::Skipped);

@@ -384,6 +384,13 @@ fn sizes_flags_and_shapes_are_looked_at() {
 
 proptest! {
     #[test]
+    fn a_plain_pattern_says_what_the_engine_says(pattern in "[a-cA-C._:/ ]{0,4}", value in "[a-cA-Ckſ._:/ \n]{0,4}") {
+        let engine = regex::Regex::new(&format!(r"(?is)\A(?:{pattern})\z")).unwrap();
+        prop_assert_eq!(Pattern::new(&pattern).unwrap().matches(&value),
+            engine.is_match(&value) || engine.is_match(&value.replace('\n', " ")));
+    }
+
+    #[test]
     fn no_pattern_makes_a_panic(pattern in ".{0,40}", value in ".{0,40}") {
         if let Ok(pattern) = Pattern::new(&pattern) {
             let _whatever = pattern.matches_text(&value);

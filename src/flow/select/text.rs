@@ -20,6 +20,8 @@ const MAX_BACKTRACKING: usize = 100_000;
 pub struct Pattern {
     source: String,
     regex: Engine,
+    /// Whether it is so plain that texts of ASCII need no engine.
+    plain: bool,
     /// It took too many steps on a text, so nobody knows what it matches. Clones share it.
     given_up: Arc<AtomicBool>,
 }
@@ -65,6 +67,7 @@ impl Pattern {
             regex
         };
         Ok(Self {
+            plain: matches!(regex, Engine::Linear(_)) && source.bytes().all(is_plain),
             source: source.to_owned(),
             regex,
             given_up: Arc::default(),
@@ -106,6 +109,14 @@ impl Pattern {
     }
 
     fn matches_as_is(&self, value: &str) -> bool {
+        // A tree has hundreds of nodes, most patterns are words, and most words differ in length.
+        if self.plain && value.is_ascii() {
+            let letters = self.source.bytes().zip(value.bytes());
+            return self.source.len() == value.len()
+                && letters
+                    .rev()
+                    .all(|(wanted, found)| wanted == b'.' || wanted.eq_ignore_ascii_case(&found));
+        }
         match &self.regex {
             Engine::Linear(regex) => regex.is_match(value),
             Engine::Backtracking(regex) => regex.is_match(value).unwrap_or_else(|_| {
@@ -118,6 +129,11 @@ impl Pattern {
             }
         }
     }
+}
+
+/// Whether a character of a pattern stands for itself, or, if it is a dot, for any one character.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b" ._:/-,;!@#%&='\"<>`~".contains(&byte)
 }
 
 /// A pattern without Java's quotes: what stands between `\Q` and `\E` (or the end) stands for itself.

@@ -1,6 +1,6 @@
 //! Pictures from files: decoded under caps, scaled, grey.
 
-use std::{borrow::Cow, io::Cursor};
+use std::{borrow::Cow, cell::RefCell, io::Cursor};
 
 use farmhand_actors::domain::{Bounds, Screenshot};
 use fast_image_resize::{
@@ -17,6 +17,12 @@ const MAX_SIDE: u32 = 8_192;
 const MAX_PIXELS: u64 = 16 * 1024 * 1024;
 /// Bytes that a decoder may take for one pixel, its own buffers included.
 const BYTES_PER_PIXEL: u64 = 16;
+
+thread_local! {
+    /// Keeps its memory from one picture to the next: the system takes longer to give new pages than to fill them. Threads
+    /// that encode pictures end when they are idle.
+    static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
+}
 
 /// Reads a PNG or JPEG. Its size is looked at before memory is taken for its pixels.
 ///
@@ -50,7 +56,7 @@ pub fn decode(bytes: &[u8]) -> Result<Screenshot, VisionError> {
     Ok(Screenshot {
         width,
         height,
-        rgba: rgba.into_raw(),
+        rgba: rgba.into_raw().into(),
     })
 }
 
@@ -71,7 +77,7 @@ pub fn cut(picture: &Screenshot, area: Bounds) -> Screenshot {
     Screenshot {
         width: right.saturating_sub(left),
         height: bottom.saturating_sub(top),
-        rgba,
+        rgba: rgba.into(),
     }
 }
 
@@ -102,13 +108,13 @@ pub(super) fn resized(
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(filter))
         .use_alpha(false);
-    Resizer::new()
-        .resize(&source, &mut target, &options)
+    RESIZER
+        .with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options))
         .map_err(|error| VisionError::Encode(error.to_string()))?;
     Ok(Cow::Owned(Screenshot {
         width,
         height,
-        rgba: target.into_vec(),
+        rgba: target.into_vec().into(),
     }))
 }
 

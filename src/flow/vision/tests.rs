@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use farmhand_actors::domain::Bounds;
 
 use super::*;
@@ -31,12 +32,12 @@ fn a_png_gives_back_every_pixel() {
 #[test]
 fn a_malformed_picture_is_refused() {
     let mut broken = picture(4, 4);
-    broken.rgba.pop();
+    broken.rgba.truncate(63);
     assert!(matches!(encode_png(&broken, None), Err(VisionError::Shape { .. })));
     let empty = Screenshot {
         width: 0,
         height: 0,
-        rgba: Vec::new(),
+        rgba: Bytes::new(),
     };
     assert!(matches!(
         encode_jpeg(&empty, Some(5), 50),
@@ -76,6 +77,7 @@ pub fn screen(columns: u32, rows: u32, unit: f64) -> Screenshot {
             rgba.extend(pixel(full_x, full_y));
         }
     }
+    let rgba = Bytes::from(rgba);
     Screenshot { width, height, rgba }
 }
 
@@ -190,16 +192,19 @@ fn what_is_not_there_is_not_found() {
 
 /// Copies a cell over another one.
 pub fn with_copy(picture: &Screenshot, (column, row): (u32, u32), (to_column, to_row): (u32, u32)) -> Screenshot {
-    let mut copy = picture.clone();
+    let mut rgba = picture.rgba.to_vec();
     let at =
         |column: u32, row: u32, x: u32, y: u32| (((row * CELL + y) * picture.width + column * CELL + x) * 4) as usize;
     for y in 0..CELL {
         for x in 0..CELL {
             let (from, to) = (at(column, row, x, y), at(to_column, to_row, x, y));
-            copy.rgba[to..to + 4].copy_from_slice(&picture.rgba[from..from + 4]);
+            rgba[to..to + 4].copy_from_slice(&picture.rgba[from..from + 4]);
         }
     }
-    copy
+    Screenshot {
+        rgba: rgba.into(),
+        ..*picture
+    }
 }
 
 #[test]
@@ -228,10 +233,14 @@ fn colours_count_when_they_are_asked_for() {
     let shown = screen(6, 9, 1.0);
     let (template, _) = icon(&shown, 2, 3);
     // Red and blue exchanged, brightness nearly kept.
-    let mut other = shown.clone();
-    for pixel in other.rgba.chunks_exact_mut(4) {
+    let mut rgba = shown.rgba.to_vec();
+    for pixel in rgba.chunks_exact_mut(4) {
         pixel.swap(0, 2);
     }
+    let other = Screenshot {
+        rgba: rgba.into(),
+        ..shown
+    };
     let search = |rgb| Search {
         rgb,
         ..Search::default()
@@ -255,7 +264,7 @@ fn templates_without_anything_in_them_are_refused() {
     let flat = |value: u8| Screenshot {
         width: 40,
         height: 40,
-        rgba: [value, value, value, 255].repeat(1_600),
+        rgba: [value, value, value, 255].repeat(1_600).into(),
     };
     assert!(matches!(Template::new(flat(200)), Err(VisionError::Flat { .. })));
     let png = encode_png(&flat(0), None).unwrap();
@@ -263,7 +272,7 @@ fn templates_without_anything_in_them_are_refused() {
     let tiny = Screenshot {
         width: 7,
         height: 30,
-        rgba: vec![255; 840],
+        rgba: vec![255; 840].into(),
     };
     assert!(matches!(Template::new(tiny), Err(VisionError::TooSmall { .. })));
 }
@@ -306,7 +315,9 @@ fn files_that_are_no_pictures_or_too_large_ones_are_refused_before_memory_is_tak
         })
     );
     let mut seen_through = picture(20, 20);
-    seen_through.rgba[3] = 9;
+    let mut rgba = seen_through.rgba.to_vec();
+    rgba[3] = 9;
+    seen_through.rgba = rgba.into();
     let png = encode_png(&seen_through, None).unwrap();
     assert_eq!(decode(&png), Err(VisionError::Transparent));
 }
@@ -333,7 +344,7 @@ fn pictures_are_the_same_by_the_share_of_their_pixels_that_are_nearly_equal() {
         Screenshot {
             width: 10,
             height: 10,
-            rgba,
+            rgba: rgba.into(),
         }
     };
     assert_eq!(share_of_equal_pixels(&white(0), &white(0)), Some(1.0));

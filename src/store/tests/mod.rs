@@ -1,6 +1,7 @@
 //! How the store behaves: each test on a fresh database in a folder of its own.
 
 mod attempts;
+mod checkpoints;
 mod conformance;
 mod effects;
 mod farm;

@@ -37,12 +37,12 @@ impl FlowParser<'_> {
         let problems = &mut self.problems;
         Some(match key {
             "launchApp" => self.launch_app(fields),
-            "stopApp" => Some(Command::StopApp(fields.text("appId", problems))),
-            "killApp" => Some(Command::KillApp(fields.text("appId", problems))),
-            "clearState" => Some(Command::ClearState(fields.text("appId", problems))),
+            "stopApp" => Some(Command::StopApp(fields.package("appId", problems))),
+            "killApp" => Some(Command::KillApp(fields.package("appId", problems))),
+            "clearState" => Some(Command::ClearState(fields.package("appId", problems))),
             "clearKeychain" => Some(Command::ClearKeychain),
             "setPermissions" => {
-                let app_id = fields.text("appId", problems);
+                let app_id = fields.package("appId", problems);
                 let permissions = self.permissions(fields);
                 if permissions.is_none() {
                     fields.missing("permissions", &mut self.problems);
@@ -67,13 +67,13 @@ impl FlowParser<'_> {
             problems.add(&fields.at("autoVerify"), "Not Supported: autoVerify", message);
         }
         let browser = fields.flag("browser", problems).unwrap_or(false);
-        let app_id = fields.text("appId", problems);
+        let app_id = fields.package("appId", problems);
         link.map(|link| Command::OpenLink(Box::new(OpenLink { link, browser, app_id })))
     }
 
     fn launch_app(&mut self, fields: &mut Fields) -> Option<Command> {
         let problems = &mut self.problems;
-        let app_id = fields.text("appId", problems);
+        let app_id = fields.package("appId", problems);
         let clear_state = fields.flag("clearState", problems).unwrap_or(false);
         fields.flag("clearKeychain", problems);
         let stop = fields.flag("stopApp", problems).unwrap_or(true);
@@ -111,7 +111,12 @@ impl FlowParser<'_> {
                     .add(&entry.place, format!("Unknown Permission: {}", entry.key), message);
             }
         }
-        Some(permissions.into_iter().map(|(entry, value)| (entry.key, value)).collect())
+        Some(
+            permissions
+                .into_iter()
+                .map(|(entry, value)| (entry.key, value))
+                .collect(),
+        )
     }
 
     fn arguments(&mut self, fields: &mut Fields) -> Vec<(Text, Argument)> {

@@ -6,7 +6,7 @@ use crate::flow::{
     model::{AssertScreenshot, Command, Condition},
     parse::{
         FlowParser,
-        fields::{ANY_NUMBER, Fields, incorrect, plain},
+        fields::{Fields, TIME_MS, incorrect, plain},
         yaml::{Node, NodeValue},
     },
 };
@@ -30,9 +30,12 @@ impl FlowParser<'_> {
             }
             "assertTrue" => self.assert_true(fields),
             "extendedWaitUntil" => self.extended_wait(fields),
-            "waitForAnimationToEnd" => Some(Command::WaitForAnimation(
-                fields.whole_text("timeout", ANY_NUMBER, &mut self.problems),
-            )),
+            // A negative one is the usual time, as upstream.
+            "waitForAnimationToEnd" => Some(Command::WaitForAnimation(fields.whole_text(
+                "timeout",
+                (-TIME_MS.1, TIME_MS.1),
+                &mut self.problems,
+            ))),
             "assertDarkMode" => Some(Command::AssertDarkMode(true)),
             "assertLightMode" => Some(Command::AssertDarkMode(false)),
             "assertScreenshot" => self.assert_screenshot(fields),
@@ -54,7 +57,12 @@ impl FlowParser<'_> {
         let percent = threshold.as_ref().and_then(|text| text.parse::<f64>().ok());
         if percent.is_some_and(|percent| !(0.0..=100.0).contains(&percent)) {
             let wanted = "from 0 to 100";
-            incorrect(&fields.at("thresholdPercentage"), "thresholdPercentage", wanted, &mut self.problems);
+            incorrect(
+                &fields.at("thresholdPercentage"),
+                "thresholdPercentage",
+                wanted,
+                &mut self.problems,
+            );
         }
         let (file, picture) = self.reference_picture(&path?, &fields.at("path"))?;
         Some(Command::AssertScreenshot(Box::new(AssertScreenshot {
@@ -84,7 +92,7 @@ impl FlowParser<'_> {
         let condition = Condition {
             visible: self.optional_selector(fields, "visible"),
             not_visible: self.optional_selector(fields, "notVisible"),
-            timeout: fields.whole_text("timeout", ANY_NUMBER, &mut self.problems),
+            timeout: fields.whole_text("timeout", TIME_MS, &mut self.problems),
         };
         let none = condition.visible.is_none() && condition.not_visible.is_none();
         if none && self.problems.len() == before {

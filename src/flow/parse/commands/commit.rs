@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::commit_order::check_order;
 use crate::flow::{
     model::{Body, Command, Flow, Step},
+    parse::suggest::did_you_mean,
     problem::Problems,
 };
 
@@ -20,17 +21,23 @@ pub fn check_commit(flow: &Flow, problems: &mut Problems) {
             name,
             label,
             problems,
+            labels: Vec::new(),
             known: HashMap::new(),
         };
         if !search.steps(&flow.steps) {
-            let message = format!("no step has the label `{label}`; give it to the step that is meant");
+            let hint = did_you_mean(label, search.labels.iter().copied());
+            let message = format!("no step has the label `{label}`; give it to the step that is meant{hint}");
             problems.add(&flow.place_of(name), format!("Unknown Label: farmhand.{name}"), message);
             all_known = false;
         }
     }
     if extension.commit.is_none() && (extension.confirm.is_some() || !extension.baseline.is_empty()) {
         let message = "`confirm` and `baseline` need `commit`: the label of the step whose effect cannot be undone";
-        let place = flow.place_of(if extension.confirm.is_some() { "confirm" } else { "baseline" });
+        let place = flow.place_of(if extension.confirm.is_some() {
+            "confirm"
+        } else {
+            "baseline"
+        });
         problems.add(&place, "Missing Property: farmhand.commit", message);
     }
     if all_known {
@@ -43,13 +50,15 @@ struct Search<'s> {
     name: &'s str,
     label: &'s str,
     problems: &'s mut Problems,
+    /// All labels that were met.
+    labels: Vec<&'s str>,
     /// Whether the files that were gone into have such a step.
     known: HashMap<*const Flow, bool>,
 }
 
-impl Search<'_> {
+impl<'s> Search<'s> {
     /// Whether one of the steps, or one within them, has the label.
-    fn steps(&mut self, steps: &[Step]) -> bool {
+    fn steps(&mut self, steps: &'s [Step]) -> bool {
         let mut found = false;
         for step in steps {
             let inside = step.body().is_some_and(|body| self.body(body));
@@ -61,6 +70,7 @@ impl Search<'_> {
                 );
                 self.fault(step, message);
             }
+            self.labels.extend(step.label.as_deref());
             let is_meant = step.label.as_deref() == Some(self.label);
             if is_meant {
                 self.check(step);
@@ -70,7 +80,7 @@ impl Search<'_> {
         found
     }
 
-    fn body(&mut self, body: &Body) -> bool {
+    fn body(&mut self, body: &'s Body) -> bool {
         let flow = match body {
             Body::Inline(steps) => return self.steps(steps),
             Body::File(flow) => flow,

@@ -50,7 +50,8 @@ pub(super) fn check_order(flow: &Flow, problems: &mut Problems) {
     order.steps(&flow.steps, State::CLOSED);
     let confirms = order.confirms;
     if let Some(confirm) = extension.confirm.as_deref().filter(|_| !confirms) {
-        let message = format!("the step `{confirm}` is never reached after the step `{commit}`: put it behind that one");
+        let message =
+            format!("the step `{confirm}` is never reached after the step `{commit}`: put it behind that one");
         problems.add(&flow.place_of("confirm"), "Incorrect Format: farmhand.confirm", message);
     }
 }
@@ -82,7 +83,8 @@ impl Order<'_> {
                      them that `farmhand.confirm` names",
                     self.commit
                 );
-                self.problems.add(&step.place, format!("Incorrect Format: {}", step.key), message);
+                self.problems
+                    .add(&step.place, format!("Incorrect Format: {}", step.key), message);
             }
             state = State::OPEN;
         }

@@ -10,6 +10,9 @@ use crate::flow::{
     settings::MAX_ROUNDS,
 };
 
+/// Most that `maxRetries` may say; as upstream, three is what is done.
+const MAX_RETRIES_SAID: i64 = 100;
+
 impl FlowParser<'_> {
     pub(in crate::flow::parse) fn control_command(
         &mut self,
@@ -73,7 +76,7 @@ impl FlowParser<'_> {
     }
 
     fn retry(&mut self, fields: &mut Fields) -> Option<Command> {
-        let max_retries = fields.whole_text("maxRetries", (0, i64::from(u32::MAX)), &mut self.problems);
+        let max_retries = fields.whole_text("maxRetries", (0, MAX_RETRIES_SAID), &mut self.problems);
         let env = fields.text_map("env", &mut self.problems).unwrap_or_default();
         let body = self.body(fields)?;
         Some(Command::Retry(Box::new(Retry {
@@ -87,8 +90,13 @@ impl FlowParser<'_> {
         let env = fields.text_map("env", &mut self.problems).unwrap_or_default();
         let when = self.when(fields, "when");
         let file = fields.required_text("file", &mut self.problems)?;
+        if file.contains("${") {
+            let message = format!("`{file}`: expressions do not work in file names, since files are read beforehand");
+            self.problems.add(&fields.at("file"), "Invalid File Path", message);
+            return None;
+        }
         let (file, source) = self.text_file(&file, &fields.at("file"))?;
-        self.script_file(&file, &source, &fields.at("file"));
+        self.script_file(&file, &source);
         Some(Command::RunScript(Box::new(RunScript {
             file,
             source,

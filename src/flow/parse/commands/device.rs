@@ -51,7 +51,12 @@ impl FlowParser<'_> {
             "enabled" => Some(Switch::On),
             "disabled" => Some(Switch::Off),
             _ => {
-                incorrect(&fields.at("value"), &fields.what, "enabled or disabled", &mut self.problems);
+                incorrect(
+                    &fields.at("value"),
+                    &fields.what,
+                    "enabled or disabled",
+                    &mut self.problems,
+                );
                 None
             }
         }
@@ -96,7 +101,12 @@ impl FlowParser<'_> {
             speed.parse::<f64>().ok().filter(|speed| *speed > 0.0)
         });
         let Some(speed) = speed else {
-            incorrect(&fields.at("speed"), "speed", "metres per second, above 0", &mut self.problems);
+            incorrect(
+                &fields.at("speed"),
+                "speed",
+                "metres per second, above 0",
+                &mut self.problems,
+            );
             return None;
         };
         Some(Command::Travel(points, speed))
@@ -109,7 +119,12 @@ impl FlowParser<'_> {
             return Some(point);
         }
         let Some((latitude, longitude)) = point.split_once(',') else {
-            incorrect(&item.place, "points", "places: `latitude,longitude`", &mut self.problems);
+            incorrect(
+                &item.place,
+                "points",
+                "places: `latitude,longitude`",
+                &mut self.problems,
+            );
             return None;
         };
         self.coordinate("latitude", latitude, 90.0, &item.place);

@@ -4,7 +4,7 @@ use crate::flow::{
     model::{Command, Direction, ScrollUntilVisible, Spot, Swipe, SwipePath, Tap, Text, Touch},
     parse::{
         FlowParser,
-        fields::{ANY_NUMBER, Fields, incorrect, scalar_text},
+        fields::{Fields, TIME_MS, incorrect, scalar_text},
         keys::{KEYS, key_code},
         suggest::did_you_mean,
     },
@@ -156,7 +156,7 @@ impl FlowParser<'_> {
         let selector = self.required_selector(fields, "element");
         let direction = self.direction(fields).unwrap_or(Direction::Down);
         let problems = &mut self.problems;
-        let timeout = fields.whole_text("timeout", ANY_NUMBER, problems);
+        let timeout = fields.whole_text("timeout", TIME_MS, problems);
         let speed = fields.whole_text("speed", PERCENT, problems);
         let visibility = fields.whole_text("visibilityPercentage", PERCENT, problems);
         let centre = fields.flag("centerElement", problems);

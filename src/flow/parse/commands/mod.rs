@@ -4,6 +4,7 @@
 
 mod app;
 mod assert;
+mod checkpoint;
 mod commit;
 mod commit_order;
 mod control;
@@ -11,6 +12,7 @@ mod device;
 mod gesture;
 mod text;
 
+pub use checkpoint::check_checkpoint;
 pub use commit::check_commit;
 pub use gesture::parse_spot;
 
@@ -35,8 +37,8 @@ pub fn main_field(key: &str) -> Option<&'static str> {
         "scrollUntilVisible" => "element",
         "extendedWaitUntil" => "visible",
         "addMedia" => "files",
-        "tapOn" | "doubleTapOn" | "longPressOn" | "assertVisible" | "assertNotVisible" | "copyTextFrom" | "inputText"
-        | "setClipboard" => "text",
+        "tapOn" | "doubleTapOn" | "longPressOn" | "assertVisible" | "assertNotVisible" | "copyTextFrom"
+        | "inputText" | "setClipboard" => "text",
         _ => return None,
     })
 }

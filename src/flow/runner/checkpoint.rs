@@ -1,0 +1,72 @@
+//! Where a flow is taken up: what an attempt has done before it was cut off is not done again, as far as the flow names a
+//! step from which it can go on.
+
+use std::sync::Arc;
+
+use farmhand_actors::domain::{Checkpoint, Reached};
+use serde_json::Value;
+
+use super::{Run, fault::Fault};
+use crate::flow::model::Flow;
+
+/// What scripts have found out, as one value.
+const STATE: &str = "({ output, added: media.added, copiedText: maestro.copiedText })";
+
+const PUT_BACK: &str = "(({ output: found, added, copiedText }) => { Object.assign(output, found); media.added = added; \
+                        maestro.copiedText = copiedText; })";
+
+impl Run {
+    /// Runs the steps of a flow; those of the attempt's own flow from its checkpoint on, if an earlier attempt was there.
+    pub(super) async fn run_own_steps(&mut self, flow: &Arc<Flow>) -> Result<(), Fault> {
+        let label = flow.config.extension.checkpoint.as_ref();
+        let is_own = self.effects.armed && Arc::ptr_eq(flow, self.script.flow());
+        let Some(label) = label.filter(|_| is_own) else {
+            return self.run_steps(&flow.steps).await;
+        };
+        let place = flow.steps.iter().position(|step| step.label.as_ref() == Some(label));
+        let (before, from) = flow
+            .steps
+            .split_at_checked(place.unwrap_or(0))
+            .unwrap_or((&[], &flow.steps));
+        if self.take_up(label).await? {
+            for step in before {
+                self.pass_over(step).await?;
+            }
+        } else {
+            self.run_steps(before).await?;
+            self.reach(label).await?;
+        }
+        self.run_steps(from).await
+    }
+
+    /// Puts back what scripts had found out, if an earlier attempt of the same version of the flow was at the checkpoint.
+    async fn take_up(&mut self, label: &Arc<str>) -> Result<bool, Fault> {
+        if self.spec.number <= 1 {
+            return Ok(false);
+        }
+        let reached = self.parts.journal.reached(self.spec.task).await.map_err(Fault::Store)?;
+        let same = |reached: &Reached| reached.step == *label && reached.flow_hash == self.script.content_hash();
+        let Some(reached) = reached.filter(same) else {
+            return Ok(false);
+        };
+        let state = Value::from(reached.state.to_string());
+        self.js.run(&format!("{PUT_BACK}(JSON.parse({state}))")).await?;
+        Ok(true)
+    }
+
+    /// All before the checkpoint is done: durable on return.
+    async fn reach(&mut self, label: &Arc<str>) -> Result<(), Fault> {
+        let checkpoint = Checkpoint {
+            task: self.spec.task,
+            attempt: self.spec.attempt,
+            lease: self.spec.lease.clone(),
+            reached: Reached {
+                step: label.clone(),
+                flow_hash: self.script.content_hash().to_owned(),
+                state: self.js.value(STATE).await?,
+            },
+        };
+        self.phone.may_go_on()?;
+        self.parts.journal.reach(checkpoint).await.map_err(Fault::Store)
+    }
+}

@@ -1,0 +1,60 @@
+//! Where a flow that was cut off goes on.
+
+use super::*;
+
+const FLOW: &str = "appId: a.b
+farmhand: { checkpoint: here, commit: post }
+---
+- inputText: before
+- evalScript: ${output.found = [1, {a:'b \"c\"'}]}
+- evalScript: ${maestro.copiedText = 'copied'}
+- runFlow: { label: here, commands: [inputText: here] }
+- assertTrue: ${output.found[1].a == 'b \"c\"' && maestro.copiedText == 'copied'}
+- inputText: after
+- tapOn: { text: Post, label: post }
+";
+
+async fn run(bench: &Bench, phone: &Arc<FakePhone>, number: u32) -> Outcome {
+    let mut spec = spec("flow", json!({}), Purpose::Execute);
+    spec.number = number;
+    bench.run_spec(phone, spec).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_attempt_passes_over_what_is_before_the_checkpoint_and_finds_what_scripts_had_found() {
+    let bench = Bench::new(FLOW);
+    let cut_off = Arc::new(phone(&["Post"]).misbehaving("Type(after)", Misbehaviour::Fails(lost())));
+    assert!(!matches!(run(&bench, &cut_off, 1).await, Outcome::Completed { .. }));
+    assert_eq!(cut_off.typed(), "beforehere");
+
+    let second = Arc::new(phone(&["Post"]));
+    let outcome = run(&bench, &second, 2).await;
+
+    assert!(matches!(outcome, Outcome::Completed { .. }), "{outcome:?}");
+    assert_eq!(second.typed(), "hereafter");
+    let states: Vec<StepState> = bench.journal.steps().iter().map(|step| step.state).collect();
+    assert_eq!(states[..3], [StepState::Skipped; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_version_of_the_flow_begins_at_its_start() {
+    let bench = Bench::new(FLOW);
+    let cut_off = Arc::new(phone(&["Post"]).misbehaving("Type(after)", Misbehaviour::Fails(lost())));
+    run(&bench, &cut_off, 1).await;
+
+    let changed = FLOW.replace("- inputText: before", "- inputText: changed");
+    let bench = bench.with_file("flow.yaml", &changed);
+    let second = Arc::new(phone(&["Post"]));
+    assert!(matches!(run(&bench, &second, 2).await, Outcome::Completed { .. }));
+    assert_eq!(second.typed(), "changedhereafter");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_attempt_asks_for_no_checkpoint() {
+    let bench = Bench::new(FLOW);
+    let first = Arc::new(phone(&["Post"]));
+    run(&bench, &first, 1).await;
+    let again = Arc::new(phone(&["Post"]));
+    run(&bench, &again, 1).await;
+    assert_eq!(again.typed(), "beforehereafter");
+}
