@@ -1,6 +1,6 @@
 //! SIGKILL of the controller at each step of a task: no effect twice, none lost, none reported that did not happen.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Farm, TASK, follow, post, wait_for};
 
@@ -67,4 +67,36 @@ fn f1_a_post_survives_a_kill_at_each_step() {
 #[test]
 fn f1_a_follow_survives_a_kill_at_each_step() {
     survives_a_kill_at_each_step("follow", "instagram", follow);
+}
+
+/// A flow that may be taken up at its third step.
+const STAGES: &str = "appId: ${APP_PACKAGE}
+farmhand: { checkpoint: again }
+---
+- launchApp
+- evalScript: ${output.first = ATTEMPT}
+- launchApp: { label: again }
+- repeat: { times: 8, commands: [swipe: UP] }
+- evalScript: ${output.remark = 'begun by ' + output.first + ', ended by ' + ATTEMPT}
+";
+
+#[test]
+fn a_flow_with_a_checkpoint_goes_on_there_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("stages.yaml"), STAGES).unwrap();
+    let mut farm = Farm::without_adb_set(1, &format!("[flows]\ndir = \"{}\"\n", folder.path().display()));
+    let serial = farm.sim.serial(0).to_owned();
+    farm.controller.await_device(&serial, "online");
+    let id = farm
+        .controller
+        .create(&json!({ "serials": [serial], "script_name": "stages", "script_config": {} }))[0];
+    kill_at_step(&mut farm, id, 6).expect("the flow is still under way");
+
+    farm.controller.restart();
+    let task = farm.controller.await_status(id, 2);
+
+    assert_eq!(task["remark"], "begun by 1, ended by 2", "{task:#}");
+    let steps = task["attempts"][1]["steps"].as_array().unwrap();
+    let states: Vec<&str> = steps.iter().map(|step| step["state"].as_str().unwrap()).collect();
+    assert_eq!(states[..3], ["skipped", "skipped", "completed"]);
 }
