@@ -21,7 +21,7 @@ use self::{
     attributes::{Attributes, Order},
     field::Field,
     shared::SharedWords,
-    text::{decode, resolve_references, resolved},
+    text::{decode, resolve_references},
 };
 
 /// Caps of one dump.
@@ -216,8 +216,8 @@ impl Builder {
             Field::Hint => node.hint = resolve_references(value),
             Field::Description => node.description = resolve_references(value),
             Field::Id => node.id = resolve_references(value),
-            Field::Class => node.class = classes.shared(&resolved(value)),
-            Field::Package => node.package = packages.shared(&resolved(value)),
+            Field::Class => node.class = classes.shared(value),
+            Field::Package => node.package = packages.shared(value),
             Field::Bounds => node.bounds = bounds_of(value),
             Field::Clickable => node.clickable = truth_of(value),
             Field::Enabled => node.enabled = truth_of(value),

@@ -2,25 +2,27 @@
 
 use std::sync::Arc;
 
+use super::text::resolved;
+
 /// A screen has a few dozen classes, and one or two apps. A dump of nothing but new ones must not be searched through for
 /// each.
 const KEPT: usize = 32;
 
-/// The words met so far.
+/// The words met so far, as they stand in the dump and as they are meant.
 #[derive(Default)]
-pub(super) struct SharedWords(Vec<Arc<str>>);
+pub(super) struct SharedWords(Vec<(Box<str>, Arc<str>)>);
 
 impl SharedWords {
-    /// The word, shared with the others that are equal to it.
-    pub(super) fn shared(&mut self, word: &str) -> Arc<str> {
-        if let Some(known) = self.0.iter().find(|known| ***known == *word) {
-            return Arc::clone(known);
+    /// The word that an attribute's value means, shared with the others that stand there alike.
+    pub(super) fn shared(&mut self, value: &str) -> Arc<str> {
+        if let Some((_, word)) = self.0.iter().find(|(known, _)| **known == *value) {
+            return Arc::clone(word);
         }
-        let new = Arc::<str>::from(word);
+        let word = Arc::<str>::from(&*resolved(value));
         if self.0.len() < KEPT {
-            self.0.push(Arc::clone(&new));
+            self.0.push((value.into(), Arc::clone(&word)));
         }
-        new
+        word
     }
 }
 

@@ -34,14 +34,12 @@ pub(super) fn resolve_references(value: &str) -> String {
 
 /// The same; most values have none and are answered as they stand.
 pub(super) fn resolved(value: &str) -> Cow<'_, str> {
-    let bytes = value.as_bytes();
-    if memchr::memchr3(b'&', b'\n', b'\t', bytes).is_none() && memchr::memchr(b'\r', bytes).is_none() {
+    let Some(first) = next_of_note(value) else {
         return Cow::Borrowed(value);
-    }
+    };
     let mut resolved = String::with_capacity(value.len());
-    let mut rest = value;
-    while let Some(at) = rest.find(['&', '\r', '\n', '\t']) {
-        let (before, from) = rest.split_at(at);
+    let (mut rest, mut next) = (value, Some(first));
+    while let Some((before, from)) = next.and_then(|at| rest.split_at_checked(at)) {
         resolved.push_str(before);
         rest = if let Some((character, behind)) = reference(from) {
             resolved.push(character);
@@ -51,9 +49,17 @@ pub(super) fn resolved(value: &str) -> Cow<'_, str> {
             resolved.push(literal);
             behind
         };
+        next = next_of_note(rest);
     }
     resolved.push_str(rest);
     Cow::Owned(resolved)
+}
+
+/// Where the next reference, line break or tab begins. Values are short: going over them costs less than a search that is
+/// made for long texts.
+fn next_of_note(text: &str) -> Option<usize> {
+    text.bytes()
+        .position(|byte| matches!(byte, b'&' | b'\r' | b'\n' | b'\t'))
 }
 
 /// A raw line break or tab in an attribute is a blank (XML 1.0, section 3.3.3); any other character is itself.

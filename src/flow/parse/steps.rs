@@ -220,6 +220,9 @@ impl FlowParser<'_> {
             not_visible: self.optional_selector(&mut fields, "notVisible"),
             timeout: fields.whole_text("timeout", TIME_MS, &mut self.problems),
         };
+        if let Some(text) = &when.is_true {
+            self.condition(text, "true", &fields.at("true"));
+        }
         fields.finish(&mut self.problems);
         Some(when)
     }

@@ -309,6 +309,18 @@ fn wrong_commands_are_told_with_their_place_and_the_right_word() {
         ("- tapOn: {text: ${A}}", "3:18", &["in quotes"]),
         ("- tapOn: @user", "3:10", &["in quotes"]),
         ("- tapOn:\tx", "3:10", &["tab"]),
+        (
+            "- assertTrue: 1 == 2",
+            "3:15",
+            &["an expression: `${1 == 2}`", "every text counts as true"],
+        ),
+        (
+            "- runFlow: { commands: [back], when: { true: output.a } }",
+            "3:46",
+            &["an expression: `${output.a}`"],
+        ),
+        ("- addMedia: []", "3:3", &["Missing Property: files"]),
+        ("- takeScreenshot: \"\"", "3:19", &["Incorrect Format: path"]),
     ] {
         fault(&format!("appId: a.b\n---\n{step}\n"), place, words);
     }
@@ -461,7 +473,7 @@ fn scalars_stand_for_the_main_field() {
 #[test]
 fn the_policy_is_checked_in_every_corner_of_a_flow() {
     let nested = "appId: a.b\nonFlowStart: [ clearState ]\n---\n- retry:\n    commands:\n      - runFlow:\n          \
-                  when: { true: x }\n          commands: [ launchApp: { clearState: true } ]\n          \
+                  when: { true: \"${x}\" }\n          commands: [ launchApp: { clearState: true } ]\n          \
                   else: [ setAirplaneMode: enabled ]\n- openLink: https://x.y\n- runScript: s.js\n- launchApp\n";
     let files = Files::default().with("f.yaml", nested).with("s.js", "1");
     let found = problems(load(&files, "f.yaml"));

@@ -9,6 +9,7 @@ use crate::flow::{
         fields::{Fields, TIME_MS, incorrect, plain},
         yaml::{Node, NodeValue},
     },
+    problem::Place,
 };
 
 const AI: &str = "farmhand has no AI service; assert on texts or ids instead";
@@ -78,13 +79,25 @@ impl FlowParser<'_> {
             fields.missing("condition", &mut self.problems);
             return None;
         };
-        truth_text(&node).map_or_else(
-            || {
-                incorrect(&node.place, "condition", "a value or an expression", &mut self.problems);
-                None
-            },
-            |text| Some(Command::AssertTrue(text)),
-        )
+        let Some(text) = truth_text(&node) else {
+            incorrect(&node.place, "condition", "a value or an expression", &mut self.problems);
+            return None;
+        };
+        self.condition(&text, "condition", &node.place);
+        Some(Command::AssertTrue(text))
+    }
+
+    /// Notes a condition that is no expression: as a text it would always hold.
+    pub(in crate::flow::parse) fn condition(&mut self, text: &str, name: &str, place: &Place) {
+        let is_constant = text.trim().is_empty() || text.trim().parse::<f64>().is_ok();
+        let is_word = ["true", "false", "null", "undefined"].contains(&text.trim().to_lowercase().as_str());
+        if !text.contains("${") && !is_constant && !is_word {
+            let wanted = format!(
+                "an expression: `${{{}}}`. As it stands it is a text, and every text counts as true",
+                text.trim()
+            );
+            incorrect(place, name, &wanted, &mut self.problems);
+        }
     }
 
     fn extended_wait(&mut self, fields: &mut Fields) -> Option<Command> {

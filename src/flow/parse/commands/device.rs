@@ -24,14 +24,13 @@ impl FlowParser<'_> {
         key: &'static str,
         fields: &mut Fields,
     ) -> Option<Option<Command>> {
-        let problems = &mut self.problems;
         Some(match key {
             "takeScreenshot" => {
-                let path = fields.required_text("path", problems);
+                let path = self.named_file(fields);
                 let crop = self.optional_selector(fields, "cropOn").map(Box::new);
                 path.map(|path| Command::TakeScreenshot(path, crop))
             }
-            "startRecording" => fields.required_text("path", problems).map(Command::StartRecording),
+            "startRecording" => self.named_file(fields).map(Command::StartRecording),
             "stopRecording" => Some(Command::StopRecording),
             "addMedia" => self.add_media(fields),
             "setLocation" => self.location(fields),
@@ -43,6 +42,15 @@ impl FlowParser<'_> {
             "toggleDarkMode" => Some(Command::DarkMode(Switch::Toggle)),
             _ => return None,
         })
+    }
+
+    /// The name that a picture or a recording gets.
+    fn named_file(&mut self, fields: &mut Fields) -> Option<Text> {
+        let path = fields.required_text("path", &mut self.problems)?;
+        if path.trim().is_empty() {
+            incorrect(&fields.at("path"), "path", "a name", &mut self.problems);
+        }
+        Some(path)
     }
 
     fn switch(&mut self, fields: &mut Fields) -> Option<Switch> {
@@ -134,7 +142,7 @@ impl FlowParser<'_> {
 
     fn add_media(&mut self, fields: &mut Fields) -> Option<Command> {
         let nodes = fields.list("files", &mut self.problems);
-        if nodes.is_none() {
+        if nodes.as_ref().is_none_or(Vec::is_empty) {
             fields.missing("files", &mut self.problems);
         }
         let mut items = Vec::new();
