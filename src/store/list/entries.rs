@@ -13,12 +13,20 @@ use crate::store::{
 /// Lanes of a list that are merged in order; with more of them all their entries are sorted. Devices have few accounts.
 const MERGED_MAX: usize = 4;
 
+/// Numbers that the tasks of a request may lie between for their rows to be walked one after the other. They are made
+/// together, so there is hardly another one between them.
+const SPAN_MAX: i64 = 20_000;
+
 /// A walk over one index from the newest task to the oldest; several are merged.
 pub(in crate::store) enum Walk {
     /// The live attempts: at most one for each device.
     Live,
-    /// The tasks of one request.
+    /// The tasks of one request, one by one.
     Batch,
+    /// The rows between the first and the last task of one request.
+    Span,
+    /// The tasks between these that have failed.
+    Failed,
     /// The tasks of one lane.
     Lane(i64),
     /// The tasks of many lanes.
@@ -71,8 +79,8 @@ pub(in crate::store) async fn walks(conn: &mut SqliteConnection, filter: &TaskFi
     if filter.status() == Some(Status::Running) {
         return Ok(vec![Walk::Live]);
     }
-    if filter.batch_id.is_some() {
-        return Ok(vec![Walk::Batch]);
+    if filter.batch_id.is_some() && filter.serial.is_none() && filter.username.is_none() {
+        return Ok(vec![walk_of_batch(conn, filter).await?]);
     }
     let mut query = QueryBuilder::<Sqlite>::new("SELECT id FROM lane WHERE true");
     push_names(&mut query, filter);
@@ -98,6 +106,24 @@ pub(in crate::store) async fn walks(conn: &mut SqliteConnection, filter: &TaskFi
     Ok(walks)
 }
 
+/// How the tasks of a request are found, without a device or an account.
+async fn walk_of_batch(conn: &mut SqliteConnection, filter: &TaskFilter) -> Result<Walk, Fault> {
+    if filter.status() == Some(Status::Failed) {
+        return Ok(Walk::Failed);
+    }
+    // Its index counts a whole request without a look at the rows.
+    if filter.status().is_none() && filter.script_name.is_none() && filter.source.is_none() {
+        return Ok(Walk::Batch);
+    }
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT coalesce(");
+    push_end_of_batch(&mut query, "max", filter);
+    query.push(" - ");
+    push_end_of_batch(&mut query, "min", filter);
+    query.push(", 0) AS span");
+    let span: i64 = get(&query.build().fetch_one(conn).await?, "span")?;
+    Ok(if span <= SPAN_MAX { Walk::Span } else { Walk::Batch })
+}
+
 fn push_walks(query: &mut QueryBuilder<Sqlite>, walks: &[Walk], filter: &TaskFilter) -> Result<(), Fault> {
     for (place, walk) in walks.iter().enumerate() {
         query.push(if place == 0 { "" } else { " UNION ALL " });
@@ -113,17 +139,33 @@ fn push_walks(query: &mut QueryBuilder<Sqlite>, walks: &[Walk], filter: &TaskFil
                 push_batch(query, filter);
                 push_names(query, filter);
             }
+            Walk::Span => {
+                query.push("SELECT id FROM task NOT INDEXED WHERE true");
+                push_batch(query, filter);
+                push_span(query, filter);
+            }
+            Walk::Failed => {
+                query.push("SELECT id FROM task INDEXED BY task_failed WHERE true");
+                push_batch(query, filter);
+                push_span(query, filter);
+            }
             Walk::Lane(lane) => {
                 query.push(of_lane(filter)).push(" = ").push_bind(*lane);
+                push_batch(query, filter);
+                push_span(query, filter);
             }
             Walk::Lanes(lanes) => {
                 let lanes = json(lanes)?;
                 query.push(of_lane(filter)).push(" IN (SELECT value FROM json_each(");
                 query.push_bind(lanes).push("))");
+                push_batch(query, filter);
+                push_span(query, filter);
             }
             Walk::NoLane => {
                 query.push(of_lane(filter)).push(" IS NULL");
                 push_names(query, filter);
+                push_batch(query, filter);
+                push_span(query, filter);
             }
         }
         push_status(query, filter.status());
@@ -151,6 +193,26 @@ fn push_names(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {
     if let Some(username) = &filter.username {
         query.push(" AND username = ").push_bind(username.as_str().to_owned());
     }
+}
+
+/// Pushes between which numbers the tasks of the request are.
+fn push_span(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {
+    if filter.batch_id.is_some() {
+        query.push(" AND id BETWEEN ");
+        push_end_of_batch(query, "min", filter);
+        query.push(" AND ");
+        push_end_of_batch(query, "max", filter);
+    }
+}
+
+/// Pushes the number of the first (`min`) or last (`max`) task of the request.
+fn push_end_of_batch(query: &mut QueryBuilder<Sqlite>, end: &str, filter: &TaskFilter) {
+    query
+        .push("(SELECT ")
+        .push(end)
+        .push("(id) FROM task INDEXED BY task_by_batch WHERE true");
+    push_batch(query, filter);
+    query.push(")");
 }
 
 fn push_batch(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {

@@ -124,15 +124,16 @@ async fn every_list_of_a_device_an_account_or_a_request_walks_one_index_of_their
     for filter in filters() {
         let walks = if filter.status == Some(Status::Running) {
             vec![Walk::Live]
-        } else if filter.batch_id.is_some() {
-            vec![Walk::Batch]
+        } else if filter.batch_id.is_some() && filter.serial.is_none() && filter.username.is_none() {
+            let failed = filter.status == Some(Status::Failed) || filter.failure_reason.is_some();
+            vec![if failed { Walk::Failed } else { Walk::Span }, Walk::Batch]
         } else {
             vec![Walk::Lane(1), Walk::Lane(2)]
         };
         // The tasks of a lane that wait are in the order in which they are due.
         let sorts = matches!(filter.status, Some(Status::Running | Status::Pending));
         // What of a request's tasks is asked for stands in their rows, and so does what of those that run.
-        let covering = matches!(walks.first(), Some(Walk::Lane(_)));
+        let covering = filter.batch_id.is_none() && matches!(walks.first(), Some(Walk::Lane(_)));
         let total = entries::total_query(&walks, &filter).expect("is built");
         let page = entries::page_query(&walks, &filter, PAGE).expect("is built");
         for query in [total, page] {
