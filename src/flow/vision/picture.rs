@@ -21,7 +21,38 @@ const BYTES_PER_PIXEL: u64 = 16;
 thread_local! {
     /// Keeps its memory from one picture to the next: the system takes longer to give new pages than to fill them. Threads
     /// that encode pictures end when they are idle.
-    static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
+    static SCALER: RefCell<Scaler> = RefCell::default();
+}
+
+/// Scales pictures.
+#[derive(Default)]
+struct Scaler {
+    resizer: Resizer,
+    /// Pixels of the last picture between its two steps.
+    between: Vec<u8>,
+}
+
+impl Scaler {
+    /// Smaller ones in two steps, the height first: rows are added faster than columns, and then few rows are left.
+    fn scale(
+        &mut self,
+        source: &ImageRef<'_>,
+        target: &mut Image<'_>,
+        options: &ResizeOptions,
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let (width, height) = (source.width(), target.height());
+        if width <= target.width() || source.height() <= height {
+            return Ok(self.resizer.resize(source, target, options)?);
+        }
+        let bytes = usize::try_from(u64::from(width) * u64::from(height) * 4)?;
+        let mut pixels = std::mem::take(&mut self.between);
+        pixels.resize(bytes, 0);
+        let mut between = Image::from_vec_u8(width, height, pixels, PixelType::U8x4)?;
+        self.resizer.resize(source, &mut between, options)?;
+        self.resizer.resize(&between, target, options)?;
+        self.between = between.into_vec();
+        Ok(())
+    }
 }
 
 /// Reads a PNG or JPEG. Its size is looked at before memory is taken for its pixels.
@@ -108,8 +139,8 @@ pub(super) fn resized(
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(filter))
         .use_alpha(false);
-    RESIZER
-        .with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options))
+    SCALER
+        .with_borrow_mut(|scaler| scaler.scale(&source, &mut target, &options))
         .map_err(|error| VisionError::Encode(error.to_string()))?;
     Ok(Cow::Owned(Screenshot {
         width,
