@@ -42,5 +42,9 @@ pub use settings::FlowSettings;
 /// # Errors
 /// Every fault, with its place.
 pub fn check(folder: &std::path::Path, file: &str) -> Result<(), Vec<problem::Problem>> {
+    // Upstream's settings of the folder are no flow.
+    if catalog::is_workspace_config(folder, file) {
+        return Ok(());
+    }
     catalog::Script::load(&parse::sources::Folder::new(folder), file).map(|_| ())
 }

@@ -50,7 +50,8 @@ pub(super) fn fingerprint(dir: &Path) -> io::Result<Fingerprint> {
 }
 
 /// Whether a file is not a flow but upstream's settings of the folder, which say what its own tool runs.
-pub(super) fn is_workspace_config(dir: &Path, file: &str) -> bool {
+#[must_use]
+pub fn is_workspace_config(dir: &Path, file: &str) -> bool {
     WORKSPACE_CONFIGS.contains(&file)
         && Folder::new(dir)
             .read(file)

@@ -24,11 +24,11 @@ use farmhand_actors::{
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-pub use self::script::Script;
 use self::{
     bundled::Bundled,
-    look::{Fingerprint, fingerprint, is_workspace_config},
+    look::{Fingerprint, fingerprint},
 };
+pub use self::{look::is_workspace_config, script::Script};
 use super::{
     bundle::{Bundle, BundleError, Bundles},
     parse::{Platform, sources::Folder},

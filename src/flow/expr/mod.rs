@@ -26,7 +26,7 @@ use self::{
 };
 pub use self::{
     http::HttpAccess,
-    names::{is_own_name, is_variable},
+    names::{is_own_name, is_own_object, is_variable},
 };
 
 /// What went wrong in a script.

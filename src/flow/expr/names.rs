@@ -1,7 +1,7 @@
 //! Names that variables of flows may not have.
 
 /// What scripts of flows find under these names is farmhand's.
-const OWN_NAMES: [&str; 24] = [
+const OWN_TEXTS: [&str; 10] = [
     "SERIAL",
     "USERNAME",
     "APP",
@@ -12,6 +12,8 @@ const OWN_NAMES: [&str; 24] = [
     "MAESTRO_DEVICE_UDID",
     "MAESTRO_SHARD_ID",
     "MAESTRO_SHARD_INDEX",
+];
+const OWN_OBJECTS: [&str; 14] = [
     "params",
     "target",
     "media",
@@ -88,8 +90,15 @@ pub fn is_variable(name: &str) -> bool {
     name.chars().all(is_word) && !name.starts_with(char::is_numeric) && !name.is_empty() && !WORDS.contains(&name)
 }
 
+/// Names of what scripts work with: not even a flow itself may cover these. (It may cover our texts, as upstream's scopes do:
+/// whose account is shown is the account's own flow's business, which sees none of its variables.)
+#[must_use]
+pub fn is_own_object(name: &str) -> bool {
+    name.starts_with("__") || OWN_OBJECTS.contains(&name)
+}
+
 /// Names of variables that are farmhand's own: what a flow finds under them must be what farmhand put there.
 #[must_use]
 pub fn is_own_name(name: &str) -> bool {
-    name.starts_with("__") || OWN_NAMES.contains(&name)
+    OWN_TEXTS.contains(&name) || is_own_object(name)
 }

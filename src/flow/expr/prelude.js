@@ -24,7 +24,15 @@
   delete root.__farmhand;
   hidden('__show', show);
   hidden('__fill', (value) => (value === undefined || value === null ? null : show(value)));
-  hidden('__json', (value) => JSON.stringify(value === undefined ? null : value));
+  // What JSON does not know is told as a text (1n) or as nothing (a list that holds itself).
+  const known = (key, value) => (typeof value === 'bigint' ? String(value) : value);
+  hidden('__json', (value) => {
+    try {
+      return JSON.stringify(value === undefined ? null : value, known);
+    } catch {
+      return 'null';
+    }
+  });
   hidden('output', {});
   hidden('maestro', { copiedText: '', platform: 'android' });
   // As upstream: http.post(url, { headers, body, multipartForm }) gives { ok, status, body, headers }.

@@ -81,6 +81,15 @@ const KEYWORDS: [&str; 63] = [
     X_EXPAND,
     X_REQUIRED_WHEN,
 ];
+/// Words of other tools that say nothing of what fits (OpenAPI, form builders).
+const ANNOTATIONS: [&str; 6] = [
+    "nullable",
+    "example",
+    "enumNames",
+    "enumDescriptions",
+    "enumTitles",
+    "markdownDescription",
+];
 /// Formats of JSON Schema draft 2020-12 (section 7.3 of its part on validation).
 const FORMATS: [&str; 19] = [
     "date-time",
@@ -155,8 +164,12 @@ fn compiled(schema: &Value, pointer: &str, faults: &mut Vec<SchemaFault>) {
                 continue;
             }
         };
-        let complaint = property
-            .get("default")
+        let mut default = property.get("default").cloned();
+        if let Some(Value::Object(fields)) = &mut default {
+            super::fill_defaults(property, fields);
+        }
+        let complaint = default
+            .as_ref()
             .and_then(|default| validator.iter_errors(default).next());
         if let Some(error) = complaint {
             let why = what_is_wrong(error.kind(), &error);
@@ -239,13 +252,14 @@ fn unreachable(target: &str, whole: &Value) -> Option<String> {
 /// What JSON Schema does not know means nothing there: a slip, or a parameter in the wrong place.
 fn keywords(schema: &Value, pointer: &str, faults: &mut Vec<SchemaFault>) {
     let Some(fields) = schema.as_object() else { return };
-    let is_unknown = |name: &&String| !KEYWORDS.contains(&name.as_str()) && !name.starts_with("x-");
-    for name in fields.keys().filter(is_unknown) {
-        let hint = did_you_mean(name, KEYWORDS);
-        let hint = if hint.is_empty() {
-            "; parameters stand under `properties`"
+    let is_known = |name: &str| KEYWORDS.contains(&name) || ANNOTATIONS.contains(&name) || name.starts_with("x-");
+    for (name, value) in fields.iter().filter(|(name, _)| !is_known(name)) {
+        let hint = if is_schema(value) {
+            "; parameters stand under `properties`".to_owned()
+        } else if let Some(meant) = slip(name, KEYWORDS) {
+            format!(". Did you mean `{meant}`?")
         } else {
-            &hint
+            continue;
         };
         let message = format!("`{name}` is no keyword of a schema{hint}");
         faults.push(fault(&format!("{pointer}/{}", escaped(name)), message));
@@ -280,6 +294,16 @@ fn keywords(schema: &Value, pointer: &str, faults: &mut Vec<SchemaFault>) {
         .flatten()
     {
         keywords(inner, &format!("{pointer}/properties/{}", escaped(name)), faults);
+    }
+}
+
+/// Whether a value says what another one may be: a parameter that stands beside the keywords.
+fn is_schema(value: &Value) -> bool {
+    const TYPES: [&str; 7] = ["string", "integer", "number", "boolean", "array", "object", "null"];
+    match value {
+        Value::String(text) => TYPES.contains(&text.as_str()),
+        Value::Object(fields) => fields.contains_key("type") || fields.contains_key("enum"),
+        _ => false,
     }
 }
 

@@ -208,6 +208,15 @@ impl FlowParser<'_> {
     }
 }
 
+/// A whole number of YAML 1.2, section 10.3.2.
+fn parse_integer(word: &str) -> Option<i64> {
+    match (word.strip_prefix("0x"), word.strip_prefix("0o")) {
+        (Some(digits), _) => i64::from_str_radix(digits, 16).ok(),
+        (_, Some(digits)) => i64::from_str_radix(digits, 8).ok(),
+        _ => word.parse().ok(),
+    }
+}
+
 /// Source of the shape: RFC 3986, section 3.1.
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -232,10 +241,8 @@ pub fn json(node: &Node) -> Value {
         NodeValue::Scalar { text, quoted: false } => match text.as_str() {
             "true" | "True" | "TRUE" => true.into(),
             "false" | "False" | "FALSE" => false.into(),
-            word => word
-                .parse::<i64>()
+            word => parse_integer(word)
                 .map(Value::from)
-                .ok()
                 .or_else(|| {
                     let decimal = word.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
                     word.parse::<f64>()

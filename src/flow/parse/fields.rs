@@ -10,7 +10,7 @@ use super::{
 use farmhand_actors::domain::Package;
 
 use crate::flow::{
-    expr::{is_own_name, is_variable},
+    expr::{is_own_object, is_variable},
     model::Text,
     problem::{Place, Problems},
 };
@@ -262,9 +262,10 @@ impl Fields {
                     "`{}` has no value; give it one, or \"\" if it is to be empty",
                     entry.key
                 );
-                let title = format!("Environment variable has no value: {}", entry.key);
+                let what = if name == "env" { "Environment variable" } else { name };
+                let title = format!("{what} has no value: {}", entry.key);
                 problems.add(&entry.place, title, message);
-            } else if name == "env" && is_own_name(&entry.key) {
+            } else if name == "env" && is_own_object(&entry.key) {
                 let message = format!("scripts find something else under `{}`; choose another name", entry.key);
                 problems.add(&entry.place, format!("Reserved Name: {}", entry.key), message);
             } else if name == "env" && !is_variable(&entry.key) {
@@ -294,6 +295,9 @@ impl Fields {
 
     /// What a field was meant to be.
     fn hint(&self, wrong: &str) -> String {
+        if wrong.ends_with('%') {
+            return "; put a text with a comma in it in quotes".to_owned();
+        }
         let mistake = FIELD_MISTAKES.iter().find(|(known, _)| *known == wrong);
         match mistake.filter(|(_, right)| self.known.contains(right)) {
             Some((_, right)) => format!(". Did you mean `{right}`?"),

@@ -28,10 +28,11 @@ impl Use {
         let declared = format!(
             r"\b(?:const|let|var|function|class)\s+{name}\b|\b{name}\s*=>|\([^()]*\b{name}\b[^()]*\)\s*(?:=>|\{{)"
         );
+        let pattern = format!(r"(?:const|let|var)\b[^;\n]*[{{,\[]\s*{name}\s*[=,}}\]]");
         Self {
             name,
             used: Regex::new(&format!("(?m){used}")).ok(),
-            declared: Regex::new(&declared).ok(),
+            declared: Regex::new(&format!("{declared}|{pattern}|typeof\\s+{name}\\b")).ok(),
         }
     }
 
@@ -68,6 +69,8 @@ const EVALUATED: [&str; 7] = [
 ];
 /// Keys under `farmhand:` whose texts are never evaluated.
 const NOT_EVALUATED: [&str; 5] = ["description", "apps", "params", "fan_out", "media"];
+/// Most expressions of a text, with what stands between them.
+const MAX_PARTS: usize = 1_000;
 /// Longest script that is shown in a message, characters.
 const SHOWN: usize = 60;
 
@@ -123,6 +126,10 @@ impl FlowParser<'_> {
             );
             return self.problems.add(place, "Invalid JavaScript", message);
         }
+        if parts.len() > MAX_PARTS {
+            let message = format!("a text has at most {MAX_PARTS} expressions and parts between them");
+            return self.problems.add(place, "Too Many Expressions", message);
+        }
         for part in parts {
             if let Part::Expression(code) = part {
                 self.expression(code, place);
@@ -136,7 +143,7 @@ impl FlowParser<'_> {
             return self.expression(script, place);
         }
         let outside = parts(script).into_iter().find_map(|part| match part {
-            Part::Literal(text) if !text.trim().is_empty() && unescaped(text).is_none() => Some(text),
+            Part::Literal(text) if says_something(text) && unescaped(text).is_none() => Some(text),
             _ => None,
         });
         match outside {
@@ -161,7 +168,8 @@ impl FlowParser<'_> {
             _ => String::new(),
         };
         let mut message = format!("`{}` is not JavaScript: {}{at}", shown(code), fault.message);
-        if code.split_once('}').is_some_and(|(_, rest)| rest.contains('{')) {
+        let count = |sign: char| code.matches(sign).count();
+        if count('}') > count('{') || code.split_once('}').is_some_and(|(_, rest)| rest.contains('{')) {
             message += "; an expression reaches to the last `}` before the next `$`: put what stands behind it into a text \
                         of the expression, like `${A + \" and {b}\"}`";
         }
@@ -232,6 +240,11 @@ fn shown(script: &str) -> String {
     shown + cut
 }
 
+/// Whether there is more than marks and comments.
+fn says_something(text: &str) -> bool {
+    !code_only(text).chars().all(|c| c.is_whitespace() || ";,".contains(c))
+}
+
 /// From the first `${` on that is not `\${`.
 fn unescaped(text: &str) -> Option<&str> {
     let mut from = 0;
@@ -299,6 +312,9 @@ mod tests {
             "const http = { get: () => 1 }; output.z = http.get()",
             "const ask = (http) => http.get(1)",
             "function ask(http) { return http.get(1) }",
+            "const { http } = output; http.get('x')",
+            "const a = 1, http = {}; http.get()",
+            "const [http] = output.list; http.get()",
         ] {
             assert!(HTTP_USE.find(&code_only(script)).is_none(), "{script}");
         }

@@ -321,6 +321,12 @@ fn wrong_commands_are_told_with_their_place_and_the_right_word() {
         ),
         ("- addMedia: []", "3:3", &["Missing Property: files"]),
         ("- takeScreenshot: \"\"", "3:19", &["Incorrect Format: path"]),
+        ("- assertTrue: ${a} && ${b}", "3:15", &["nothing around it"]),
+        (
+            "- inputText: '{\"user\": \"${USER}\"}'",
+            "3:14",
+            &["is not JavaScript", "reaches to the last `}`"],
+        ),
     ] {
         fault(&format!("appId: a.b\n---\n{step}\n"), place, words);
     }
@@ -650,11 +656,11 @@ fn the_checkpoint_is_one_step_of_the_flows_own_list_before_the_commit_step() {
     );
     fault(
         &flow(&format!("{send}{here}")),
-        "4:3",
+        "2:39",
         &["must come before the commit step"],
     );
     let inside = format!("- runFlow:\n    label: here\n    commands:\n      {send}");
-    fault(&flow(&inside), "4:3", &["must come before the commit step"]);
+    fault(&flow(&inside), "2:39", &["must come before the commit step"]);
 }
 
 #[test]
@@ -680,6 +686,38 @@ fn what_could_not_be_read_is_told_once() {
     let told = problems(steps(&many));
     assert_eq!(told.len(), 201);
     assert!(told[200].contains("100 more are not shown"), "{}", told[200]);
+}
+
+#[test]
+fn what_other_people_write_is_no_fault() {
+    let schema = |property: &str| format!("farmhand: {{ params: {{ properties: {{ p: {{ {property} }} }} }} }}");
+    for config in [
+        "env: { USERNAME: user@example.com, PASSWORD: \"123\" }".to_owned(),
+        "names: [a]".to_owned(),
+        schema("type: object, properties: { b: { type: string, default: q } }, required: [b], default: {}"),
+        schema("type: string, nullable: true, example: x, enumNames: [a]"),
+        schema("type: integer, default: 0x1F"),
+    ] {
+        let text = format!("appId: a.b\n{config}\n---\n- back\n");
+        assert!(parse(&text).is_ok(), "{text}\n{:?}", parse(&text));
+    }
+    for step in [
+        "- evalScript: ${output.x = 1};",
+        "- evalScript: \"${output.x = 1}, ${output.y = 2}\"",
+        "- evalScript: |\n    // count\n    ${output.x = 1}",
+        "- runFlow: { commands: [back], env: { APP: x } }",
+    ] {
+        assert!(steps(step).is_ok(), "{step}\n{:?}", steps(step));
+    }
+}
+
+#[test]
+fn long_words_are_compared_with_nothing() {
+    let (long, other) = ("a".repeat(39_999), "a".repeat(40_000));
+    let text = format!("appId: a.b\nfarmhand: {{ commit: {other} }}\n---\n- back: {{ label: {long} }}\n");
+    assert!(problems(parse(&text))[0].contains("Unknown Label"));
+    let many = format!("- inputText: \"{}\"\n", "${a} ".repeat(2_000));
+    assert!(problems(steps(&many))[0].contains("at most 1000 expressions"));
 }
 
 #[test]

@@ -9,8 +9,22 @@ use serde_json::Value;
 use super::{Run, fault::Fault};
 use crate::flow::model::Flow;
 
-/// What scripts have found out, as one value.
-const STATE: &str = "({ output, added: media.added, copiedText: maestro.copiedText })";
+/// What scripts have found out, as one value; null if it holds anything that would come back as something else.
+const STATE: &str = "(() => {
+  const within = new Set();
+  const plain = (value) => {
+    if (value === null || ['undefined', 'string', 'boolean'].includes(typeof value)) return true;
+    if (typeof value === 'number') return Number.isFinite(value);
+    if (typeof value !== 'object' || within.has(value)) return false;
+    if (![Object.prototype, Array.prototype, null].includes(Object.getPrototypeOf(value))) return false;
+    within.add(value);
+    const all = Object.values(value).every(plain);
+    within.delete(value);
+    return all;
+  };
+  const state = { output, added: media.added, copiedText: maestro.copiedText };
+  return plain(state) ? state : null;
+})()";
 
 const PUT_BACK: &str = "(({ output: found, added, copiedText }) => { Object.assign(output, found); media.added = added; \
                         maestro.copiedText = copiedText; })";
@@ -54,8 +68,15 @@ impl Run {
         Ok(true)
     }
 
-    /// All before the checkpoint is done: durable on return.
+    /// All before the checkpoint is done: durable on return. What cannot be stored as it is lets a later attempt begin at the
+    /// start.
     async fn reach(&mut self, label: &Arc<str>) -> Result<(), Fault> {
+        let state = self.js.value(STATE).await?;
+        if state.is_null() {
+            let (task, attempt) = (self.spec.task, self.spec.attempt);
+            tracing::warn!(task.id = %task, attempt.id = %attempt, "the checkpoint is not stored: `output` holds more than plain values");
+            return Ok(());
+        }
         let checkpoint = Checkpoint {
             task: self.spec.task,
             attempt: self.spec.attempt,
@@ -63,7 +84,7 @@ impl Run {
             reached: Reached {
                 step: label.clone(),
                 flow_hash: self.script.content_hash().to_owned(),
-                state: self.js.value(STATE).await?,
+                state,
             },
         };
         self.phone.may_go_on()?;

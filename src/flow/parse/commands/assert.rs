@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::flow::{
+    expr::template::{Part, parts},
     model::{AssertScreenshot, Command, Condition},
     parse::{
         FlowParser,
@@ -89,6 +90,12 @@ impl FlowParser<'_> {
 
     /// Notes a condition that is no expression: as a text it would always hold.
     pub(in crate::flow::parse) fn condition(&mut self, text: &str, name: &str, place: &Place) {
+        let parts = parts(text);
+        let has_text = |part: &Part<'_>| matches!(part, Part::Literal(text) if !text.trim().is_empty());
+        if parts.iter().any(|part| matches!(part, Part::Expression(_))) && parts.iter().any(has_text) {
+            let wanted = "one expression `${…}` with nothing around it: a text that is not blank counts as true";
+            return incorrect(place, name, wanted, &mut self.problems);
+        }
         let is_constant = text.trim().is_empty() || text.trim().parse::<f64>().is_ok();
         let is_word = ["true", "false", "null", "undefined"].contains(&text.trim().to_lowercase().as_str());
         if !text.contains("${") && !is_constant && !is_word {

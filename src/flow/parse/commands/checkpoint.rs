@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::flow::{
     model::{Body, Flow, Step},
+    parse::suggest::did_you_mean,
     problem::Problems,
 };
 
@@ -19,9 +20,12 @@ pub fn check_checkpoint(flow: &Flow, problems: &mut Problems) {
         .map(|(place, _)| place)
         .collect();
     let [place] = named[..] else {
+        let labels = flow.steps.iter().filter_map(|step| step.label.as_deref());
+        let hint = did_you_mean(label, labels);
         let message = format!(
-            "{} steps of the flow's own list have the label `{label}`; give it to the one at which the flow can be taken up",
-            named.len()
+            "{} steps of the flow's own list have the label `{label}`; give it to the one at which the flow can be taken up{}",
+            named.len(),
+            if named.is_empty() { hint.as_str() } else { "" }
         );
         problems.add(
             &flow.place_of("checkpoint"),
@@ -35,9 +39,11 @@ pub fn check_checkpoint(flow: &Flow, problems: &mut Problems) {
         known: HashMap::new(),
     };
     let until = flow.steps.get(..=place).unwrap_or_default();
-    if let Some(step) = until.iter().find(|step| finder.step(step)) {
-        let message = format!("the step `{label}` of `farmhand.checkpoint` must come before the commit step");
-        problems.add(&step.place, format!("Incorrect Format: {}", step.key), message);
+    if until.iter().any(|step| finder.step(step)) {
+        let commit = extension.commit.as_deref().unwrap_or_default();
+        let message = format!("the step `{label}` must come before the commit step `{commit}`");
+        let place = flow.place_of("checkpoint");
+        problems.add(&place, "Incorrect Format: farmhand.checkpoint", message);
     }
 }
 

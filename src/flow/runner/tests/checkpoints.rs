@@ -50,6 +50,26 @@ async fn another_version_of_the_flow_begins_at_its_start() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_cannot_be_stored_as_it_is_lets_a_later_attempt_begin_at_the_start() {
+    for value in ["() => 1", "new Map()", "10n", "output", "[new Date(0)]", "0 / 0"] {
+        let flow = FLOW.replace(
+            "{maestro.copiedText = 'copied'}",
+            &format!("{{maestro.copiedText = 'copied'; output.more = {value}}}"),
+        );
+        let bench = Bench::new(&flow);
+        let cut_off = Arc::new(phone(&["Post"]).misbehaving("Type(after)", Misbehaviour::Fails(lost())));
+        run(&bench, &cut_off, 1).await;
+        assert_eq!(cut_off.typed(), "beforehere", "{value}");
+
+        let second = Arc::new(phone(&["Post"]));
+        let outcome = run(&bench, &second, 2).await;
+
+        assert!(matches!(outcome, Outcome::Completed { .. }), "{value}: {outcome:?}");
+        assert_eq!(second.typed(), "beforehereafter", "{value}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_first_attempt_asks_for_no_checkpoint() {
     let bench = Bench::new(FLOW);
     let first = Arc::new(phone(&["Post"]));
