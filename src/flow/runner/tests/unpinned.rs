@@ -142,6 +142,8 @@ async fn a_variable_that_is_not_set_is_neither_typed_nor_looked_for() {
         "- tapOn: { id: \"${ NAME }\" }\n",
         "- tapOn: \"${pattern(NAME)}\"\n",
         "- inputText: \"${output.x}\"\n",
+        "- inputText: \"${null}\"\n",
+        "- takeScreenshot: \"${NAME}\"\n",
         "- tapOn: { below: { text: \"a ${params.y}\" } }\n",
         "- stopApp: ${output.x}\n",
         "- addMedia: [\"${NAME}\"]\n",
@@ -161,7 +163,7 @@ async fn a_variable_that_is_not_set_is_neither_typed_nor_looked_for() {
         let Outcome::Failed { failure, .. } = outcome else {
             panic!()
         };
-        let names = ["NAME", "output.x", "params.y", "output.x.y"];
+        let names = ["NAME", "output.x", "params.y", "output.x.y", "null"];
         let is_told = |name: &str| failure.message.contains(&format!("`{name}` is not set"));
         assert!(names.into_iter().any(is_told), "{}", failure.message);
         assert_eq!(phone.count("T"), 0);
