@@ -154,7 +154,11 @@ fn compiled(schema: &Value, pointer: &str, faults: &mut Vec<SchemaFault>) {
         .flatten()
     {
         let pointer = format!("{pointer}/properties/{}", escaped(name));
-        if faults.iter().any(|fault| fault.pointer.starts_with(&pointer)) || refers(property) {
+        let is_within = |fault: &SchemaFault| {
+            let rest = fault.pointer.strip_prefix(&pointer);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if faults.iter().any(is_within) || refers(property) {
             continue;
         }
         let validator = match draft202012::new(property) {
@@ -252,9 +256,10 @@ fn unreachable(target: &str, whole: &Value) -> Option<String> {
 /// What JSON Schema does not know means nothing there: a slip, or a parameter in the wrong place.
 fn keywords(schema: &Value, pointer: &str, faults: &mut Vec<SchemaFault>) {
     let Some(fields) = schema.as_object() else { return };
-    let is_known = |name: &str| KEYWORDS.contains(&name) || ANNOTATIONS.contains(&name) || name.starts_with("x-");
+    let is_known = |name: &str| KEYWORDS.contains(&name) || ANNOTATIONS.contains(&name);
     for (name, value) in fields.iter().filter(|(name, _)| !is_known(name)) {
-        let hint = if is_schema(value) {
+        // Names with `x-` are anybody's.
+        let hint = if is_schema(value) && !name.starts_with("x-") {
             "; parameters stand under `properties`".to_owned()
         } else if let Some(meant) = slip(name, KEYWORDS) {
             format!(". Did you mean `{meant}`?")
@@ -263,15 +268,6 @@ fn keywords(schema: &Value, pointer: &str, faults: &mut Vec<SchemaFault>) {
         };
         let message = format!("`{name}` is no keyword of a schema{hint}");
         faults.push(fault(&format!("{pointer}/{}", escaped(name)), message));
-    }
-    for name in fields
-        .keys()
-        .filter(|name| name.starts_with("x-") && !KEYWORDS.contains(&name.as_str()))
-    {
-        if let Some(meant) = slip(name, [X_ALIAS, X_EXPAND, X_REQUIRED_WHEN]) {
-            let message = format!("`{name}` means nothing. Did you mean `{meant}`?");
-            faults.push(fault(&format!("{pointer}/{}", escaped(name)), message));
-        }
     }
     if let Some(meant) = fields
         .get("format")

@@ -252,6 +252,13 @@ fn a_schema_says_all_that_is_wrong_with_it_and_where() {
             ],
         ),
         (
+            json!({"a": {"type": "integer", "default": "x"}, "ab": {"type": "strng"}}),
+            vec![
+                ("/properties/a/default", "the default does not fit"),
+                ("/properties/ab/type", "must be one of"),
+            ],
+        ),
+        (
             json!({"a": {"type": "string", "pattern": "["}, "b": {"type": "string", "pattern": "a("}}),
             vec![
                 ("/properties/a/pattern", "\"[\" is no regular expression"),

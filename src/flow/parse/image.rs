@@ -100,10 +100,7 @@ impl FlowParser<'_> {
 
     /// The bytes of a picture; they count for the version of the script.
     fn picture_file(&mut self, reference: &str, place: &Place) -> Option<(Arc<str>, Vec<u8>)> {
-        if reference.contains("${") {
-            let message =
-                format!("`{reference}`: expressions do not work in file names, since files are read beforehand");
-            self.problems.add(place, "Invalid File Path", message);
+        if !self.is_fixed_path(reference, place) {
             return None;
         }
         let read = sources::resolve(&place.file, reference).and_then(|path| {

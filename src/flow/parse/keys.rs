@@ -122,6 +122,24 @@ pub const KEYS: [(&str, u32); 30] = [
     ("tv input hdmi 3", 245),
 ];
 
+/// Short names of permissions and what they stand for. Source: the upstream format's list, Android's `Manifest.permission`.
+pub const PERMISSION_GROUPS: [(&str, &[&str]); 11] = [
+    ("bluetooth", &["BLUETOOTH_CONNECT", "BLUETOOTH_SCAN"]),
+    ("calendar", &["READ_CALENDAR", "WRITE_CALENDAR"]),
+    ("camera", &["CAMERA"]),
+    ("contacts", &["READ_CONTACTS", "WRITE_CONTACTS"]),
+    ("location", &["ACCESS_FINE_LOCATION", "ACCESS_COARSE_LOCATION"]),
+    (
+        "medialibrary",
+        &["READ_MEDIA_AUDIO", "READ_MEDIA_IMAGES", "READ_MEDIA_VIDEO"],
+    ),
+    ("microphone", &["RECORD_AUDIO"]),
+    ("notifications", &["POST_NOTIFICATIONS"]),
+    ("phone", &["CALL_PHONE", "ANSWER_PHONE_CALLS"]),
+    ("sms", &["READ_SMS", "RECEIVE_SMS", "SEND_SMS"]),
+    ("storage", &["READ_EXTERNAL_STORAGE", "WRITE_EXTERNAL_STORAGE"]),
+];
+
 /// Turns of the screen: word (case and underscores do not matter) and Android's number.
 pub const ORIENTATIONS: [(&str, &str); 4] = [
     ("portrait", "0"),

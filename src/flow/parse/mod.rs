@@ -179,10 +179,7 @@ impl<'s> FlowParser<'s> {
 
     /// Reads a file that another one includes at `place`.
     fn include(&mut self, reference: &str, place: &Place) -> Option<Arc<Flow>> {
-        if reference.contains("${") {
-            let message =
-                format!("`{reference}`: expressions do not work in file names, since files are read beforehand");
-            self.problems.add(place, "Invalid File Path", message);
+        if !self.is_fixed_path(reference, place) {
             return None;
         }
         match sources::resolve(&place.file, reference) {
@@ -194,8 +191,22 @@ impl<'s> FlowParser<'s> {
         }
     }
 
+    /// Whether a path is known before the flow runs; noted if it is not.
+    fn is_fixed_path(&mut self, reference: &str, place: &Place) -> bool {
+        let fixed = !reference.contains("${");
+        if !fixed {
+            let message =
+                format!("`{reference}`: expressions do not work in file names, since files are read beforehand");
+            self.problems.add(place, "Invalid File Path", message);
+        }
+        fixed
+    }
+
     /// Reads a text file (a script) that a flow refers to at `place`.
     fn text_file(&mut self, reference: &str, place: &Place) -> Option<(Arc<str>, Arc<str>)> {
+        if !self.is_fixed_path(reference, place) {
+            return None;
+        }
         let read = sources::resolve(&place.file, reference).and_then(|path| {
             let bytes = self.sources.read(&path)?;
             if bytes.len() > yaml::MAX_BYTES {

@@ -4,26 +4,9 @@ use farmhand_actors::{domain::Package, ports::DriverError};
 
 use crate::flow::{
     model::Text,
+    parse::keys::PERMISSION_GROUPS,
     runner::{Run, fault::Fault},
 };
-
-/// Short names and what they stand for. Source: the upstream format's list, Android's `Manifest.permission`.
-const GROUPS: [(&str, &[&str]); 11] = [
-    ("bluetooth", &["BLUETOOTH_CONNECT", "BLUETOOTH_SCAN"]),
-    ("calendar", &["READ_CALENDAR", "WRITE_CALENDAR"]),
-    ("camera", &["CAMERA"]),
-    ("contacts", &["READ_CONTACTS", "WRITE_CONTACTS"]),
-    ("location", &["ACCESS_FINE_LOCATION", "ACCESS_COARSE_LOCATION"]),
-    (
-        "medialibrary",
-        &["READ_MEDIA_AUDIO", "READ_MEDIA_IMAGES", "READ_MEDIA_VIDEO"],
-    ),
-    ("microphone", &["RECORD_AUDIO"]),
-    ("notifications", &["POST_NOTIFICATIONS"]),
-    ("phone", &["CALL_PHONE", "ANSWER_PHONE_CALLS"]),
-    ("sms", &["READ_SMS", "RECEIVE_SMS", "SEND_SMS"]),
-    ("storage", &["READ_EXTERNAL_STORAGE", "WRITE_EXTERNAL_STORAGE"]),
-];
 
 /// What permissions of Android itself begin with.
 const PREFIX: &str = "android.permission.";
@@ -110,7 +93,7 @@ impl Run {
 
 fn full_names(name: &str) -> Vec<String> {
     let lower = name.to_lowercase();
-    match GROUPS.iter().find(|(group, _)| *group == lower) {
+    match PERMISSION_GROUPS.iter().find(|(group, _)| *group == lower) {
         Some((_, names)) => names.iter().map(|name| format!("{PREFIX}{name}")).collect(),
         None if name.contains('.') => vec![name.to_owned()],
         None => vec![format!("{PREFIX}{name}")],

@@ -5,6 +5,7 @@ use crate::flow::{
     parse::{
         FlowParser,
         fields::{Fields, incorrect},
+        keys::PERMISSION_GROUPS,
         suggest::{did_you_mean, slip},
         yaml::{Entry, NodeValue},
     },
@@ -12,22 +13,6 @@ use crate::flow::{
 
 /// What a permission is set to.
 const GRANTS: [&str; 3] = ["allow", "deny", "unset"];
-/// Short names of permissions. Any other name is Android's own, or one of another system, which is left alone.
-const PERMISSIONS: [&str; 12] = [
-    "all",
-    "bluetooth",
-    "calendar",
-    "camera",
-    "contacts",
-    "location",
-    "medialibrary",
-    "microphone",
-    "notifications",
-    "phone",
-    "sms",
-    "storage",
-];
-
 impl FlowParser<'_> {
     pub(in crate::flow::parse) fn app_command(
         &mut self,
@@ -104,8 +89,10 @@ impl FlowParser<'_> {
                 let wanted = format!("one of {}{}", GRANTS.join(", "), did_you_mean(value, GRANTS));
                 incorrect(&entry.value.place, &what, &wanted, &mut self.problems);
             }
-            let known = PERMISSIONS.iter().any(|known| known.eq_ignore_ascii_case(&entry.key));
-            if !known && let Some(meant) = slip(&entry.key, PERMISSIONS) {
+            // Any other name is Android's own, or one of another system, which is left alone.
+            let names = || PERMISSION_GROUPS.iter().map(|(name, _)| *name).chain(["all"]);
+            let known = names().any(|known| known.eq_ignore_ascii_case(&entry.key));
+            if !known && let Some(meant) = slip(&entry.key, names()) {
                 let message = format!("no permission is named `{}`. Did you mean `{meant}`?", entry.key);
                 self.problems
                     .add(&entry.place, format!("Unknown Permission: {}", entry.key), message);

@@ -90,11 +90,6 @@ impl FlowParser<'_> {
         let env = fields.text_map("env", &mut self.problems).unwrap_or_default();
         let when = self.when(fields, "when");
         let file = fields.required_text("file", &mut self.problems)?;
-        if file.contains("${") {
-            let message = format!("`{file}`: expressions do not work in file names, since files are read beforehand");
-            self.problems.add(&fields.at("file"), "Invalid File Path", message);
-            return None;
-        }
         let (file, source) = self.text_file(&file, &fields.at("file"))?;
         self.script_file(&file, &source);
         Some(Command::RunScript(Box::new(RunScript {
