@@ -3,13 +3,14 @@
 use std::{collections::HashSet, sync::Arc};
 
 use farmhand_actors::{
-    domain::{PendingTask, ScriptName, TaskId, Timestamp},
+    domain::{PendingTask, ScriptName, Status, TaskId, Timestamp},
     ports::{Lane, LaneAsk, LaneHead},
 };
 use serde::Deserialize;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
+    counts::ALL_BLOCKS,
     fault::Fault,
     transaction::Transaction,
     value::{
@@ -42,11 +43,28 @@ pub(super) async fn add_lanes(tx: &mut Transaction, lanes: HashSet<Lane>) -> Res
     Ok(())
 }
 
+/// The blocks that have pending tasks, in order, as the queries want them.
+async fn pending_blocks(conn: &mut SqliteConnection) -> Result<String, Fault> {
+    let row = sqlx::query(
+        "SELECT json_group_array(block) AS blocks FROM (
+             SELECT DISTINCT block FROM task_count WHERE block > ?1 AND status = ?2 AND n > 0 ORDER BY block)",
+    )
+    .bind(ALL_BLOCKS)
+    .bind(Status::Pending.number())
+    .fetch_one(conn)
+    .await?;
+    get(&row, "blocks")
+}
+
 /// All lanes that have pending tasks.
 pub(super) async fn list_lanes(conn: &mut SqliteConnection) -> Result<Vec<Lane>, Fault> {
+    let mut snapshot = conn.begin().await?;
+    let blocks = pending_blocks(&mut snapshot).await?;
     let rows = sqlx::query(include_str!("queries/list_lanes.sql"))
-        .fetch_all(conn)
+        .bind(blocks)
+        .fetch_all(&mut *snapshot)
         .await?;
+    snapshot.rollback().await?;
     rows.iter()
         .map(|row| {
             Ok(Lane {
@@ -68,13 +86,17 @@ pub(super) async fn list_heads(
         .iter()
         .map(|LaneAsk { lane, passed_over }| (&lane.serial, &lane.username, passed_over))
         .collect::<Vec<_>>();
+    let mut snapshot = conn.begin().await?;
+    let blocks = pending_blocks(&mut snapshot).await?;
     let rows = sqlx::query(include_str!("queries/list_due.sql"))
         .bind(json(&names)?)
         .bind(millis(at))
         .bind(i64::from(limit_each).saturating_add(1))
         .bind(asks.iter().any(|ask| !ask.passed_over.is_empty()))
-        .fetch_all(conn)
+        .bind(blocks)
+        .fetch_all(&mut *snapshot)
         .await?;
+    snapshot.rollback().await?;
     let limit = usize::try_from(limit_each).unwrap_or(usize::MAX);
     asks.into_iter()
         .zip(&rows)

@@ -1,10 +1,12 @@
 //! Lists of tasks, newest first, with any filter: never by a walk over a table, nor over the rows before a page.
 //!
-//! What is filtered by device or account is counted and found in indexes that hold all that can be asked for
-//! ([`entries`]); what is not is counted in advance, and a page is found by passing over whole blocks ([`blocks`]).
+//! A page is found by passing over whole blocks: how many tasks each has is counted in advance ([`blocks`]), or, for those
+//! of a device or an account, in the entries of an index that holds all that can be asked for ([`lanes`]). What runs, and a
+//! request's tasks, lie close together: they are walked over ([`entries`]).
 
 pub(super) mod blocks;
 pub(super) mod entries;
+pub(super) mod lanes;
 
 use farmhand_actors::domain::{FailureReason, ScriptName, Serial, Source, Status, Task, Username};
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
@@ -13,7 +15,7 @@ use super::{
     counts::ALL_BLOCKS,
     fault::Fault,
     task::task_of,
-    value::{get_script, json},
+    value::{get, get_script, json},
 };
 
 /// Which tasks to list; `None` means any.
@@ -48,7 +50,12 @@ impl TaskFilter {
 
     /// Whether only columns are filtered by which tasks are counted.
     fn is_counted(&self) -> bool {
-        self.serial.is_none() && self.username.is_none() && self.batch_id.is_none()
+        !self.is_of_lanes() && self.batch_id.is_none()
+    }
+
+    /// Whether it asks for the tasks of a device or an account.
+    fn is_of_lanes(&self) -> bool {
+        self.serial.is_some() || self.username.is_some()
     }
 }
 
@@ -60,6 +67,17 @@ pub(super) struct Page {
 }
 
 impl Page {
+    /// The part of the page that lies in something that holds `n` of the list's tasks; the rest of the page comes after it.
+    fn cut(&mut self, n: u64) -> Page {
+        let part = Page {
+            offset: self.offset,
+            size: n.saturating_sub(self.offset).min(self.size),
+        };
+        self.offset = self.offset.saturating_sub(n);
+        self.size -= part.size;
+        part
+    }
+
     /// Pushes what cuts the page out of all tasks that a query names.
     fn push(self, query: &mut QueryBuilder<Sqlite>) {
         query.push(" ORDER BY id DESC LIMIT ").push_bind(number(self.size));
@@ -83,8 +101,12 @@ pub(super) async fn list_tasks(
     };
     // All of it sees the database as it was at one instant.
     let mut snapshot = conn.begin().await?;
-    let (total, ids) = if filter.is_counted() && filter.status() != Some(Status::Running) {
+    let (total, ids) = if filter.status() == Some(Status::Running) {
+        entries::find(&mut snapshot, filter, page).await?
+    } else if filter.is_counted() {
         blocks::find(&mut snapshot, filter, page).await?
+    } else if filter.is_of_lanes() {
+        lanes::find(&mut snapshot, filter, page).await?
     } else {
         entries::find(&mut snapshot, filter, page).await?
     };
@@ -114,7 +136,7 @@ pub(super) async fn list_sent_scripts(conn: &mut SqliteConnection) -> Result<Vec
 fn push_status(query: &mut QueryBuilder<Sqlite>, status: Option<Status>) {
     query.push(match status {
         None => "",
-        Some(Status::Pending) => " AND state IN ('scheduled', 'available', 'retryable')",
+        Some(Status::Pending) => " AND finished_at IS NULL AND state <> 'running'",
         Some(Status::Running) => " AND state = 'running'",
         Some(Status::Completed) => " AND state = 'completed'",
         Some(Status::Failed) => " AND state = 'failed'",
@@ -136,6 +158,32 @@ fn push_kind(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {
             Source::Ui => " AND source = 'ui'",
         });
     }
+}
+
+/// Pushes what tells pending tasks from those that run, among those of an index that knows neither.
+fn push_waits(query: &mut QueryBuilder<Sqlite>) {
+    query.push(" AND id NOT IN (SELECT task_id FROM attempt WHERE finished_at IS NULL)");
+}
+
+/// Pushes the names of a device and an account.
+fn push_names(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {
+    if let Some(serial) = &filter.serial {
+        query.push(" AND serial = ").push_bind(serial.as_str().to_owned());
+    }
+    if let Some(username) = &filter.username {
+        query.push(" AND username = ").push_bind(username.as_str().to_owned());
+    }
+}
+
+fn push_batch(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {
+    if let Some(batch) = &filter.batch_id {
+        query.push(" AND batch_id = ").push_bind(batch.clone());
+    }
+}
+
+async fn select(conn: &mut SqliteConnection, mut query: QueryBuilder<Sqlite>) -> Result<Vec<i64>, Fault> {
+    let rows = query.build().fetch_all(conn).await?;
+    rows.iter().map(|row| get(row, "id")).collect()
 }
 
 /// A number for SQLite.

@@ -48,7 +48,7 @@ pub(super) struct Opened {
 }
 
 /// The migrations, in order. They are never changed once released.
-fn migrations() -> Vec<Migration> {
+pub(super) fn migrations() -> Vec<Migration> {
     [
         (1, "task engine", include_str!("../../migrations/0001_task_engine.sql")),
         (2, "farm", include_str!("../../migrations/0002_farm.sql")),
@@ -71,6 +71,7 @@ fn migrations() -> Vec<Migration> {
         (11, "device app", include_str!("../../migrations/0011_device_app.sql")),
         (12, "gaps", include_str!("../../migrations/0012_gaps.sql")),
         (13, "checkpoint", include_str!("../../migrations/0013_checkpoint.sql")),
+        (14, "lean", include_str!("../../migrations/0014_lean.sql")),
     ]
     .into_iter()
     .map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false))
@@ -191,11 +192,18 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Brings the schema up to date. A table that is made anew is dropped and replaced, which must not take along what refers
+/// to its rows; within a migration's own transaction foreign keys cannot be switched any more.
 async fn migrate(path: &Path, conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    Migrator::with_migrations(migrations())
-        .run(conn)
-        .await
-        .map_err(|error| refuse(path, format!("cannot be brought up to date: {error}"), MEND_UPGRADE))
+    let failed =
+        |error: &dyn std::fmt::Display| refuse(path, format!("cannot be brought up to date: {error}"), MEND_UPGRADE);
+    let off = sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut *conn);
+    off.await.map_err(|error| failed(&error))?;
+    let migrated = Migrator::with_migrations(migrations()).run(&mut *conn).await;
+    migrated.map_err(|error| failed(&error))?;
+    let on = sqlx::query("PRAGMA foreign_keys = ON").execute(conn);
+    on.await.map_err(|error| failed(&error))?;
+    Ok(())
 }
 
 /// Looks at a file without changing it.

@@ -4,7 +4,7 @@ use farmhand_actors::domain::{Source, Status};
 use futures_util::TryStreamExt;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{Page, TaskFilter, push_kind, push_status};
+use super::{Page, TaskFilter, push_kind, push_status, push_waits, select};
 use crate::store::{
     counts::{ALL_BLOCKS, BLOCK_TASKS},
     fault::Fault,
@@ -54,18 +54,15 @@ async fn blocks_of(conn: &mut SqliteConnection, filter: &TaskFilter, page: Page)
     let mut query = sums_query(filter);
     // Taken one by one: the newest pages need only the first.
     let mut rows = query.build().fetch(conn);
-    let (mut offset, mut left) = (page.offset, page.size);
+    let mut rest = page;
     let mut parts = Vec::new();
-    while left > 0
+    while rest.size > 0
         && let Some(row) = rows.try_next().await?
     {
-        let n: u64 = get_unsigned(&row, "n")?;
-        let size = n.saturating_sub(offset).min(left);
-        if size > 0 {
-            parts.push((get(&row, "block")?, Page { offset, size }));
+        let part = rest.cut(get_unsigned(&row, "n")?);
+        if part.size > 0 {
+            parts.push((get(&row, "block")?, part));
         }
-        left -= size;
-        offset = offset.saturating_sub(n);
     }
     Ok(parts)
 }
@@ -104,22 +101,17 @@ pub(in crate::store) fn block_query(filter: &TaskFilter, block: i64, part: Page)
     query
 }
 
-/// The pending tasks of a page, from the queues of all lanes.
+/// The pending tasks of a page, from all that have not ended.
 pub(in crate::store) fn waiting_query(filter: &TaskFilter, page: Page) -> QueryBuilder<Sqlite> {
-    let mut query = QueryBuilder::new("SELECT id FROM task INDEXED BY task_lane WHERE true");
-    push_status(&mut query, Some(Status::Pending));
+    let mut query = QueryBuilder::new("SELECT id FROM task INDEXED BY task_open WHERE finished_at IS NULL");
+    push_waits(&mut query);
     push_kind(&mut query, filter);
     page.push(&mut query);
     query
 }
 
-async fn select(conn: &mut SqliteConnection, mut query: QueryBuilder<Sqlite>) -> Result<Vec<i64>, Fault> {
-    let rows = query.build().fetch_all(conn).await?;
-    rows.iter().map(|row| get(row, "id")).collect()
-}
-
 /// Pushes the filter's conditions on `task_count`.
-fn push_counted(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {
+pub(super) fn push_counted(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {
     if let Some(status) = filter.status() {
         query.push(" AND status = ").push_bind(status.number());
     }

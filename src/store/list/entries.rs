@@ -1,23 +1,21 @@
-//! Lists of a device, an account or a request, and of what runs: counted and paged in the entries of one index.
+//! Lists of what runs, and of a request's tasks: counted and paged in the entries of one index.
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use farmhand_actors::domain::Status;
 
-use super::{Page, TaskFilter, push_kind, push_status};
+use super::{Page, TaskFilter, push_batch, push_kind, push_names, push_status};
 use crate::store::{
     fault::Fault,
-    value::{get, get_unsigned, json},
+    value::{get, get_unsigned},
 };
-
-/// Lanes of a list that are merged in order; with more of them all their entries are sorted. Devices have few accounts.
-const MERGED_MAX: usize = 4;
 
 /// Numbers that the tasks of a request may lie between for their rows to be walked one after the other. They are made
 /// together, so there is hardly another one between them.
 const SPAN_MAX: i64 = 20_000;
 
-/// A walk over one index from the newest task to the oldest; several are merged.
+/// A walk over one index from the newest task to the oldest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Walk {
     /// The live attempts: at most one for each device.
     Live,
@@ -27,12 +25,6 @@ pub(in crate::store) enum Walk {
     Span,
     /// The tasks between these that have failed.
     Failed,
-    /// The tasks of one lane.
-    Lane(i64),
-    /// The tasks of many lanes.
-    Lanes(Vec<i64>),
-    /// Tasks for an account that name no device belong to no lane.
-    NoLane,
 }
 
 /// How many tasks the filter names, and the numbers of those on a page.
@@ -41,69 +33,34 @@ pub(super) async fn find(
     filter: &TaskFilter,
     page: Page,
 ) -> Result<(u64, Vec<i64>), Fault> {
-    let walks = walks(conn, filter).await?;
-    if walks.is_empty() {
-        return Ok((0, Vec::new()));
-    }
-    let mut query = total_query(&walks, filter)?;
-    let total = get_unsigned(&query.build().fetch_one(&mut *conn).await?, "total")?;
+    let walk = if filter.status() == Some(Status::Running) {
+        Walk::Live
+    } else {
+        walk_of_batch(conn, filter).await?
+    };
+    let row = total_query(walk, filter).build().fetch_one(&mut *conn).await?;
+    let total = get_unsigned(&row, "total")?;
     if page.offset >= total {
         return Ok((total, Vec::new()));
     }
-    let rows = page_query(&walks, filter, page)?.build().fetch_all(conn).await?;
-    Ok((total, rows.iter().map(|row| get(row, "id")).collect::<Result<_, _>>()?))
+    let ids = super::select(conn, page_query(walk, filter, page)).await?;
+    Ok((total, ids))
 }
 
 /// How many tasks the filter names.
-pub(in crate::store) fn total_query(walks: &[Walk], filter: &TaskFilter) -> Result<QueryBuilder<Sqlite>, Fault> {
+pub(in crate::store) fn total_query(walk: Walk, filter: &TaskFilter) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new("SELECT count(*) AS total FROM (");
-    push_walks(&mut query, walks, filter)?;
+    push_walk(&mut query, walk, filter);
     query.push(")");
-    Ok(query)
+    query
 }
 
 /// The numbers of the tasks on a page.
-pub(in crate::store) fn page_query(
-    walks: &[Walk],
-    filter: &TaskFilter,
-    page: Page,
-) -> Result<QueryBuilder<Sqlite>, Fault> {
+pub(in crate::store) fn page_query(walk: Walk, filter: &TaskFilter, page: Page) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new("");
-    push_walks(&mut query, walks, filter)?;
+    push_walk(&mut query, walk, filter);
     page.push(&mut query);
-    Ok(query)
-}
-
-/// The walks that find all that the filter names.
-pub(in crate::store) async fn walks(conn: &mut SqliteConnection, filter: &TaskFilter) -> Result<Vec<Walk>, Fault> {
-    if filter.status() == Some(Status::Running) {
-        return Ok(vec![Walk::Live]);
-    }
-    if filter.batch_id.is_some() && filter.serial.is_none() && filter.username.is_none() {
-        return Ok(vec![walk_of_batch(conn, filter).await?]);
-    }
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT id FROM lane WHERE true");
-    push_names(&mut query, filter);
-    if filter.serial.is_none() {
-        query.push(
-            " UNION ALL SELECT NULL WHERE EXISTS (SELECT 1 FROM task INDEXED BY task_by_lane WHERE lane_id IS NULL)",
-        );
-    }
-    let rows = query.build().fetch_all(conn).await?;
-    let mut walks = Vec::new();
-    let mut lanes = Vec::new();
-    for row in &rows {
-        match get::<Option<i64>>(row, "id")? {
-            Some(lane) => lanes.push(lane),
-            None => walks.push(Walk::NoLane),
-        }
-    }
-    if lanes.len() <= MERGED_MAX {
-        walks.extend(lanes.into_iter().map(Walk::Lane));
-    } else {
-        walks.push(Walk::Lanes(lanes));
-    }
-    Ok(walks)
+    query
 }
 
 /// How the tasks of a request are found, without a device or an account.
@@ -115,94 +72,55 @@ async fn walk_of_batch(conn: &mut SqliteConnection, filter: &TaskFilter) -> Resu
     if filter.status().is_none() && filter.script_name.is_none() && filter.source.is_none() {
         return Ok(Walk::Batch);
     }
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT coalesce(");
-    push_end_of_batch(&mut query, "max", filter);
-    query.push(" - ");
+    let span = span_of_batch(conn, filter).await?;
+    let near = span.is_none_or(|(first, last)| last - first <= SPAN_MAX);
+    Ok(if near { Walk::Span } else { Walk::Batch })
+}
+
+/// The numbers of the first and the last task of the request.
+pub(super) async fn span_of_batch(
+    conn: &mut SqliteConnection,
+    filter: &TaskFilter,
+) -> Result<Option<(i64, i64)>, Fault> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
     push_end_of_batch(&mut query, "min", filter);
-    query.push(", 0) AS span");
-    let span: i64 = get(&query.build().fetch_one(conn).await?, "span")?;
-    Ok(if span <= SPAN_MAX { Walk::Span } else { Walk::Batch })
+    query.push(" AS first, ");
+    push_end_of_batch(&mut query, "max", filter);
+    query.push(" AS last");
+    let row = query.build().fetch_one(conn).await?;
+    Ok(get::<Option<i64>>(&row, "first")?.zip(get(&row, "last")?))
 }
 
-fn push_walks(query: &mut QueryBuilder<Sqlite>, walks: &[Walk], filter: &TaskFilter) -> Result<(), Fault> {
-    for (place, walk) in walks.iter().enumerate() {
-        query.push(if place == 0 { "" } else { " UNION ALL " });
-        match walk {
-            Walk::Live => {
-                query.push("SELECT id FROM task NOT INDEXED");
-                query.push(" WHERE id IN (SELECT task_id FROM attempt WHERE finished_at IS NULL)");
-                push_names(query, filter);
-                push_batch(query, filter);
-            }
-            Walk::Batch => {
-                query.push("SELECT id FROM task INDEXED BY task_by_batch WHERE true");
-                push_batch(query, filter);
-                push_names(query, filter);
-            }
-            Walk::Span => {
-                query.push("SELECT id FROM task NOT INDEXED WHERE true");
-                push_batch(query, filter);
-                push_span(query, filter);
-            }
-            Walk::Failed => {
-                query.push("SELECT id FROM task INDEXED BY task_failed WHERE true");
-                push_batch(query, filter);
-                push_span(query, filter);
-            }
-            Walk::Lane(lane) => {
-                query.push(of_lane(filter)).push(" = ").push_bind(*lane);
-                push_batch(query, filter);
-                push_span(query, filter);
-            }
-            Walk::Lanes(lanes) => {
-                let lanes = json(lanes)?;
-                query.push(of_lane(filter)).push(" IN (SELECT value FROM json_each(");
-                query.push_bind(lanes).push("))");
-                push_batch(query, filter);
-                push_span(query, filter);
-            }
-            Walk::NoLane => {
-                query.push(of_lane(filter)).push(" IS NULL");
-                push_names(query, filter);
-                push_batch(query, filter);
-                push_span(query, filter);
-            }
+fn push_walk(query: &mut QueryBuilder<Sqlite>, walk: Walk, filter: &TaskFilter) {
+    match walk {
+        Walk::Live => {
+            query.push("SELECT id FROM task NOT INDEXED");
+            query.push(" WHERE id IN (SELECT task_id FROM attempt WHERE finished_at IS NULL)");
+            push_names(query, filter);
         }
-        push_status(query, filter.status());
-        push_kind(query, filter);
-    }
-    Ok(())
-}
-
-/// The tasks of a lane, from the index that has all that is asked for.
-fn of_lane(filter: &TaskFilter) -> &'static str {
-    match filter.status() {
-        None | Some(Status::Running) => "SELECT id FROM task INDEXED BY task_by_lane WHERE lane_id",
-        // The index's own condition is that of the status.
-        Some(Status::Pending) => "SELECT id FROM task INDEXED BY task_lane WHERE lane_id",
-        Some(Status::Completed | Status::Failed) => {
-            "SELECT id FROM task INDEXED BY task_finished WHERE state IN ('completed', 'failed') AND lane_id"
+        Walk::Batch => {
+            query.push("SELECT id FROM task INDEXED BY task_by_batch WHERE true");
+        }
+        Walk::Span => {
+            query.push("SELECT id FROM task NOT INDEXED WHERE true");
+            push_span(query, filter);
+        }
+        Walk::Failed => {
+            query.push("SELECT id FROM task INDEXED BY task_failed WHERE true");
+            push_span(query, filter);
         }
     }
-}
-
-fn push_names(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {
-    if let Some(serial) = &filter.serial {
-        query.push(" AND serial = ").push_bind(serial.as_str().to_owned());
-    }
-    if let Some(username) = &filter.username {
-        query.push(" AND username = ").push_bind(username.as_str().to_owned());
-    }
+    push_batch(query, filter);
+    push_status(query, filter.status());
+    push_kind(query, filter);
 }
 
 /// Pushes between which numbers the tasks of the request are.
 fn push_span(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {
-    if filter.batch_id.is_some() {
-        query.push(" AND id BETWEEN ");
-        push_end_of_batch(query, "min", filter);
-        query.push(" AND ");
-        push_end_of_batch(query, "max", filter);
-    }
+    query.push(" AND id BETWEEN ");
+    push_end_of_batch(query, "min", filter);
+    query.push(" AND ");
+    push_end_of_batch(query, "max", filter);
 }
 
 /// Pushes the number of the first (`min`) or last (`max`) task of the request.
@@ -213,10 +131,4 @@ fn push_end_of_batch(query: &mut QueryBuilder<Sqlite>, end: &str, filter: &TaskF
         .push("(id) FROM task INDEXED BY task_by_batch WHERE true");
     push_batch(query, filter);
     query.push(")");
-}
-
-fn push_batch(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {
-    if let Some(batch) = &filter.batch_id {
-        query.push(" AND batch_id = ").push_bind(batch.clone());
-    }
 }

@@ -11,7 +11,6 @@ use super::*;
 use crate::store::TaskFilter;
 
 const SERIALS: [&str; 2] = ["a", "b"];
-/// More accounts than lanes are merged.
 const USERNAMES: [&str; 6] = ["anna", "bert", "carl", "dora", "emil", "fred"];
 const SCRIPTS: [&str; 2] = ["post", "follow"];
 const BATCHES: [&str; 2] = ["one", "two"];

@@ -221,3 +221,80 @@ async fn while_another_process_holds_the_lock_the_database_is_away_and_then_come
     farm.submit_one(task_for("a", None)).await;
     assert!(!farm.store.is_suspect());
 }
+
+/// What the version before has stored: a task that has ended with all that belongs to it, one that waits, and numbers that
+/// were given to rows which are gone.
+const STORED_BEFORE: &str = "
+    INSERT INTO lane (id, serial, username) VALUES (1, 'a', 'anna');
+    INSERT INTO task (id, lane_id, batch_id, script_name, serial, username, enable_multi_account, source, priority, rank,
+                      state, created_at, started_at, finished_at, config, remark)
+    VALUES (1, 1, 'b', 'post', 'a', 'anna', 0, 'api', 0, 5, 'completed', 5, 6, 7, '{}', 'done'),
+           (2, 1, 'b', 'post', 'a', 'anna', 0, 'api', 0, 5, 'available', 5, NULL, NULL, '{}', '');
+    INSERT INTO task_count (block, script_name, source, status, failure_reason, n)
+    VALUES (-1, 'post', 'api', 2, '', 1), (0, 'post', 'api', 2, '', 1),
+           (-1, 'post', 'api', 0, '', 1), (0, 'post', 'api', 0, '', 1);
+    INSERT INTO attempt (id, task_id, number, purpose, serial, username, epoch, token, started_at, finished_at, outcome,
+                         flow_hash)
+    VALUES (4, 1, 1, 'execute', 'a', 'anna', 1, 't', 6, 7, 'completed', 'ff');
+    INSERT INTO step (attempt_id, number, command, label, state, started_at) VALUES (4, 1, 'tapOn', 'tap', 'warned', 6);
+    INSERT INTO effect (task_id, step, ordinal, state, content, baseline, attempt_id, intended_at)
+    VALUES (1, 's', 0, 'confirmed', '{}', '{}', 4, 6);
+    INSERT INTO checkpoint (task_id, attempt_id, retries, step, flow_hash, state, reached_at)
+    VALUES (1, 4, 0, 's', 'ff', '{}', 6);
+    INSERT INTO event (seq, at, topic, kind, subject, data) VALUES (3, 6, 'task', 'task.created', '1', '{}');
+    UPDATE sqlite_sequence SET seq = 9 WHERE name = 'task';
+    UPDATE sqlite_sequence SET seq = 7 WHERE name = 'attempt';
+    UPDATE sqlite_sequence SET seq = 5 WHERE name = 'event';
+";
+
+#[tokio::test]
+async fn a_database_of_the_version_before_keeps_all_its_rows_and_uses_no_number_twice() {
+    let mut farm = closed().await;
+    std::fs::remove_file(farm.path()).expect("removes");
+    let options = SqliteConnectOptions::new()
+        .filename(farm.path())
+        .create_if_missing(true);
+    let mut before = options.connect().await.expect("connects");
+    let mut migrations = crate::store::open::migrations();
+    migrations.retain(|migration| migration.version < 14);
+    let migrator = sqlx::migrate::Migrator::with_migrations(migrations);
+    migrator.run(&mut before).await.expect("migrates");
+    sqlx::raw_sql(STORED_BEFORE).execute(&mut before).await.expect("writes");
+    before.close().await.expect("closes");
+
+    farm.store = open(&farm.path()).await;
+
+    assert_eq!(farm.task(TaskId(1)).await.remark, "done");
+    let attempts = farm.store.list_attempts(TaskId(1)).await.expect("reads");
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(
+        (attempts[0].flow_hash.as_deref(), attempts[0].steps.len()),
+        (Some("ff"), 1)
+    );
+    assert_eq!(farm.store.events_after(0, 9).await.expect("reads").events.len(), 1);
+    let path = farm.path();
+    let count = async |table: &str| {
+        let mut conn = SqliteConnectOptions::new()
+            .filename(&path)
+            .connect()
+            .await
+            .expect("connects");
+        let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        sqlx::query_scalar::<_, i64>(sql)
+            .fetch_one(&mut conn)
+            .await
+            .expect("counts")
+    };
+    assert_eq!((count("effect").await, count("checkpoint").await), (1, 1));
+    let head = farm.store.lanes().await.expect("reads");
+    assert_eq!(head.len(), 1, "the one that waits is found");
+    farm.epoch = farm.store.begin_epoch(at(0)).await.expect("begins");
+    let task = farm.submit_one(task_for("b", None)).await;
+    assert_eq!(task, TaskId(10));
+    assert_eq!(farm.claim(task, "b", None).await.attempt.0, 8);
+    // What belongs to a task goes with it: foreign keys are on again.
+    assert_eq!(farm.store.delete(vec![TaskId(1)]).await.expect("deletes"), [TaskId(1)]);
+    for table in ["effect", "checkpoint", "step"] {
+        assert_eq!(count(table).await, 0, "{table}");
+    }
+}

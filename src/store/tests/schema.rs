@@ -21,14 +21,27 @@ async fn words(table: &str, column: &str) -> Vec<String> {
         .await
         .expect("is there");
     let sql: String = row.get(0);
-    let (_, list) = sql.split_once(&format!("CHECK ({column} IN (")).expect("has a CHECK");
-    let (list, _) = list.split_once(')').expect("ends");
-    let mut words = list
-        .split(',')
-        .map(|word| word.trim().trim_matches('\'').to_owned())
+    let column_sql = definition_of(&sql, column);
+    let mut words = column_sql
+        .split('\'')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
         .collect::<Vec<_>>();
     words.sort();
     words
+}
+
+/// The words in quotes between the parentheses of a column's CHECK.
+fn definition_of<'a>(table: &'a str, column: &str) -> &'a str {
+    let (_, after) = table.split_once(&format!("\n    {column} ")).expect("has the column");
+    let (_, check) = after.split_once("CHECK (").expect("has a CHECK");
+    let mut depth = 1;
+    let end = check.find(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth == 0
+    });
+    &check[..end.expect("ends")]
 }
 
 fn sorted<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<String> {
