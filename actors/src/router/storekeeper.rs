@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use actix::{AsyncContext, Context, Handler, Message};
 
-use super::{RouterActor, core::Effect};
+use super::{
+    RouterActor,
+    core::{Effect, HandedOver},
+};
 use crate::{
-    domain::{AttemptId, Claimed, TaskId},
+    domain::{AttemptId, Claim, TaskId},
     mail::tell,
-    ports::{Finish, Finished, Lane, LaneHead, StoreError},
+    ports::{Finish, Lane, LaneHead, SharedStore, StoreError},
 };
 
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct ClaimsAnswered {
-    asked: Vec<TaskId>,
-    claimed: Result<Vec<Option<Claimed>>, StoreError>,
-}
+pub(super) struct HandoverAnswered(HandedOver);
 
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -34,13 +34,6 @@ pub(super) struct EffectsAnswered {
 
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct FinishesAnswered {
-    batch: Vec<Finish>,
-    finished: Result<Vec<Finished>, StoreError>,
-}
-
-#[derive(Message)]
-#[rtype(result = "()")]
 pub(super) struct HeadsAnswered {
     asked: Vec<Lane>,
     heads: Result<Vec<LaneHead>, StoreError>,
@@ -53,10 +46,8 @@ impl RouterActor {
         let at = self.parts.clock.now().wall;
         actix_rt::spawn(async move {
             match effect {
-                Effect::Claim(claims) => {
-                    let asked = claims.iter().map(|claim| claim.task).collect();
-                    let claimed = store.claim(claims).await;
-                    tell(&addr, ClaimsAnswered { asked, claimed })
+                Effect::HandOver(finishes, claims) => {
+                    tell(&addr, HandoverAnswered(hand_over(&store, finishes, claims).await))
                 }
                 Effect::GiveBack(tasks) => {
                     let remark = "could not start (its device went away, or a shutdown came); waits".to_owned();
@@ -66,10 +57,6 @@ impl RouterActor {
                 Effect::CheckEffects(asked) => {
                     let open = store.open_effects(asked.clone()).await;
                     tell(&addr, EffectsAnswered { asked, open })
-                }
-                Effect::Finish(batch) => {
-                    let finished = store.finish(batch.clone()).await;
-                    tell(&addr, FinishesAnswered { batch, finished })
                 }
                 Effect::Refill(asked, limit) => {
                     let lanes = asked.iter().map(|ask| ask.lane.clone()).collect();
@@ -95,13 +82,35 @@ impl RouterActor {
     }
 }
 
-impl Handler<ClaimsAnswered> for RouterActor {
+/// Both are asked for at once, so that they share a transaction, and the ends first: a claim may need what they free.
+async fn hand_over(store: &SharedStore, finishes: Vec<Finish>, claims: Vec<Claim>) -> HandedOver {
+    let asked = claims.iter().map(|claim| claim.task).collect();
+    let written = async {
+        match finishes.is_empty() {
+            true => Ok(Vec::new()),
+            false => store.finish(finishes.clone()).await,
+        }
+    };
+    let claimed = async {
+        match claims.is_empty() {
+            true => Ok(Vec::new()),
+            false => store.claim(claims).await,
+        }
+    };
+    let (finished, claimed) = futures_util::future::join(written, claimed).await;
+    HandedOver {
+        finishes,
+        finished,
+        asked,
+        claimed,
+    }
+}
+
+impl Handler<HandoverAnswered> for RouterActor {
     type Result = ();
 
-    fn handle(&mut self, answer: ClaimsAnswered, ctx: &mut Self::Context) {
-        let effects = self
-            .core
-            .on_claimed(&answer.asked, answer.claimed, self.parts.clock.now());
+    fn handle(&mut self, HandoverAnswered(answer): HandoverAnswered, ctx: &mut Self::Context) {
+        let effects = self.core.on_handed_over(answer, self.parts.clock.now());
         self.perform(effects, ctx);
     }
 }
@@ -123,17 +132,6 @@ impl Handler<EffectsAnswered> for RouterActor {
     fn handle(&mut self, answer: EffectsAnswered, ctx: &mut Self::Context) {
         self.core.on_effects(&answer.asked, answer.open, self.parts.clock.now());
         self.perform(Vec::new(), ctx);
-    }
-}
-
-impl Handler<FinishesAnswered> for RouterActor {
-    type Result = ();
-
-    fn handle(&mut self, answer: FinishesAnswered, ctx: &mut Self::Context) {
-        let effects = self
-            .core
-            .on_finished(answer.batch, answer.finished, self.parts.clock.now());
-        self.perform(effects, ctx);
     }
 }
 

@@ -6,8 +6,8 @@ use super::{Effect, RouterCore, lanes::lane_of, mix};
 use crate::{
     account::{LeaseAccount, LeaseUsage, ReleaseAccount},
     domain::{
-        AccountRef, AttemptId, AttemptSpec, Blame, Claim, Claimed, Failure, FailureReason, Generation, Lease, Now,
-        Outcome, PendingTask, TaskId, Username, limits::NotNow, retry::EndedBy, rotation::turn_now,
+        AccountRef, AttemptId, AttemptSpec, Blame, Claimed, Failure, FailureReason, Generation, Lease, Now, Outcome,
+        PendingTask, Serial, TaskId, Username, limits::NotNow, retry::EndedBy, rotation::turn_now,
     },
     ports::StoreError,
     router::{AttemptEnd, LeaseAnswered},
@@ -41,6 +41,8 @@ pub(super) struct Running {
     pub(super) phase: Phase,
     pub(super) ended_by: EndedBy,
     pub(super) deadline: Option<Duration>,
+    /// Whether the next task may have its device: what is left of this one is to be written.
+    pub(super) device_free: bool,
 }
 
 impl Running {
@@ -89,6 +91,7 @@ impl RouterCore {
                 phase,
                 ended_by,
                 deadline: None,
+                device_free: false,
             },
         );
     }
@@ -137,42 +140,12 @@ impl RouterCore {
         self.plan_wanted = true;
     }
 
-    pub(super) fn flush_claims(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if self.claiming || self.to_claim.is_empty() {
-            return;
-        }
-        let mut claims = Vec::with_capacity(self.to_claim.len());
-        for task in std::mem::take(&mut self.to_claim) {
-            let Some(running) = self.running.get_mut(&task) else {
-                continue;
-            };
-            if self.draining || self.drains.holds(&running.task.serial) {
-                effects.extend(self.unclaimed(task));
-                continue;
-            }
-            running.phase = Phase::Claiming;
-            claims.push(Claim {
-                task,
-                serial: running.task.serial.clone(),
-                username: running.task.username.clone(),
-                lease: running.lease.clone(),
-                at: now.wall,
-            });
-        }
-        if !claims.is_empty() {
-            self.claiming = true;
-            effects.push(Effect::Claim(claims));
-        }
-    }
-
-    /// The store has claimed, or has not.
-    pub fn on_claimed(
+    pub(super) fn on_claimed(
         &mut self,
         asked: &[TaskId],
         claimed: Result<Vec<Option<Claimed>>, StoreError>,
         now: Now,
     ) -> Vec<Effect> {
-        self.claiming = false;
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
@@ -300,7 +273,7 @@ impl RouterCore {
     }
 
     /// It was not claimed: back into its window.
-    fn unclaimed(&mut self, task: TaskId) -> Option<Effect> {
+    pub(super) fn unclaimed(&mut self, task: TaskId) -> Option<Effect> {
         let running = self.free(task)?;
         let username = running.task.username.clone();
         self.put_back(running.task);
@@ -324,9 +297,8 @@ impl RouterCore {
         if let Some(at) = running.deadline {
             self.deadlines.remove(&(at, task));
         }
-        self.busy_devices = self.busy_devices.saturating_sub(1);
-        if let Some(device) = self.devices.get_mut(&running.task.serial) {
-            device.running.take_if(|other| *other == task);
+        if !running.device_free {
+            self.free_device(&running.task.serial, task);
         }
         let account = running
             .task
@@ -337,6 +309,25 @@ impl RouterCore {
             account.running.take_if(|other| *other == task);
         }
         Some(running)
+    }
+
+    /// The attempt acts no more, and its end is on its way to the store: the next task of the device is claimed along
+    /// with it. Its account stays with it until the end is durable.
+    pub(super) fn let_device_go(&mut self, task: TaskId) {
+        let Some(running) = self.running.get_mut(&task) else {
+            return;
+        };
+        running.device_free = true;
+        let serial = running.task.serial.clone();
+        self.free_device(&serial, task);
+        self.plan_wanted = true;
+    }
+
+    fn free_device(&mut self, serial: &Serial, task: TaskId) {
+        self.busy_devices = self.busy_devices.saturating_sub(1);
+        if let Some(device) = self.devices.get_mut(serial) {
+            device.running.take_if(|other| *other == task);
+        }
     }
 
     fn account_ref(&self, name: &Username) -> Option<AccountRef> {

@@ -80,21 +80,13 @@ impl RouterCore {
         }
     }
 
-    pub(super) fn flush_finishes(&mut self, effects: &mut Vec<Effect>) {
-        if !self.finishing && !self.finishes.is_empty() {
-            self.finishing = true;
-            effects.push(Effect::Finish(std::mem::take(&mut self.finishes)));
-        }
-    }
-
     /// The ends of attempts are durable, or the store has refused them.
-    pub fn on_finished(
+    pub(super) fn on_finished(
         &mut self,
         batch: Vec<Finish>,
         result: Result<Vec<Finished>, StoreError>,
         now: Now,
     ) -> Vec<Effect> {
-        self.finishing = false;
         let finished = match result {
             Ok(finished) => finished,
             Err(error) => {
@@ -246,6 +238,7 @@ impl RouterCore {
             } => LeaseUsage::NeedsAttention { message, evidence },
         };
         running.phase = Phase::Finishing(usage, verdict.unknown_checks, told);
+        let completed = matches!(verdict.next, TaskNext::Completed { .. });
         self.finishes.push(Finish {
             task,
             attempt,
@@ -255,6 +248,10 @@ impl RouterCore {
             used,
             at: now.wall,
         });
+        // Whatever else may come of an attempt bears on what its device does next.
+        if completed {
+            self.let_device_go(task);
+        }
     }
 
     /// Without budget left, what farmhand would repeat by itself fails.

@@ -7,6 +7,7 @@
 //! | `plan` | which task starts now, on which device |
 //! | `attempts` | the way of an attempt from its lease to its start |
 //! | `endings` | what becomes of it when it ends, or is ended |
+//! | `handover` | what is written of one attempt and claimed for the next |
 //! | `drain` | where nothing starts because a person said so |
 //! | `waiting` | why a task has not started |
 
@@ -16,6 +17,7 @@ mod drain;
 mod endings;
 mod expand;
 mod gaps;
+mod handover;
 mod lanes;
 mod plan;
 mod unverified;
@@ -27,6 +29,7 @@ use std::{
     time::Duration,
 };
 
+pub use self::handover::HandedOver;
 use self::{attempts::Running, budget::Budget, drain::Drains, gaps::Gaps, lanes::LaneState, unverified::Unverified};
 use crate::{
     account::{AccountView, LeaseAccount, ReleaseAccount},
@@ -49,8 +52,9 @@ pub enum Effect {
     Lease(Username, LeaseAccount),
     /// Give an account's lease back.
     Release(Username, ReleaseAccount),
-    /// Claim tasks in the store; answered by [`RouterCore::on_claimed`].
-    Claim(Vec<Claim>),
+    /// Write the ends of attempts, then claim tasks, which may be the next ones on the same devices; answered by
+    /// [`RouterCore::on_handed_over`].
+    HandOver(Vec<Finish>, Vec<Claim>),
     /// Start an attempt on its device.
     Start(Arc<AttemptSpec>),
     /// End an attempt.
@@ -59,8 +63,6 @@ pub enum Effect {
     GiveBack(Vec<(TaskId, AttemptId)>),
     /// Ask the store which of these have an open effect; answered by [`RouterCore::on_effects`].
     CheckEffects(Vec<TaskId>),
-    /// Write the ends of attempts; answered by [`RouterCore::on_finished`].
-    Finish(Vec<Finish>),
     /// Read the fronts of lanes, so many tasks each; answered by [`RouterCore::on_heads`].
     Refill(Vec<LaneAsk>, u32),
     /// Store why tasks wait.
@@ -132,8 +134,8 @@ pub struct RouterCore {
     to_check: Vec<TaskId>,
     give_backs: Vec<(TaskId, AttemptId)>,
     finishes: Vec<Finish>,
-    claiming: bool,
-    finishing: bool,
+    /// Handovers that the store was asked for and has not answered.
+    handovers: u32,
     refilling: bool,
     store_pause: Option<StorePause>,
     draining: bool,
@@ -172,8 +174,7 @@ impl RouterCore {
             to_check: Vec::new(),
             give_backs: Vec::new(),
             finishes: Vec::new(),
-            claiming: false,
-            finishing: false,
+            handovers: 0,
             refilling: false,
             store_pause: None,
             draining: false,
@@ -277,7 +278,7 @@ impl RouterCore {
     /// Whether anything runs or waits to be written.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.running.is_empty() && !self.finishing && self.finishes.is_empty()
+        self.running.is_empty() && self.handovers == 0 && self.finishes.is_empty()
     }
 
     /// How many tasks are on their way or running.
@@ -298,10 +299,9 @@ impl RouterCore {
         if self.plan_wanted || self.plan_again.is_some_and(|at| at <= now.mono) {
             self.plan(now, &mut effects);
         }
-        self.flush_claims(now, &mut effects);
+        self.flush_handover(now, &mut effects);
         self.flush_checks(&mut effects);
         self.flush_give_backs(&mut effects);
-        self.flush_finishes(&mut effects);
         self.flush_refills(&mut effects);
         self.flush_remarks(now, &mut effects);
         effects
