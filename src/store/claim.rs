@@ -42,30 +42,37 @@ impl ClaimedRow {
     }
 }
 
-/// Claims the tasks of many callers; what is not pending, or whose device or account is not free, is left alone.
+/// Claims the tasks of many callers.
 pub(super) async fn claim(
     tx: &mut Transaction,
     asks: &mut [Ask<Vec<Claim>, Vec<Option<ClaimedRow>>>],
 ) -> Result<(), Fault> {
-    let free = claimable(tx, asks.iter().flat_map(|ask| &ask.input));
+    let claims = asks.iter().flat_map(|ask| &ask.input).collect::<Vec<_>>();
+    let mut rows = claim_all(tx, &claims).await?.into_iter();
+    for Ask { input, output, .. } in asks {
+        *output = Some(rows.by_ref().take(input.len()).collect());
+    }
+    Ok(())
+}
+
+/// What was claimed of each; what is not pending, or whose device or account is not free, is left alone.
+pub(super) async fn claim_all(tx: &mut Transaction, claims: &[&Claim]) -> Result<Vec<Option<ClaimedRow>>, Fault> {
+    let free = claimable(tx, claims);
     let mut startable = find_startable(tx, &free).await?;
     let (mut starts, mut attempts) = (Vec::new(), Vec::new());
-    for ask in asks {
-        let mut rows = Vec::with_capacity(ask.input.len());
-        for claim in &ask.input {
-            // By the token too: of two claims for one task only one was let through.
-            let row = startable.remove(&(claim.task, Arc::clone(&claim.lease.token)));
-            if let Some(row) = &row {
-                starts.push((claim.task, millis(claim.at)));
-                attempts.push(attempt_row(row, claim));
-                tx.tell_task("task.started", claim.task, &started(row, claim))?;
-            }
-            rows.push(row);
+    let mut rows = Vec::with_capacity(claims.len());
+    for claim in claims {
+        // By the token too: of two claims for one task only one was let through.
+        let row = startable.remove(&(claim.task, Arc::clone(&claim.lease.token)));
+        if let Some(row) = &row {
+            starts.push((claim.task, millis(claim.at)));
+            attempts.push(attempt_row(row, claim));
+            tx.tell_task("task.started", claim.task, &started(row, claim))?;
         }
-        ask.output = Some(rows);
+        rows.push(row);
     }
     if attempts.is_empty() {
-        return Ok(());
+        return Ok(rows);
     }
     let sql = concat!(
         include_str!("queries/start_tasks.sql"),
@@ -77,7 +84,7 @@ pub(super) async fn claim(
         .bind(to_json(&attempts)?)
         .execute(&mut tx.conn)
         .await?;
-    Ok(())
+    Ok(rows)
 }
 
 fn started<'a>(row: &ClaimedRow, claim: &'a Claim) -> Started<'a> {
@@ -106,9 +113,11 @@ fn attempt_row(row: &ClaimedRow, claim: &Claim) -> impl Serialize + use<> {
 }
 
 /// Those given by the newest controller, one for each task, device and account.
-fn claimable<'a>(tx: &Transaction, claims: impl Iterator<Item = &'a Claim>) -> Vec<&'a Claim> {
+fn claimable<'a>(tx: &Transaction, claims: &[&'a Claim]) -> Vec<&'a Claim> {
     let (mut tasks, mut serials, mut usernames) = (HashSet::new(), HashSet::new(), HashSet::new());
     claims
+        .iter()
+        .copied()
         .filter(|claim| {
             tx.is_current(&claim.lease)
                 && !tasks.contains(&claim.task)

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
         AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, BatchStart, Checkpoint,
-        Claim, Claimed, DeviceInfo, DevicePatch, DeviceRecord, Drain, Effect, EffectFinding, EffectGate, EffectIntent,
-        Epoch, Held, IdempotencyKey, Material, MaterialId, NewEvent, NewTask, PendingTask, Progress, Reached, Rescued,
-        ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats, Timestamp, Username, schedule::Schedule,
+        Claim, ClaimAhead, Claimed, DeviceInfo, DevicePatch, DeviceRecord, Drain, Effect, EffectFinding, EffectGate,
+        EffectIntent, Epoch, Held, IdempotencyKey, Material, MaterialId, NewEvent, NewTask, PendingTask, Progress,
+        Reached, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats, Timestamp, Username,
+        schedule::Schedule,
     },
     ports::{
         AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Finished, Lane, LaneAsk, LaneHead,
@@ -17,8 +18,8 @@ use farmhand_actors::{
 };
 
 use super::{
-    Store, account, account_use, checkpoint, controller, device, drain, effect, lane, material, request, retry,
-    schedule, stop, submit::Submission, task, writer::Op,
+    Store, account, account_use, checkpoint, claim::ClaimedRow, controller, device, drain, effect, fault::Fault, lane,
+    material, request, retry, schedule, stop, submit::Submission, task, writer::Op,
 };
 
 #[async_trait]
@@ -38,13 +39,28 @@ impl TaskStore for Store {
         warnings: Vec<String>,
         at: Timestamp,
     ) -> Result<SubmitResult, StoreError> {
+        let none = Vec::new();
+        let (result, _) = self.submit_claiming(tasks, idempotency, warnings, at, none).await?;
+        Ok(result)
+    }
+
+    async fn submit_claiming(
+        &self,
+        tasks: Vec<NewTask>,
+        idempotency: Option<IdempotencyKey>,
+        warnings: Vec<String>,
+        at: Timestamp,
+        ahead: Vec<ClaimAhead>,
+    ) -> Result<(SubmitResult, Vec<Option<Claimed>>), StoreError> {
         let submission = Submission {
             tasks,
             idempotency,
             warnings,
             at,
+            ahead,
         };
-        self.ask(|reply| Op::Submit(request(submission, reply))).await
+        let (result, rows) = self.ask(|reply| Op::Submit(request(submission, reply))).await?;
+        Ok((result, parsed(rows)?))
     }
 
     async fn lanes(&self) -> Result<Vec<Lane>, StoreError> {
@@ -66,8 +82,7 @@ impl TaskStore for Store {
 
     async fn claim(&self, claims: Vec<Claim>) -> Result<Vec<Option<Claimed>>, StoreError> {
         let rows = self.ask(|reply| Op::Claim(request(claims, reply))).await?;
-        let claimed = rows.into_iter().map(|row| row.map(|row| row.parse()).transpose());
-        Ok(claimed.collect::<Result<_, _>>()?)
+        Ok(parsed(rows)?)
     }
 
     async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Finished>, StoreError> {
@@ -125,6 +140,11 @@ impl TaskStore for Store {
     async fn stats(&self) -> Result<TaskStats, StoreError> {
         Store::stats(self).await
     }
+}
+
+fn parsed(rows: Vec<Option<ClaimedRow>>) -> Result<Vec<Option<Claimed>>, Fault> {
+    let claimed = rows.into_iter().map(|row| row.map(ClaimedRow::parse).transpose());
+    claimed.collect()
 }
 
 #[async_trait]

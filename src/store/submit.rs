@@ -1,13 +1,17 @@
 //! Creating tasks: all of a request or none, and never twice for the same `Idempotency-Key`.
 
 use farmhand_actors::{
-    domain::{IdempotencyKey, NewTask, ScriptName, Serial, Status, Submitted, TaskId, TaskState, Timestamp, Username},
+    domain::{
+        Claim, ClaimAhead, IdempotencyKey, NewTask, ScriptName, Serial, Status, Submitted, TaskId, TaskState,
+        Timestamp, Username,
+    },
     ports::{Lane, PRIORITY_HEAD_START, SubmitResult},
 };
 use serde::Serialize;
 
 use super::{
     change::Ask,
+    claim::{ClaimedRow, claim_all},
     counts::Kind,
     fault::Fault,
     idempotency::{find_answers, remember_answers},
@@ -22,7 +26,12 @@ pub(super) struct Submission {
     pub idempotency: Option<IdempotencyKey>,
     pub warnings: Vec<String>,
     pub at: Timestamp,
+    /// What is claimed as it is created.
+    pub ahead: Vec<ClaimAhead>,
 }
+
+/// What became of a request, and of its claims, in their order.
+pub(super) type Stored = (SubmitResult, Vec<Option<ClaimedRow>>);
 
 /// A task and the number that it will have.
 struct Numbered<'a> {
@@ -35,19 +44,18 @@ struct Numbered<'a> {
 const ROWS_MAX: usize = 500;
 
 /// Creates the tasks of many requests.
-pub(super) async fn submit(tx: &mut Transaction, asks: &mut [Ask<Submission, SubmitResult>]) -> Result<(), Fault> {
+pub(super) async fn submit(tx: &mut Transaction, asks: &mut [Ask<Submission, Stored>]) -> Result<(), Fault> {
     let mut answers = find_answers(
         &mut tx.conn,
         asks.iter().filter_map(|ask| ask.input.idempotency.as_ref()),
     )
     .await?;
     let mut numbered = Vec::new();
-    for ask in asks {
-        let Ask { input, output, .. } = ask;
+    for Ask { input, output, .. } in asks.iter_mut() {
         if let Some(key) = &input.idempotency
             && let Some(result) = answers.result_for(key, input.at)?
         {
-            *output = Some(result);
+            *output = Some((result, Vec::new()));
             continue;
         }
         let first = numbered.len();
@@ -63,10 +71,40 @@ pub(super) async fn submit(tx: &mut Transaction, asks: &mut [Ask<Submission, Sub
         if let Some(key) = &input.idempotency {
             answers.add(key, &submitted, input.at)?;
         }
-        *output = Some(SubmitResult::Created(submitted));
+        *output = Some((SubmitResult::Created(submitted), Vec::new()));
     }
     insert_tasks_bulk(tx, &numbered).await?;
-    remember_answers(tx, answers).await
+    remember_answers(tx, answers).await?;
+    claim_ahead(tx, asks).await
+}
+
+/// Claims what is to start at once of what was created.
+async fn claim_ahead(tx: &mut Transaction, asks: &mut [Ask<Submission, Stored>]) -> Result<(), Fault> {
+    let (mut claims, mut places) = (Vec::new(), Vec::new());
+    for (place, Ask { input, output, .. }) in asks.iter_mut().enumerate() {
+        let Some((SubmitResult::Created(submitted), answers)) = output else {
+            continue;
+        };
+        answers.resize_with(input.ahead.len(), || None);
+        for (answer, ahead) in input.ahead.iter().enumerate() {
+            let claim = ahead.claim(&input.tasks, input.at);
+            if let Some((claim, task)) = claim.zip(submitted.task_ids.get(ahead.place)) {
+                claims.push(Claim { task: *task, ..claim });
+                places.push((place, answer));
+            }
+        }
+    }
+    if claims.is_empty() {
+        return Ok(());
+    }
+    let claimed = claim_all(tx, &claims.iter().collect::<Vec<_>>()).await?;
+    for ((place, answer), row) in places.into_iter().zip(claimed) {
+        let answers = asks.get_mut(place).and_then(|ask| ask.output.as_mut());
+        if let Some(slot) = answers.and_then(|(_, answers)| answers.get_mut(answer)) {
+            *slot = row;
+        }
+    }
+    Ok(())
 }
 
 /// Creates tasks; answers their ids in the same order.

@@ -13,7 +13,7 @@ use std::{
 
 use farmhand_actors::{
     domain::{Claim, Timestamp},
-    ports::{Finish, Finished, StoreError, SubmitResult},
+    ports::{Finish, Finished, StoreError},
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -29,7 +29,7 @@ use super::{
     pace::Pace,
     prune::{Retention, Round, prune_slice},
     submit,
-    submit::Submission,
+    submit::{Stored, Submission},
     transaction::Transaction,
 };
 
@@ -48,7 +48,7 @@ const SLICE_INTERVAL: Duration = Duration::from_millis(20);
 /// What is asked of the writer.
 pub(super) enum Op {
     /// Create tasks.
-    Submit(Ask<Submission, SubmitResult>),
+    Submit(Ask<Submission, Stored>),
     /// Claim tasks.
     Claim(Ask<Vec<Claim>, Vec<Option<ClaimedRow>>>),
     /// End attempts.
@@ -274,8 +274,9 @@ fn answer_all(changes: Vec<Box<dyn Change>>, result: &Result<(), StoreError>) {
     }
 }
 
-/// Puts requests for the same operation together. New tasks go first, since nobody can know of them yet, and ends go
-/// before claims, since nobody can end what is claimed in the same instant; other changes keep their place.
+/// Puts requests for the same operation together. Ends go before claims, since nobody can end what is claimed in the same
+/// instant, and new tasks go last: nobody can know of them yet, and what is claimed as it is created may need what an end
+/// has freed. Other changes keep their place.
 fn arrange(group: Vec<Op>) -> (Vec<Box<dyn Change>>, Option<oneshot::Sender<()>>) {
     let mut submits = Vec::new();
     let mut finishes = Vec::new();
@@ -299,7 +300,7 @@ fn arrange(group: Vec<Op>) -> (Vec<Box<dyn Change>>, Option<oneshot::Sender<()>>
     push_merged(&mut changes, &mut claims, claim::claim);
     if !submits.is_empty() {
         let run = submit::submit;
-        changes.insert(0, Box::new(Merged { asks: submits, run }));
+        changes.push(Box::new(Merged { asks: submits, run }));
     }
     (changes, closing)
 }

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AccountRef, AttemptId, Epoch, FailureReason, Purpose, ScriptName, Serial, TaskId, Timestamp, Username};
+use super::{
+    AccountRef, AttemptId, Epoch, FailureReason, NewTask, Purpose, ScriptName, Serial, TaskId, Timestamp, Username,
+};
 
 /// The right to act for one attempt: writes and acting commands that carry another one are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +76,30 @@ pub struct Claim {
     pub lease: Lease,
     /// The start of the attempt.
     pub at: Timestamp,
+}
+
+/// A claim for a task that is about to be created: its device has nothing else to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimAhead {
+    /// Which of the request's tasks, from 0.
+    pub place: usize,
+    /// The right to act.
+    pub lease: Lease,
+}
+
+impl ClaimAhead {
+    /// The claim, when the task has its number; `None` when the request has no such task, or it names no device.
+    #[must_use]
+    pub fn claim(&self, tasks: &[NewTask], at: Timestamp) -> Option<Claim> {
+        let task = tasks.get(self.place)?;
+        Some(Claim {
+            task: TaskId(0),
+            serial: task.serial.clone()?,
+            username: task.username.clone(),
+            lease: self.lease.clone(),
+            at,
+        })
+    }
 }
 
 /// A claim that was committed.

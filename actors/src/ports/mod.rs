@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod driver;
 pub mod journal;
+pub mod lane;
 pub mod material;
 pub mod media;
 pub mod runner;
@@ -15,6 +16,7 @@ pub mod webhook;
 pub use clock::*;
 pub use driver::*;
 pub use journal::*;
+pub use lane::*;
 pub use material::*;
 pub use media::*;
 pub use runner::*;

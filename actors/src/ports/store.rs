@@ -5,11 +5,12 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::ScheduleStore;
+use super::{Lane, LaneAsk, LaneHead, ScheduleStore};
 use crate::domain::{
-    AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, BatchStart, Claim, Claimed, DeviceInfo,
-    DevicePatch, DeviceRecord, Drain, Epoch, Failure, FailureReason, Held, IdempotencyKey, Lease, NewEvent, NewTask,
-    PendingTask, Purpose, Rescued, ScriptName, Serial, Submitted, TaskId, TaskState, TaskStats, Timestamp, Username,
+    AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, BatchStart, Claim, ClaimAhead, Claimed,
+    DeviceInfo, DevicePatch, DeviceRecord, Drain, Epoch, Failure, FailureReason, Held, IdempotencyKey, Lease, NewEvent,
+    NewTask, PendingTask, Purpose, Rescued, ScriptName, Serial, Submitted, TaskId, TaskState, TaskStats, Timestamp,
+    Username,
 };
 
 /// Why the store did not do it; nothing was written.
@@ -27,47 +28,6 @@ pub enum StoreError {
     /// A fault of farmhand's own, or a broken database.
     #[error("the database failed: {0}")]
     Broken(String),
-}
-
-/// A queue of its own: tasks of one device for one account (or for none).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Lane {
-    /// The device.
-    pub serial: Serial,
-    /// The account, if the tasks name one.
-    pub username: Option<Username>,
-}
-
-/// What is wanted of a lane.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LaneAsk {
-    /// Which lane.
-    pub lane: Lane,
-    /// Scripts whose tasks are passed over, since the account may not run them now. Checks of effects never are.
-    pub passed_over: Vec<ScriptName>,
-}
-
-impl From<Lane> for LaneAsk {
-    fn from(lane: Lane) -> Self {
-        Self {
-            lane,
-            passed_over: Vec::new(),
-        }
-    }
-}
-
-/// The front of a lane.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LaneHead {
-    /// Which lane.
-    pub lane: Lane,
-    /// Its due tasks in order (`due_at` minus priority's head start, then id), at most as many as asked for. While one of
-    /// the lane's tasks has to be verified, due or not, only such tasks.
-    pub due: Vec<PendingTask>,
-    /// Whether more are due than were asked for.
-    pub more: bool,
-    /// When its next task that is not due yet becomes so.
-    pub next_due: Option<Timestamp>,
 }
 
 /// The answer to [`TaskStore::submit`].
@@ -236,6 +196,35 @@ pub trait TaskStore: Send + Sync {
         warnings: Vec<String>,
         at: Timestamp,
     ) -> Result<SubmitResult, StoreError>;
+
+    /// The same, and some of the new tasks are claimed as they are created. The claims' answers are in the order of `ahead`;
+    /// one that cannot be granted leaves its task pending, and so do all when the request was answered before.
+    async fn submit_claiming(
+        &self,
+        tasks: Vec<NewTask>,
+        idempotency: Option<IdempotencyKey>,
+        warnings: Vec<String>,
+        at: Timestamp,
+        ahead: Vec<ClaimAhead>,
+    ) -> Result<(SubmitResult, Vec<Option<Claimed>>), StoreError> {
+        let wanted: Vec<_> = ahead
+            .into_iter()
+            .map(|ahead| (ahead.claim(&tasks, at), ahead.place))
+            .collect();
+        let result = self.submit(tasks, idempotency, warnings, at).await?;
+        let SubmitResult::Created(submitted) = &result else {
+            return Ok((result, vec![None; wanted.len()]));
+        };
+        let mut claimed = Vec::with_capacity(wanted.len());
+        for (claim, place) in wanted {
+            let claim = claim.zip(submitted.task_ids.get(place));
+            let claim = claim.map(|(claim, task)| Claim { task: *task, ..claim });
+            // What is not claimed waits: it is created all the same.
+            let answer = self.claim(claim.into_iter().collect()).await.unwrap_or_default();
+            claimed.push(answer.into_iter().next().flatten());
+        }
+        Ok((result, claimed))
+    }
 
     /// Lanes that have pending tasks.
     async fn lanes(&self) -> Result<Vec<Lane>, StoreError>;

@@ -9,21 +9,15 @@ use tokio::sync::oneshot;
 use super::{Deleted, RetryAllAnswer, RouterActor, RouterError};
 use crate::{
     account::ReloadUses,
-    domain::{NewTask, PendingTask, SubmitTasks, Submitted, TaskId, TaskState, Username},
+    domain::{PendingTask, TaskId, TaskState, Username},
     mail::tell,
-    ports::{
-        Clock, Resolution, ResolveResult, RetryFilter, RetryResult, SharedStore, StopIntent, StoreError, SubmitResult,
-    },
+    ports::{Clock, Resolution, ResolveResult, RetryFilter, RetryResult, SharedStore, StopIntent},
 };
 
 /// Rounds of stopping what has begun again in the meantime; more than two have never been needed.
 const STOP_ROUNDS: u32 = 5;
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, RouterError>>;
-
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct Submit(pub SubmitTasks, pub Reply<Submitted>);
 
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -55,14 +49,6 @@ pub(super) struct WaitingFor(pub Vec<TaskId>, pub Reply<Reasons>);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Shutdown(pub Duration, pub Reply<usize>);
-
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Stored {
-    tasks: Vec<NewTask>,
-    result: Result<SubmitResult, StoreError>,
-    reply: Reply<Submitted>,
-}
 
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -102,15 +88,6 @@ impl RouterActor {
 }
 
 impl Errand {
-    async fn submit(self, tasks: Vec<NewTask>, request: SubmitTasks, reply: Reply<Submitted>) {
-        let SubmitTasks {
-            idempotency, warnings, ..
-        } = request;
-        let at = self.clock.now().wall;
-        let result = self.store.submit(tasks.clone(), idempotency, warnings, at).await;
-        tell(&self.router, Stored { tasks, result, reply });
-    }
-
     async fn stop(&self, task: TaskId) -> Result<(), RouterError> {
         for round in 0..STOP_ROUNDS {
             match self.store.intend_stop(task, self.clock.now().wall).await? {
@@ -226,38 +203,6 @@ fn seen_order(tasks: Vec<TaskId>) -> impl Iterator<Item = TaskId> {
 pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, RouterError>) {
     // Who asked may have given up waiting; what was asked is done all the same.
     let _ = reply.send(result);
-}
-
-impl Handler<Submit> for RouterActor {
-    type Result = ();
-
-    fn handle(&mut self, Submit(request, reply): Submit, ctx: &mut Self::Context) {
-        self.parts.pulse.handled();
-        let batch: Arc<str> = ulid::Ulid::generate().to_string().into();
-        match self.core.expand(&request, &batch, self.parts.clock.now()) {
-            Ok(tasks) => drop(actix_rt::spawn(self.errand(ctx).submit(tasks, request, reply))),
-            Err(error) => answer(reply, Err(error)),
-        }
-    }
-}
-
-impl Handler<Stored> for RouterActor {
-    type Result = ();
-
-    fn handle(&mut self, Stored { tasks, result, reply }: Stored, ctx: &mut Self::Context) {
-        let result = match result {
-            Ok(SubmitResult::Created(submitted)) => {
-                self.core
-                    .on_created(&submitted.task_ids, &tasks, self.parts.clock.now());
-                self.perform(Vec::new(), ctx);
-                Ok(submitted)
-            }
-            Ok(SubmitResult::Replayed(submitted)) => Ok(submitted),
-            Ok(SubmitResult::KeyReused) => Err(RouterError::KeyReused),
-            Err(error) => Err(RouterError::Store(error)),
-        };
-        answer(reply, result);
-    }
 }
 
 impl Handler<Stop> for RouterActor {

@@ -10,8 +10,9 @@ use tokio::{
 
 use super::{
     Deleted, RetryAllAnswer, RouterActor, RouterError,
-    asks::{Delete, Reply, Resolve, Retry, RetryAll, Shutdown, Stop, Submit, WaitingFor},
+    asks::{Delete, Reply, Resolve, Retry, RetryAll, Shutdown, Stop, WaitingFor},
     drains::{ListDrains, SetDrain},
+    submissions::Submit,
 };
 use crate::{
     domain::{Drain, Serial, SubmitTasks, Submitted, TaskId},

@@ -16,6 +16,7 @@ pub mod handle;
 pub mod message;
 pub mod schedule;
 mod storekeeper;
+mod submissions;
 mod told;
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ where
 {
     tasks::ids_come_in_order_and_stats_add_up(fresh().await).await?;
     tasks::an_idempotency_key_is_answered_once_and_for_a_day(fresh().await).await?;
+    tasks::what_is_claimed_as_it_is_created_runs_and_the_rest_waits(fresh().await).await?;
     tasks::a_lane_is_ordered_by_time_priority_and_id(fresh().await).await?;
     tasks::lanes_are_apart_and_empty_ones_are_not_listed(fresh().await).await?;
     tasks::a_stop_ends_what_is_pending_and_marks_what_runs(fresh().await).await?;

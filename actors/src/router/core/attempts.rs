@@ -53,15 +53,8 @@ impl Running {
 
 impl RouterCore {
     pub(super) fn begin(&mut self, task: PendingTask, effects: &mut Vec<Effect>) {
-        let lease = Lease {
-            epoch: self.epoch,
-            token: self.next_token(),
-        };
+        let lease = self.next_lease();
         let id = task.id;
-        if let Some(device) = self.devices.get_mut(&task.serial) {
-            device.running = Some(id);
-        }
-        self.busy_devices += 1;
         let phase = match &task.username {
             Some(username) => {
                 if let Some(account) = self.accounts.get_mut(username) {
@@ -82,18 +75,31 @@ impl RouterCore {
                 Phase::Leased
             }
         };
-        let ended_by = EndedBy::Itself;
-        self.running.insert(
-            id,
-            Running {
-                task,
-                lease,
-                phase,
-                ended_by,
-                deadline: None,
-                device_free: false,
-            },
-        );
+        self.set_off(task, lease, phase);
+    }
+
+    /// The task has its device from now on.
+    pub(super) fn set_off(&mut self, task: PendingTask, lease: Lease, phase: Phase) {
+        if let Some(device) = self.devices.get_mut(&task.serial) {
+            device.running = Some(task.id);
+        }
+        self.busy_devices += 1;
+        let running = Running {
+            lease,
+            phase,
+            ended_by: EndedBy::Itself,
+            deadline: None,
+            device_free: false,
+            task,
+        };
+        self.running.insert(running.task.id, running);
+    }
+
+    pub(super) fn next_lease(&mut self) -> Lease {
+        Lease {
+            epoch: self.epoch,
+            token: self.next_token(),
+        }
     }
 
     /// An account has answered.
@@ -189,7 +195,7 @@ impl RouterCore {
         self.running.contains_key(&task)
     }
 
-    fn start(&mut self, task: TaskId, claimed: Claimed, now: Now) -> Option<Effect> {
+    pub(super) fn start(&mut self, task: TaskId, claimed: Claimed, now: Now) -> Option<Effect> {
         let running = self.running.get(&task)?;
         let attempt = claimed.attempt;
         if running.ended_by == EndedBy::Stop {

@@ -40,6 +40,13 @@ pub(super) struct LaneState {
     pub(super) passed_over: BTreeSet<ScriptName>,
 }
 
+impl LaneState {
+    /// Whether nothing of it waits, and nothing is being read.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.window.is_empty() && !self.more && !self.asked && self.unverified.is_none() && self.passed_over.is_empty()
+    }
+}
+
 impl Default for LaneState {
     fn default() -> Self {
         Self {
@@ -67,24 +74,8 @@ impl RouterCore {
 
     /// Tasks were created and are durable.
     pub fn on_created(&mut self, ids: &[TaskId], tasks: &[NewTask], now: Now) {
-        for (id, task) in ids.iter().zip(tasks) {
-            let Some(serial) = task.serial.clone() else { continue };
-            self.add(
-                PendingTask {
-                    id: *id,
-                    batch_id: Arc::clone(&task.batch_id),
-                    script: task.script.clone(),
-                    serial,
-                    username: task.username.clone(),
-                    due_at: task.due_at,
-                    gap: task.gap,
-                    priority: task.priority,
-                    purpose: Purpose::Execute,
-                    attempts: 0,
-                    auto_retries: 0,
-                },
-                now,
-            );
+        for task in ids.iter().zip(tasks).filter_map(|(id, task)| pending_of(*id, task)) {
+            self.add(task, now);
         }
     }
 
@@ -255,20 +246,14 @@ impl RouterCore {
     /// Forgets a lane that has nothing to remember.
     pub(super) fn forget_if_empty(&mut self, lane: &Lane) {
         let idle = self.lanes.get(lane).is_some_and(|state| {
-            state.window.is_empty()
-                && !state.more
-                && !state.asked
-                && state.next_due.is_none()
-                && state.unverified.is_none()
-                && state.passed_over.is_empty()
-                && (state.last_start.is_none() || lane.username.is_some())
+            state.is_quiet() && state.next_due.is_none() && (state.last_start.is_none() || lane.username.is_some())
         });
         if idle && !self.refills.contains(lane) {
             self.lanes.remove(lane);
         }
     }
 
-    fn add(&mut self, task: PendingTask, now: Now) {
+    pub(super) fn add(&mut self, task: PendingTask, now: Now) {
         let lane = lane_of(&task);
         if let Some(at) = task.due_at.filter(|at| *at > now.wall) {
             self.note_due(&lane, at);
@@ -341,6 +326,23 @@ impl RouterCore {
             state.asked = asked;
         }
     }
+}
+
+/// A task as it waits once it is created; `None` when it names no device.
+pub(super) fn pending_of(id: TaskId, task: &NewTask) -> Option<PendingTask> {
+    Some(PendingTask {
+        id,
+        batch_id: Arc::clone(&task.batch_id),
+        script: task.script.clone(),
+        serial: task.serial.clone()?,
+        username: task.username.clone(),
+        due_at: task.due_at,
+        gap: task.gap,
+        priority: task.priority,
+        purpose: Purpose::Execute,
+        attempts: 0,
+        auto_retries: 0,
+    })
 }
 
 /// The lane of a task.

@@ -3,6 +3,7 @@
 //! | file | decides |
 //! |---|---|
 //! | `expand` | which tasks a request means |
+//! | `ahead` | which of them start as they are created |
 //! | `lanes` | the bounded windows on the stored tasks |
 //! | `plan` | which task starts now, on which device |
 //! | `attempts` | the way of an attempt from its lease to its start |
@@ -11,6 +12,7 @@
 //! | `drain` | where nothing starts because a person said so |
 //! | `waiting` | why a task has not started |
 
+mod ahead;
 mod attempts;
 mod budget;
 mod drain;
@@ -82,6 +84,8 @@ struct DeviceSlot {
     /// Why it may not be used; `None`: it may.
     not_ready: Option<String>,
     running: Option<TaskId>,
+    /// Whether it is kept free for a task that is being created.
+    promised: bool,
     last_start: Option<TurnInstant>,
     last_account: Option<Username>,
 }
@@ -134,6 +138,8 @@ pub struct RouterCore {
     to_check: Vec<TaskId>,
     give_backs: Vec<(TaskId, AttemptId)>,
     finishes: Vec<Finish>,
+    /// Devices that are kept free for tasks that are being created.
+    promised: usize,
     /// Handovers that the store was asked for and has not answered.
     handovers: u32,
     refilling: bool,
@@ -174,6 +180,7 @@ impl RouterCore {
             to_check: Vec::new(),
             give_backs: Vec::new(),
             finishes: Vec::new(),
+            promised: 0,
             handovers: 0,
             refilling: false,
             store_pause: None,
@@ -278,7 +285,7 @@ impl RouterCore {
     /// Whether anything runs or waits to be written.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.running.is_empty() && self.handovers == 0 && self.finishes.is_empty()
+        self.running.is_empty() && self.promised == 0 && self.handovers == 0 && self.finishes.is_empty()
     }
 
     /// How many tasks are on their way or running.

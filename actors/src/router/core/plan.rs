@@ -87,7 +87,7 @@ impl RouterCore {
         let mut empty = Vec::new();
         for serial in &self.candidates {
             let Some(slot) = self.devices.get(serial) else { continue };
-            if slot.running.is_some() {
+            if slot.running.is_some() || slot.promised {
                 continue;
             }
             if slot.not_ready.is_some() || self.drains.holds(serial) {

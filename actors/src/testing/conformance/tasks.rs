@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Checked, Subject, after, completed, lane, lease, morning, task};
 use crate::{
-    domain::{FailureReason, IdempotencyKey, Purpose, TaskId, TaskState, TaskStats},
+    domain::{ClaimAhead, FailureReason, IdempotencyKey, Purpose, TaskId, TaskState, TaskStats},
     ports::{
         LaneAsk, PRIORITY_HEAD_START, Resolution, ResolveResult, RetryFilter, RetryResult, StopIntent, SubmitResult,
         TaskNext,
@@ -73,6 +73,58 @@ pub(super) async fn an_idempotency_key_is_answered_once_and_for_a_day(subject: S
         matches!(next_day, SubmitResult::Created(_)),
         "a day later the key is forgotten: {next_day:?}"
     );
+    Ok(())
+}
+
+pub(super) async fn what_is_claimed_as_it_is_created_runs_and_the_rest_waits(subject: Subject) -> Checked {
+    let epoch = subject.store.begin_epoch(morning()).await?;
+    let ahead = |place, token: &str| ClaimAhead {
+        place,
+        lease: lease(epoch, token),
+    };
+    let key = Some(IdempotencyKey {
+        key: "k".to_owned(),
+        body_hash: "h".to_owned(),
+    });
+    let tasks = vec![task("p1", None), task("p2", None), task("p2", None)];
+    let wanted = vec![ahead(0, "t1"), ahead(2, "t2"), ahead(7, "nothing there")];
+    let submit = || {
+        let (tasks, key, wanted) = (tasks.clone(), key.clone(), wanted.clone());
+        subject.store.submit_claiming(tasks, key, Vec::new(), morning(), wanted)
+    };
+
+    let (result, claimed) = submit().await?;
+
+    let SubmitResult::Created(submitted) = result else {
+        unreachable!("a new key creates");
+    };
+    let ids = submitted.task_ids.clone();
+    let running: Vec<Option<TaskId>> = claimed
+        .iter()
+        .map(|claimed| claimed.as_ref().map(|claimed| claimed.task))
+        .collect();
+    assert_eq!(running, [Some(ids[0]), Some(ids[2]), None]);
+    let states = subject.store.states(ids.clone()).await?;
+    let states: Vec<TaskState> = states.into_iter().map(|(_, state)| state).collect();
+    assert_eq!(states, [TaskState::Running, TaskState::Available, TaskState::Running]);
+
+    let (replayed, claimed) = submit().await?;
+    assert_eq!(replayed, SubmitResult::Replayed(submitted));
+    assert!(claimed.iter().all(Option::is_none), "{claimed:?}");
+
+    // A device that is busy: the task is created all the same.
+    let (late, claimed) = subject
+        .store
+        .submit_claiming(
+            vec![task("p1", None)],
+            None,
+            Vec::new(),
+            morning(),
+            vec![ahead(0, "t3")],
+        )
+        .await?;
+    assert!(matches!(late, SubmitResult::Created(_)), "{late:?}");
+    assert_eq!(claimed, [None]);
     Ok(())
 }
 
