@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use super::{
     change::Change,
     fault::Fault,
+    foresight::Finds,
     step::{write_flows, write_progress, write_steps},
     transaction::Transaction,
     writer::Shared,
@@ -137,6 +138,11 @@ struct WriteGathered {
 
 #[async_trait(?Send)]
 impl Change for WriteGathered {
+    fn foresee(&self, _: &mut Finds) -> bool {
+        // Steps, progress and events bear on no claim and no end.
+        true
+    }
+
     async fn apply(&mut self, tx: &mut Transaction) -> Result<(), Fault> {
         write_steps(tx, &self.gathered.steps).await?;
         write_flows(tx, &self.gathered.flows).await?;

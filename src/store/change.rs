@@ -4,7 +4,11 @@ use async_trait::async_trait;
 use farmhand_actors::ports::StoreError;
 use tokio::sync::oneshot;
 
-use super::{fault::Fault, transaction::Transaction};
+use super::{
+    fault::Fault,
+    foresight::{Finds, Foresees},
+    transaction::Transaction,
+};
 
 /// Where the answer goes. Nobody listening is no failure: the change is as durable as any other.
 pub(super) type Reply<O> = oneshot::Sender<Result<O, StoreError>>;
@@ -12,6 +16,9 @@ pub(super) type Reply<O> = oneshot::Sender<Result<O, StoreError>>;
 /// A change of the database. It may be applied more than once (each time after a roll-back), so it keeps its input.
 #[async_trait(?Send)]
 pub(super) trait Change: Send {
+    /// Adds what it will ask first. `false`: what those after it would find depends on what it does.
+    fn foresee(&self, finds: &mut Finds) -> bool;
+
     /// Does it within the transaction. A failure undoes the whole transaction.
     async fn apply(&mut self, tx: &mut Transaction) -> Result<(), Fault>;
 
@@ -37,7 +44,13 @@ where
     O: Send + 'static,
     F: AsyncFn(&mut Transaction, &I) -> Result<O, Fault> + Send + 'static,
 {
+    fn foresee(&self, _: &mut Finds) -> bool {
+        false
+    }
+
     async fn apply(&mut self, tx: &mut Transaction) -> Result<(), Fault> {
+        // It may read whatever those before it have written.
+        tx.flush().await?;
         self.output = Some((self.run)(tx, &self.input).await?);
         Ok(())
     }
@@ -67,10 +80,17 @@ pub(super) struct Merged<I, O, F> {
 #[async_trait(?Send)]
 impl<I, O, F> Change for Merged<I, O, F>
 where
-    I: Send + 'static,
+    I: Foresees + Send + 'static,
     O: Send + 'static,
     F: AsyncFn(&mut Transaction, &mut [Ask<I, O>]) -> Result<(), Fault> + Copy + Send + 'static,
 {
+    fn foresee(&self, finds: &mut Finds) -> bool {
+        for ask in &self.asks {
+            ask.input.foresee(finds);
+        }
+        true
+    }
+
     async fn apply(&mut self, tx: &mut Transaction) -> Result<(), Fault> {
         (self.run)(tx, &mut self.asks).await
     }

@@ -14,8 +14,10 @@ use super::{
     change::Ask,
     effect::{confirm_open_effects, doubt_open_effects},
     fault::Fault,
+    foresight::end_of,
     transaction::Transaction,
     value::{get_json, json as to_json, json_pairs, millis, timestamp},
+    writes::Piece,
 };
 
 /// Ends the attempts of many callers; those whose lease is not the attempt's any more change nothing.
@@ -35,7 +37,8 @@ async fn end_all(tx: &mut Transaction, finishes: &[&Finish]) -> Result<Vec<Finis
     let mut all = Vec::with_capacity(finishes.len());
     for finish in finishes {
         // Taken out, so that a second end of the same attempt in one group is refused like a later one.
-        let Some(found) = endable.remove(&(finish.attempt, finish.lease.token.to_string())) else {
+        let found = endable.remove(&(finish.attempt, finish.lease.token.to_string()));
+        let Some(found) = found.filter(|_| tx.is_current(&finish.lease)) else {
             all.push(Finished::default());
             continue;
         };
@@ -80,8 +83,8 @@ async fn count_late_effects(
 }
 
 /// An attempt of `find_endable.sql`, and its task.
-#[derive(Deserialize)]
-struct Endable {
+#[derive(Debug, Deserialize)]
+pub(super) struct Endable {
     attempt: AttemptId,
     token: String,
     script: ScriptName,
@@ -118,37 +121,28 @@ async fn find_endable(
     tx: &mut Transaction,
     finishes: &[&Finish],
 ) -> Result<HashMap<(AttemptId, String), Endable>, Fault> {
-    let asked = finishes
-        .iter()
-        .filter(|finish| tx.is_current(&finish.lease))
-        .map(|finish| {
-            let lease = &finish.lease;
-            (finish.attempt, finish.task, lease.epoch, &*lease.token)
-        })
-        .collect::<Vec<_>>();
-    let row = sqlx::query(include_str!("queries/find_endable.sql"))
-        .bind(to_json(&asked)?)
-        .fetch_one(&mut tx.conn)
-        .await?;
-    let endable = get_json::<Vec<Endable>>(&row, "endable")?;
+    let endable = match tx.found.endable.take() {
+        Some(endable) => endable,
+        None => {
+            let asked = finishes.iter().map(|finish| end_of(finish)).collect::<Vec<_>>();
+            let row = sqlx::query(include_str!("queries/find_endable.sql"))
+                .bind(to_json(&asked)?)
+                .fetch_one(&mut tx.conn)
+                .await?;
+            get_json::<Vec<Endable>>(&row, "endable")?
+        }
+    };
     let by_lease = endable.into_iter().map(|row| ((row.attempt, row.token.clone()), row));
     Ok(by_lease.collect())
 }
 
 async fn end_attempts(tx: &mut Transaction, finishes: &[&Finish]) -> Result<(), Fault> {
-    let mut by_outcome: HashMap<&'static str, Vec<(AttemptId, i64)>> = HashMap::new();
-    for finish in finishes {
-        let ends = by_outcome.entry(finish.outcome).or_default();
-        ends.push((finish.attempt, millis(finish.at)));
-    }
-    for (outcome, ends) in by_outcome {
-        sqlx::query(include_str!("queries/end_attempts.sql"))
-            .bind(json_pairs(ends)?)
-            .bind(outcome)
-            .execute(&mut tx.conn)
-            .await?;
-    }
-    Ok(())
+    tx.ended.extend(finishes.iter().map(|finish| finish.attempt));
+    let ends = finishes
+        .iter()
+        .map(|finish| (finish.attempt, (millis(finish.at), finish.outcome)));
+    let ends = json_pairs(ends)?;
+    tx.write_later(Piece::Ends, ends).await
 }
 
 /// What becomes of one running task.
@@ -317,11 +311,7 @@ async fn complete_tasks(tx: &mut Transaction, ends: &[TaskEnd]) -> Result<(), Fa
     if completed.is_empty() {
         return Ok(());
     }
-    sqlx::query(include_str!("queries/complete_tasks.sql"))
-        .bind(json_pairs(completed)?)
-        .execute(&mut tx.conn)
-        .await?;
-    Ok(())
+    tx.write_later(Piece::Completions, json_pairs(completed)?).await
 }
 
 /// A completed task's effect took place; whether one of `outcome_unknown` did, nobody knows.

@@ -21,6 +21,7 @@ mod effect;
 mod event;
 mod fault;
 mod finish;
+mod foresight;
 mod idempotency;
 mod lane;
 mod list;
@@ -42,6 +43,7 @@ mod value;
 mod webhook;
 mod webhook_ports;
 mod writer;
+mod writes;
 
 #[cfg(test)]
 mod tests;

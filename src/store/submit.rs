@@ -11,13 +11,15 @@ use serde::Serialize;
 
 use super::{
     change::Ask,
-    claim::{ClaimedRow, claim_all},
+    claim::{ClaimedRow, Wanted, claim_all, find_claimable},
     counts::Kind,
     fault::Fault,
+    foresight::{Finds, Foresees},
     idempotency::{find_answers, remember_answers},
     lane::add_lanes,
     transaction::Transaction,
     value::{duration_millis, json as to_json, millis},
+    writes::Piece,
 };
 
 /// What one caller wants to create.
@@ -80,29 +82,42 @@ pub(super) async fn submit(tx: &mut Transaction, asks: &mut [Ask<Submission, Sto
 
 /// Claims what is to start at once of what was created.
 async fn claim_ahead(tx: &mut Transaction, asks: &mut [Ask<Submission, Stored>]) -> Result<(), Fault> {
-    let (mut claims, mut places) = (Vec::new(), Vec::new());
-    for (place, Ask { input, output, .. }) in asks.iter_mut().enumerate() {
+    for Ask { input, output, .. } in asks {
+        if input.ahead.is_empty() {
+            continue;
+        }
+        let mut finds = Finds::default();
+        input.foresee(&mut finds);
+        let found = find_claimable(tx, finds.claims).await?;
         let Some((SubmitResult::Created(submitted), answers)) = output else {
             continue;
         };
-        answers.resize_with(input.ahead.len(), || None);
-        for (answer, ahead) in input.ahead.iter().enumerate() {
-            let claim = ahead.claim(&input.tasks, input.at);
-            if let Some((claim, task)) = claim.zip(submitted.task_ids.get(ahead.place)) {
-                claims.push(Claim { task: *task, ..claim });
-                places.push((place, answer));
-            }
-        }
-    }
-    if claims.is_empty() {
-        return Ok(());
-    }
-    let claimed = claim_all(tx, &claims.iter().collect::<Vec<_>>()).await?;
-    for ((place, answer), row) in places.into_iter().zip(claimed) {
-        let answers = asks.get_mut(place).and_then(|ask| ask.output.as_mut());
-        if let Some(slot) = answers.and_then(|(_, answers)| answers.get_mut(answer)) {
-            *slot = row;
-        }
+        let claims = input.ahead.iter().map(|ahead| {
+            let task = *submitted.task_ids.get(ahead.place)?;
+            let claim = ahead.claim(&input.tasks, input.at)?;
+            Some(Claim { task, ..claim })
+        });
+        let claims = claims.collect::<Vec<_>>();
+        let wanted = claims
+            .iter()
+            .zip(&input.ahead)
+            .zip(found)
+            .filter_map(|((claim, ahead), found)| {
+                let new = input.tasks.get(ahead.place);
+                Some((
+                    Wanted {
+                        claim: claim.as_ref()?,
+                        new,
+                    },
+                    found,
+                ))
+            });
+        let (wanted, found): (Vec<_>, Vec<_>) = wanted.unzip();
+        let mut rows = claim_all(tx, &wanted, found).await?.into_iter();
+        *answers = claims
+            .iter()
+            .map(|claim| claim.as_ref().and_then(|_| rows.next().flatten()))
+            .collect();
     }
     Ok(())
 }
@@ -130,10 +145,7 @@ async fn insert_tasks_bulk(tx: &mut Transaction, tasks: &[Numbered<'_>]) -> Resu
     add_lanes(tx, lanes.collect()).await?;
     for chunk in tasks.chunks(ROWS_MAX) {
         let rows = chunk.iter().map(task_row).collect::<Vec<_>>();
-        sqlx::query(include_str!("queries/insert_tasks.sql"))
-            .bind(to_json(&rows)?)
-            .execute(&mut tx.conn)
-            .await?;
+        tx.write_later(Piece::Tasks, to_json(&rows)?).await?;
     }
     for Numbered { id, task, .. } in tasks {
         let kind = Kind {

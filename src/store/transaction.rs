@@ -3,16 +3,18 @@
 use std::{borrow::Cow, collections::HashSet};
 
 use farmhand_actors::{
-    domain::{Epoch, EventTopic, Lease, NewEvent, TaskId, Timestamp},
+    domain::{AttemptId, Epoch, EventTopic, Lease, NewEvent, Serial, TaskId, Timestamp, Username},
     ports::Lane,
 };
-use serde::Serialize;
-use sqlx::{Connection, SqliteConnection};
+use serde::{Serialize, Serializer};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection, query::Query};
 
 use super::{
-    counts::{CountRow, Counts},
+    counts::Counts,
     fault::Fault,
-    value::{get, json, json_pairs, millis},
+    foresight::{Finds, Found},
+    value::{get, get_json, json, json_pairs, millis},
+    writes::{Piece, Writes},
 };
 
 /// The one connection that writes, and what a transaction on it has gathered so far.
@@ -31,22 +33,44 @@ pub(super) struct Transaction {
     last_attempt: i64,
     events: Vec<EventRun>,
     last_event: i64,
+    writes: Writes,
+    /// What the call that began it has found.
+    pub(super) found: Found,
+    /// Attempts that it ends, and whom it has given something to do: what was found before does not know.
+    pub(super) ended: HashSet<AttemptId>,
+    pub(super) taken: HashSet<Serial>,
+    pub(super) taken_accounts: HashSet<Username>,
 }
 
 /// Events on their way into the outbox, one after another, that differ in subject and data only.
 struct EventRun {
     topic: EventTopic,
     kind: Cow<'static, str>,
-    /// Subjects and what is told of them, JSON.
-    events: Vec<(String, String)>,
+    events: Subjects,
+}
+
+/// Subjects and what is told of them, JSON.
+struct Subjects(Vec<(String, String)>);
+
+impl Serialize for Subjects {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(subject, data)| (subject, data)))
+    }
 }
 
 /// `AUTOINCREMENT` keeps the largest number of each table in `sqlite_sequence`, also after a delete.
-const BEGIN: &str = "BEGIN IMMEDIATE;
-    SELECT (SELECT max(epoch) FROM controller) AS epoch,
-           coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'task'), 0) AS task,
-           coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'attempt'), 0) AS attempt,
-           coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'event'), 0) AS event";
+macro_rules! begin {
+    ($($query:literal),*) => {
+        concat!(
+            "BEGIN IMMEDIATE;
+             SELECT (SELECT max(epoch) FROM controller) AS epoch,
+                    coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'task'), 0) AS task,
+                    coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'attempt'), 0) AS attempt,
+                    coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'event'), 0) AS event",
+            $(";", include_str!(concat!("queries/", $query, ".sql"))),*
+        )
+    };
+}
 
 impl Transaction {
     pub(super) fn new(conn: SqliteConnection) -> Self {
@@ -60,61 +84,99 @@ impl Transaction {
             last_attempt: 0,
             events: Vec::new(),
             last_event: 0,
+            writes: Writes::default(),
+            found: Found::default(),
+            ended: HashSet::new(),
+            taken: HashSet::new(),
+            taken_accounts: HashSet::new(),
         }
     }
 
-    /// Begins, and sees who is the newest controller.
-    pub(super) async fn begin(&mut self) -> Result<(), Fault> {
+    /// Begins, sees who is the newest controller, and asks what is known to be asked.
+    pub(super) async fn begin(&mut self, finds: &Finds) -> Result<(), Fault> {
         self.counts.clear();
         self.events.clear();
-        let rows = sqlx::query(BEGIN).fetch_all(&mut self.conn).await?;
-        let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        self.writes = Writes::default();
+        self.ended.clear();
+        self.taken.clear();
+        self.taken_accounts.clear();
+        let sql = match (finds.ends.is_empty(), finds.claims.is_empty()) {
+            (true, true) => begin!(),
+            (false, true) => begin!("find_endable"),
+            (true, false) => begin!("find_claimable"),
+            (false, false) => begin!("find_endable", "find_claimable"),
+        };
+        let mut query = sqlx::query(sql);
+        if !finds.ends.is_empty() {
+            query = query.bind(json(&finds.ends)?);
+        }
+        if !finds.claims.is_empty() {
+            query = query.bind(json(&finds.claims)?);
+        }
+        let rows = query.fetch_all(&mut self.conn).await?;
+        let mut rows = rows.iter();
+        let mut next = || rows.next().ok_or(sqlx::Error::RowNotFound);
+        let row = next()?;
         self.newest_epoch = get::<Option<i64>>(row, "epoch")?.map(Epoch);
         self.last_task = get(row, "task")?;
         self.last_attempt = get(row, "attempt")?;
         self.last_event = get(row, "event")?;
+        self.found = Found::default();
+        if !finds.ends.is_empty() {
+            self.found.endable = Some(get_json(next()?, "endable")?);
+        }
+        if !finds.claims.is_empty() {
+            self.found.claimable = get_json(next()?, "claimable")?;
+        }
         Ok(())
     }
 
-    /// Writes what was gathered and commits; answers the number of the newest event. Its last part is one round trip to
-    /// SQLite's thread: a task that waits for its start waits for each of them.
-    pub(super) async fn commit(&mut self) -> Result<i64, Fault> {
-        let mut runs = std::mem::take(&mut self.events);
-        let last = runs.pop();
-        for run in &runs {
-            let sql = include_str!("queries/add_events.sql");
-            self.write(sql, &[], Some(run)).await?;
+    /// Has rows written before anybody reads them, or with the commit.
+    pub(super) async fn write_later(&mut self, piece: Piece, rows: String) -> Result<(), Fault> {
+        if self.writes.has(piece) {
+            self.flush().await?;
         }
-        let counts = self.counts.take_rows();
-        let sql = match (counts.is_empty(), last.is_none()) {
-            (true, true) => "COMMIT",
-            (true, false) => concat!(include_str!("queries/add_events.sql"), ";COMMIT"),
-            (false, true) => concat!(include_str!("queries/add_counts.sql"), ";COMMIT"),
-            (false, false) => concat!(
-                include_str!("queries/add_counts.sql"),
-                ";",
-                include_str!("queries/add_events.sql"),
-                ";COMMIT"
-            ),
-        };
-        self.write(sql, &counts, last.as_ref()).await?;
-        Ok(self.last_event)
+        self.writes.put(piece, rows);
+        Ok(())
     }
 
-    async fn write(&mut self, sql: &'static str, counts: &[CountRow], run: Option<&EventRun>) -> Result<(), Fault> {
-        let pairs = run.map(|run| run.events.iter().map(|(subject, data)| (subject, data)));
-        let written = sqlx::query(sql)
-            .bind(json(counts)?)
-            .bind(pairs.map(json_pairs).transpose()?)
-            .bind(run.map(|run| run.topic.as_str()))
-            .bind(run.map(|run| &*run.kind))
-            .bind(millis(Timestamp::now()))
-            .execute(&mut self.conn)
-            .await?;
-        if run.is_some() {
+    /// Writes what was put off.
+    pub(super) async fn flush(&mut self) -> Result<(), Fault> {
+        if !self.writes.is_empty() {
+            let (sql, rows) = self.writes.take();
+            let query = rows.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), Query::bind);
+            query.execute(&mut self.conn).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what was gathered and commits, all in one call; answers the number of the newest event.
+    pub(super) async fn commit(&mut self) -> Result<i64, Fault> {
+        let counts = self.counts.take_rows();
+        let runs = std::mem::take(&mut self.events);
+        let (mut sql, rows) = self.writes.take();
+        if !counts.is_empty() {
+            sql.push_str(concat!(include_str!("queries/add_counts.sql"), ";"));
+        }
+        if !runs.is_empty() {
+            sql.push_str(concat!(include_str!("queries/add_events.sql"), ";"));
+        }
+        sql.push_str("COMMIT");
+        let mut query = rows.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), Query::bind);
+        if !counts.is_empty() {
+            query = query.bind(json(&counts)?);
+        }
+        if !runs.is_empty() {
+            let names = runs.iter().map(|run| format!("{} {}", run.topic.as_str(), run.kind));
+            let events = json_pairs(names.zip(runs.iter().map(|run| &run.events)))?;
+            query = query.bind(millis(Timestamp::now())).bind(events);
+        }
+        let written = query.execute(&mut self.conn).await?;
+        if !runs.is_empty() {
+            // The outbox is the last that was inserted into.
             self.last_event = written.last_insert_rowid();
         }
-        Ok(())
+        Ok(self.last_event)
     }
 
     /// Undoes everything since [`Self::begin`].
@@ -175,11 +237,11 @@ impl Transaction {
             .last_mut()
             .filter(|run| run.topic == topic && run.kind == kind)
         {
-            Some(run) => run.events.push((subject, data)),
+            Some(run) => run.events.0.push((subject, data)),
             None => self.events.push(EventRun {
                 topic,
                 kind,
-                events: vec![(subject, data)],
+                events: Subjects(vec![(subject, data)]),
             }),
         }
     }

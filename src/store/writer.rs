@@ -26,6 +26,7 @@ use super::{
     claim::{self, ClaimedRow},
     fault::{Fault, Reach},
     finish,
+    foresight::Finds,
     pace::Pace,
     prune::{Retention, Round, prune_slice},
     submit,
@@ -259,7 +260,9 @@ impl Writer {
     }
 
     async fn try_commit(&mut self, changes: &mut [Box<dyn Change>]) -> Result<i64, Fault> {
-        self.transaction.begin().await?;
+        let mut finds = Finds::default();
+        let _ = changes.iter().all(|change| change.foresee(&mut finds));
+        self.transaction.begin(&finds).await?;
         self.transaction.check_epoch()?;
         for change in changes {
             change.apply(&mut self.transaction).await?;

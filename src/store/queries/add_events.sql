@@ -1,4 +1,6 @@
--- ?2: {subject: data, …} in order, of one topic ?3 and kind ?4; a subject may be there more than once. ?5: now. (?1 is
--- that of `add_counts.sql`, which goes to SQLite in the same call.)
+-- The first ?: now. The second: {"topic kind": {subject: data, …}, …} in order; a topic and kind, and a subject, may be there
+-- more than once.
 INSERT INTO event (at, topic, kind, subject, data)
-SELECT ?5, ?3, ?4, key, value FROM json_each(?2)
+SELECT ?, run.topic, run.kind, one.key, one.value
+FROM (SELECT substr(key, 1, instr(key, ' ') - 1) AS topic, substr(key, instr(key, ' ') + 1) AS kind, value
+      FROM json_each(?) LIMIT -1) AS run CROSS JOIN json_each(run.value) AS one

@@ -1,4 +1,4 @@
--- ?1: [[attempt, task, epoch, token], …]. One row: [[attempt, token, script, source, stop asked for, effect open, done,
+-- ?: [[attempt, task, epoch, token], …]. One row: [[attempt, token, script, source, stop asked for, effect open, done,
 -- acts], …] of those that live under the lease given. Of several effects of a task, a confirmed one does not make it done.
 -- acts: when it did what is counted already.
 SELECT json_group_array(json_array(
@@ -9,7 +9,7 @@ SELECT json_group_array(json_array(
               AND effect.content ->> 'one_of_several' IS NULL),
     (SELECT json_group_array(intended_at) FROM effect
      WHERE effect.task_id = task.id AND effect.counted_by = attempt.id))) AS endable
-FROM json_each(?1) AS ending
+FROM json_each(?) AS ending
      CROSS JOIN attempt ON attempt.id = ending.value ->> 0
      CROSS JOIN task ON task.id = attempt.task_id
 WHERE attempt.task_id = ending.value ->> 1 AND attempt.epoch = ending.value ->> 2

@@ -43,7 +43,7 @@ async fn no_write_of_the_hot_path_reads_a_table_or_sorts() {
     let farm = Farm::new().await;
     let mut conn = connection(&farm).await;
     for (name, sql) in [
-        ("find_startable", include_str!("../queries/find_startable.sql")),
+        ("find_claimable", include_str!("../queries/find_claimable.sql")),
         ("start_tasks", include_str!("../queries/start_tasks.sql")),
         ("insert_attempts", include_str!("../queries/insert_attempts.sql")),
         ("find_endable", include_str!("../queries/find_endable.sql")),
