@@ -52,7 +52,7 @@ pub(super) async fn create_account(tx: &mut Transaction, account: &AccountRecord
     if written.rows_affected() == 0 {
         return Err(Fault::Conflict(format!("account {} exists already", account.username)));
     }
-    tell(tx, &account.username, "account.created");
+    tell(tx, &account.username, "account.created")?;
     Ok(())
 }
 
@@ -102,7 +102,7 @@ pub(super) async fn patch_account(
     .bind(json(&account.limits)?)
     .execute(&mut tx.conn)
     .await?;
-    tell(tx, username, "account.changed");
+    tell(tx, username, "account.changed")?;
     Ok(Some(account))
 }
 
@@ -141,7 +141,7 @@ pub(super) async fn set_status(tx: &mut Transaction, change: &StatusChange) -> R
     .execute(&mut tx.conn)
     .await?;
     must_exist(&change.username, written.rows_affected())?;
-    tx.tell(change.event.clone());
+    tx.tell(change.event.clone())?;
     Ok(())
 }
 
@@ -163,19 +163,19 @@ pub(super) async fn delete_account(tx: &mut Transaction, username: &Username) ->
         .await?;
     let deleted = deleted.rows_affected() > 0;
     if deleted {
-        tell(tx, username, "account.deleted");
+        tell(tx, username, "account.deleted")?;
     }
     Ok(deleted)
 }
 
 /// What a person changed; who listens asks for the account itself.
-fn tell(tx: &mut Transaction, username: &Username, kind: &str) {
+fn tell(tx: &mut Transaction, username: &Username, kind: &str) -> Result<(), Fault> {
     tx.tell(NewEvent {
         topic: EventTopic::Account,
         kind: kind.to_owned(),
         subject: username.to_string(),
         data: serde_json::json!({}),
-    });
+    })
 }
 
 async fn find_account(conn: &mut SqliteConnection, username: &Username) -> Result<Option<AccountRecord>, Fault> {

@@ -148,7 +148,7 @@ impl Change for WriteGathered {
         write_flows(tx, &self.gathered.flows).await?;
         write_progress(tx, &self.gathered.progress).await?;
         for event in &self.gathered.events {
-            tx.tell(event.clone());
+            tx.tell(event.clone())?;
         }
         Ok(())
     }

@@ -69,7 +69,7 @@ pub(super) async fn patch_device(tx: &mut Transaction, (serial, patch): &(Serial
     if written.rows_affected() == 0 {
         return Err(Fault::Conflict(format!("device {serial} does not exist")));
     }
-    tell_changed(tx, serial);
+    tell_changed(tx, serial)?;
     Ok(())
 }
 
@@ -84,17 +84,17 @@ pub(super) async fn hold_device(tx: &mut Transaction, (serial, held): &(Serial, 
     if written.rows_affected() == 0 {
         return Err(Fault::Conflict(format!("device {serial} does not exist")));
     }
-    tell_changed(tx, serial);
+    tell_changed(tx, serial)?;
     Ok(())
 }
 
-fn tell_changed(tx: &mut Transaction, serial: &Serial) {
+fn tell_changed(tx: &mut Transaction, serial: &Serial) -> Result<(), Fault> {
     tx.tell(NewEvent {
         topic: EventTopic::Device,
         kind: "device.changed".to_owned(),
         subject: serial.to_string(),
         data: serde_json::json!({}),
-    });
+    })
 }
 
 fn device_of(row: &SqliteRow) -> Result<DeviceRecord, Fault> {

@@ -39,7 +39,7 @@ pub(super) async fn set_drain(
         kind: kind.to_owned(),
         subject: subject.to_owned(),
         data: json!({ "draining": draining }),
-    });
+    })?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Ends of attempts: the attempt, its task, its effects and the account's use in one transaction.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use farmhand_actors::{
     domain::{AttemptId, Failure, FailureReason, Purpose, ScriptName, Source, Status, TaskId, TaskState},
@@ -16,7 +16,7 @@ use super::{
     fault::Fault,
     foresight::end_of,
     transaction::Transaction,
-    value::{get_json, json as to_json, json_pairs, millis, timestamp},
+    value::{Pairs, get_json, json as to_json, json_pairs, millis, timestamp},
     writes::Piece,
 };
 
@@ -37,8 +37,13 @@ async fn end_all(tx: &mut Transaction, finishes: &[&Finish]) -> Result<Vec<Finis
     let mut all = Vec::with_capacity(finishes.len());
     for finish in finishes {
         // Taken out, so that a second end of the same attempt in one group is refused like a later one.
-        let found = endable.remove(&(finish.attempt, finish.lease.token.to_string()));
-        let Some(found) = found.filter(|_| tx.is_current(&finish.lease)) else {
+        let lease = &finish.lease;
+        let own = |found: &Endable| *found.token == *lease.token && tx.is_current(lease);
+        let found = match endable.get(&finish.attempt).is_some_and(own) {
+            true => endable.remove(&finish.attempt),
+            false => None,
+        };
+        let Some(found) = found else {
             all.push(Finished::default());
             continue;
         };
@@ -92,8 +97,15 @@ pub(super) struct Endable {
     /// 1: somebody has asked to stop the task. What would go on ends then; an open effect is looked up when it is
     /// retried.
     stop_requested: u8,
+    /// Of its task's effects, if there are any.
+    effects: Option<Effects>,
+}
+
+/// What is known of a task's effects.
+#[derive(Debug, Default, Deserialize)]
+struct Effects {
     /// 1: the task has an effect of which nobody knows whether it took place.
-    effect_open: u8,
+    open: u8,
     /// 1: the one effect that the task is for has taken place.
     done: u8,
     /// When the attempt did what counts, milliseconds since 1970.
@@ -103,11 +115,17 @@ pub(super) struct Endable {
 impl Endable {
     /// Whether the one effect that the task is for has taken place.
     fn is_done(&self) -> bool {
-        self.done != 0 && self.effect_open == 0
+        let effects = self.effects.as_ref();
+        effects.is_some_and(|effects| effects.done != 0 && effects.open == 0)
+    }
+
+    fn has_open_effect(&self) -> bool {
+        self.effects.as_ref().is_some_and(|effects| effects.open != 0)
     }
 
     fn finished(&self) -> Result<Finished, Fault> {
-        let acts = self.acts.iter().map(|act| timestamp(*act));
+        let acts = self.effects.iter().flat_map(|effects| &effects.acts);
+        let acts = acts.map(|act| timestamp(*act));
         Ok(Finished {
             written: true,
             done: self.is_done(),
@@ -116,11 +134,8 @@ impl Endable {
     }
 }
 
-/// Those that live under the lease given, by attempt and token.
-async fn find_endable(
-    tx: &mut Transaction,
-    finishes: &[&Finish],
-) -> Result<HashMap<(AttemptId, String), Endable>, Fault> {
+/// Those that live under the lease given.
+async fn find_endable(tx: &mut Transaction, finishes: &[&Finish]) -> Result<HashMap<AttemptId, Endable>, Fault> {
     let endable = match tx.found.endable.take() {
         Some(endable) => endable,
         None => {
@@ -132,17 +147,17 @@ async fn find_endable(
             get_json::<Vec<Endable>>(&row, "endable")?
         }
     };
-    let by_lease = endable.into_iter().map(|row| ((row.attempt, row.token.clone()), row));
-    Ok(by_lease.collect())
+    Ok(endable.into_iter().map(|row| (row.attempt, row)).collect())
 }
 
 async fn end_attempts(tx: &mut Transaction, finishes: &[&Finish]) -> Result<(), Fault> {
     tx.ended.extend(finishes.iter().map(|finish| finish.attempt));
-    let ends = finishes
-        .iter()
-        .map(|finish| (finish.attempt, (millis(finish.at), finish.outcome)));
-    let ends = json_pairs(ends)?;
-    tx.write_later(Piece::Ends, ends).await
+    let mut by_outcome: BTreeMap<&'static str, Pairs<AttemptId, i64>> = BTreeMap::new();
+    for finish in finishes {
+        let ends = by_outcome.entry(finish.outcome).or_default();
+        ends.0.push((finish.attempt, millis(finish.at)));
+    }
+    tx.write_later(Piece::Ends, to_json(&by_outcome)?).await
 }
 
 /// What becomes of one running task.
@@ -159,7 +174,7 @@ pub(super) struct TaskEnd {
 
 impl TaskEnd {
     fn of(finish: &Finish, found: Endable) -> Self {
-        let done = found.is_done();
+        let (done, effect_open) = (found.is_done(), found.has_open_effect());
         let next = match &finish.next {
             // Whatever has ended the attempt afterwards: what the task is for has taken place.
             TaskNext::Failed { failure } if done => TaskNext::Completed {
@@ -177,7 +192,7 @@ impl TaskEnd {
             task: finish.task,
             script: found.script,
             source: found.source,
-            effect_open: found.effect_open != 0,
+            effect_open,
             next,
             at: millis(finish.at),
         }

@@ -1,6 +1,6 @@
 //! What the operations of a transaction will ask first, asked in the call that begins it.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use farmhand_actors::domain::{AttemptId, Claim, Epoch, Serial, TaskId, Username};
 use farmhand_actors::ports::Finish;
@@ -11,7 +11,7 @@ use super::{claim::Claimable, finish::Endable, submit::Submission};
 #[derive(Debug, Default)]
 pub(super) struct Finds {
     /// As `find_endable.sql` wants them.
-    pub ends: Vec<(AttemptId, TaskId, Epoch, String)>,
+    pub ends: Vec<(AttemptId, TaskId, Epoch, Arc<str>)>,
     /// As `find_claimable.sql` wants them.
     pub claims: Vec<(Option<TaskId>, Option<Serial>, Option<Username>)>,
 }
@@ -50,9 +50,9 @@ impl Foresees for Submission {
     }
 }
 
-pub(super) fn end_of(finish: &Finish) -> (AttemptId, TaskId, Epoch, String) {
+pub(super) fn end_of(finish: &Finish) -> (AttemptId, TaskId, Epoch, Arc<str>) {
     let lease = &finish.lease;
-    (finish.attempt, finish.task, lease.epoch, lease.token.to_string())
+    (finish.attempt, finish.task, lease.epoch, Arc::clone(&lease.token))
 }
 
 pub(super) fn claim_of(claim: &Claim) -> (Option<TaskId>, Option<Serial>, Option<Username>) {

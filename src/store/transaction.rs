@@ -1,19 +1,19 @@
 //! The write transaction that the operations of one instant share.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{borrow::Cow, collections::HashSet, fmt::Display};
 
 use farmhand_actors::{
     domain::{AttemptId, Epoch, EventTopic, Lease, NewEvent, Serial, TaskId, Timestamp, Username},
     ports::Lane,
 };
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, query::Query};
 
 use super::{
     counts::Counts,
     fault::Fault,
     foresight::{Finds, Found},
-    value::{get, get_json, json, json_pairs, millis},
+    value::{get, get_json, json, millis},
     writes::{Piece, Writes},
 };
 
@@ -46,16 +46,9 @@ pub(super) struct Transaction {
 struct EventRun {
     topic: EventTopic,
     kind: Cow<'static, str>,
-    events: Subjects,
-}
-
-/// Subjects and what is told of them, JSON.
-struct Subjects(Vec<(String, String)>);
-
-impl Serialize for Subjects {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(subject, data)| (subject, data)))
-    }
+    /// Subjects and what is told of them, a JSON object without its last brace: it is put together here, since a
+    /// transaction may tell of thousands.
+    events: String,
 }
 
 /// `AUTOINCREMENT` keeps the largest number of each table in `sqlite_sequence`, also after a delete.
@@ -167,8 +160,7 @@ impl Transaction {
             query = query.bind(json(&counts)?);
         }
         if !runs.is_empty() {
-            let names = runs.iter().map(|run| format!("{} {}", run.topic.as_str(), run.kind));
-            let events = json_pairs(names.zip(runs.iter().map(|run| &run.events)))?;
+            let events = outbox_of(&runs)?;
             query = query.bind(millis(Timestamp::now())).bind(events);
         }
         let written = query.execute(&mut self.conn).await?;
@@ -221,29 +213,37 @@ impl Transaction {
 
     /// Tells of a task in this transaction.
     pub(super) fn tell_task(&mut self, kind: &'static str, task: TaskId, data: &impl Serialize) -> Result<(), Fault> {
-        self.push_event(EventTopic::Task, Cow::Borrowed(kind), task.to_string(), json(data)?);
-        Ok(())
+        self.push_event(EventTopic::Task, Cow::Borrowed(kind), &task, data)
     }
 
     /// Tells of anything in this transaction.
-    pub(super) fn tell(&mut self, event: NewEvent) {
-        let data = event.data.to_string();
-        self.push_event(event.topic, Cow::Owned(event.kind), event.subject, data);
+    pub(super) fn tell(&mut self, event: NewEvent) -> Result<(), Fault> {
+        let NewEvent {
+            topic,
+            kind,
+            subject,
+            data,
+        } = event;
+        self.push_event(topic, Cow::Owned(kind), &subject, &data)
     }
 
-    fn push_event(&mut self, topic: EventTopic, kind: Cow<'static, str>, subject: String, data: String) {
-        match self
-            .events
-            .last_mut()
-            .filter(|run| run.topic == topic && run.kind == kind)
-        {
-            Some(run) => run.events.0.push((subject, data)),
-            None => self.events.push(EventRun {
-                topic,
-                kind,
-                events: Subjects(vec![(subject, data)]),
-            }),
+    fn push_event(
+        &mut self,
+        topic: EventTopic,
+        kind: Cow<'static, str>,
+        subject: &(impl Display + ?Sized),
+        data: &impl Serialize,
+    ) -> Result<(), Fault> {
+        let (subject, data) = (json(&subject.to_string())?, json(data)?);
+        let last = self.events.last_mut();
+        match last.filter(|run| run.topic == topic && run.kind == kind) {
+            Some(run) => run.events.extend([",", &subject, ":", &data]),
+            None => {
+                let events = ["{", &subject, ":", &data].concat();
+                self.events.push(EventRun { topic, kind, events });
+            }
         }
+        Ok(())
     }
 
     /// Moves the log into the database and closes the connection.
@@ -258,4 +258,16 @@ impl Transaction {
             tracing::warn!(%error, "the database was not closed cleanly");
         }
     }
+}
+
+/// As `add_events.sql` wants them.
+fn outbox_of(runs: &[EventRun]) -> Result<String, Fault> {
+    let mut outbox = String::new();
+    for run in runs {
+        outbox.push(if outbox.is_empty() { '{' } else { ',' });
+        outbox.push_str(&json(&format!("{} {}", run.topic.as_str(), run.kind))?);
+        outbox.extend([":", &run.events, "}"]);
+    }
+    outbox.push('}');
+    Ok(outbox)
 }

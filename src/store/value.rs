@@ -24,6 +24,22 @@ pub(super) fn json_pairs<K: Serialize, V: Serialize>(pairs: impl IntoIterator<It
     String::from_utf8(text).map_err(|error| Fault::Row(format!("cannot be written as JSON: {error}")))
 }
 
+/// Pairs that are written as an object, also with a key more than once.
+#[derive(Debug)]
+pub(super) struct Pairs<K, V>(pub Vec<(K, V)>);
+
+impl<K, V> Default for Pairs<K, V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K: Serialize, V: Serialize> Serialize for Pairs<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
 /// Reads JSON text that this program wrote.
 pub(super) fn parse_json<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(|error| Fault::Row(format!("the database holds JSON that is none: {error}")))

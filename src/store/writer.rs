@@ -22,12 +22,12 @@ use tokio::{
 
 use super::{
     aside::Aside,
+    attentive::attentive,
     change::{Ask, Call, Change, Merged},
     claim::{self, ClaimedRow},
     fault::{Fault, Reach},
     finish,
     foresight::Finds,
-    pace::Pace,
     prune::{Retention, Round, prune_slice},
     submit,
     submit::{Stored, Submission},
@@ -60,18 +60,6 @@ pub(super) enum Op {
     Close(oneshot::Sender<()>),
 }
 
-impl Op {
-    /// How many things change.
-    fn size(&self) -> usize {
-        match self {
-            Self::Submit(ask) => ask.input.tasks.len(),
-            Self::Claim(ask) => ask.input.len(),
-            Self::Finish(ask) => ask.input.len(),
-            Self::Change(_) | Self::Close(_) => 1,
-        }
-    }
-}
-
 /// What the writer shares with the [`Store`](super::Store).
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -96,7 +84,6 @@ pub(super) fn start(
         queue,
         shared,
         retention,
-        pace: Pace::default(),
         round: Round::default(),
         prune_at: Instant::now() + PRUNE_INTERVAL,
     };
@@ -110,7 +97,6 @@ struct Writer {
     queue: mpsc::Receiver<Op>,
     shared: Arc<Shared>,
     retention: Retention,
-    pace: Pace,
     round: Round,
     prune_at: Instant,
 }
@@ -129,20 +115,15 @@ impl Writer {
                 () = tokio::time::sleep_until(self.prune_at) => None,
             };
             let group = match first {
-                Some(first) => self.gather(first).await,
+                Some(first) => self.gather(first),
                 None => Vec::new(),
             };
-            let (begun, size) = (Instant::now(), group.iter().map(Op::size).sum());
             let mut changes;
             (changes, closing) = arrange(group);
             if let Some(aside) = Aside::take(&self.shared) {
                 changes.insert(0, aside);
             }
             self.write(changes).await;
-            // What nobody has asked for says nothing of how many will ask.
-            if size > 0 {
-                self.pace.note(size, begun.elapsed());
-            }
             self.prune_if_due().await;
         }
         if let Some(aside) = Aside::take(&self.shared) {
@@ -158,23 +139,12 @@ impl Writer {
         let _ = closing.map(|closed| closed.send(()));
     }
 
-    /// What is queued, and who else is expected.
-    async fn gather(&mut self, first: Op) -> Vec<Op> {
-        let mut size = first.size();
+    /// What is queued. Nobody is waited for: whoever comes while a transaction is written goes with the next one, so that the
+    /// busier the writer is the more share a sync.
+    fn gather(&mut self, first: Op) -> Vec<Op> {
         let mut group = vec![first];
-        let company = self.pace.company().map(|(size, wait)| (size, Instant::now() + wait));
-        while group.len() < GROUP_MAX {
-            let closes = matches!(group.last(), Some(Op::Close(_)));
-            let next = match (self.queue.try_recv(), company) {
-                (Ok(op), _) => Some(op),
-                (Err(_), Some((expected, until))) if size < expected && !closes => {
-                    let waited = tokio::time::timeout_at(until, self.queue.recv()).await;
-                    waited.ok().flatten()
-                }
-                (Err(_), _) => None,
-            };
-            let Some(op) = next else { break };
-            size += op.size();
+        while group.len() < GROUP_MAX && !matches!(group.last(), Some(Op::Close(_))) {
+            let Ok(op) = self.queue.try_recv() else { break };
             group.push(op);
         }
         group
@@ -232,7 +202,7 @@ impl Writer {
         if self.shared.suspect.load(Ordering::Acquire) {
             return Err(Fault::Suspect);
         }
-        let result = self.try_commit(changes).await;
+        let result = attentive(self.try_commit(changes)).await;
         let full = result.as_ref().is_err_and(Fault::is_full);
         self.shared
             .full
