@@ -142,6 +142,8 @@ pub struct RouterCore {
     promised: usize,
     /// Handovers that the store was asked for and has not answered.
     handovers: u32,
+    /// Ends and claims in the last of them.
+    handed_over: usize,
     refilling: bool,
     store_pause: Option<StorePause>,
     draining: bool,
@@ -182,6 +184,7 @@ impl RouterCore {
             finishes: Vec::new(),
             promised: 0,
             handovers: 0,
+            handed_over: 0,
             refilling: false,
             store_pause: None,
             draining: false,
