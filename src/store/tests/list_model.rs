@@ -11,6 +11,7 @@ use super::*;
 use crate::store::TaskFilter;
 
 const SERIALS: [&str; 2] = ["a", "b"];
+/// More accounts than lanes are looked up one by one.
 const USERNAMES: [&str; 6] = ["anna", "bert", "carl", "dora", "emil", "fred"];
 const SCRIPTS: [&str; 2] = ["post", "follow"];
 const BATCHES: [&str; 2] = ["one", "two"];

@@ -10,7 +10,7 @@ use crate::store::{
     list::{
         Page, blocks,
         entries::{self, Walk},
-        lanes,
+        lanes::{self, Share},
     },
 };
 
@@ -167,9 +167,16 @@ async fn every_list_of_a_device_or_an_account_counts_and_reads_block_by_block_in
         }
         // What of a request's tasks is asked for stands in their rows, and so does whose a task without a device is.
         let rows = filter.batch_id.is_some() || filter.serial.is_none();
-        let counts = lanes::counts_query("[1,2]", &filter, "[7]".to_owned());
-        let part = lanes::part_query("[1,2]", &filter, 7, PAGE);
-        for query in [counts, part] {
+        let apart = vec![Share::Lane(1), Share::Lane(2)];
+        let no_lane = filter.serial.is_none().then_some(Share::NoLane);
+        let together = [Share::Lanes("[1,2]".to_owned())].into_iter().chain(no_lane).collect();
+        let queries = [apart, together].into_iter().flat_map(|shares: Vec<Share>| {
+            [
+                lanes::counts_query(&shares, &filter, "[7]".to_owned()),
+                lanes::part_query(&shares, &filter, 7, PAGE),
+            ]
+        });
+        for query in queries {
             let steps = plan(&mut conn, query.sql().as_str()).await;
             let searches = steps.iter().filter(|step| step.contains("SEARCH task "));
             assert!(searches.clone().count() > 0, "{filter:?}: {steps:#?}");
