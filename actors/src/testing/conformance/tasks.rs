@@ -99,11 +99,14 @@ pub(super) async fn what_is_claimed_as_it_is_created_runs_and_the_rest_waits(sub
         unreachable!("a new key creates");
     };
     let ids = submitted.task_ids.clone();
+    let [first, _, third] = ids[..] else {
+        unreachable!("three tasks, three ids: {ids:?}");
+    };
     let running: Vec<Option<TaskId>> = claimed
         .iter()
         .map(|claimed| claimed.as_ref().map(|claimed| claimed.task))
         .collect();
-    assert_eq!(running, [Some(ids[0]), Some(ids[2]), None]);
+    assert_eq!(running, [Some(first), Some(third), None]);
     let states = subject.store.states(ids.clone()).await?;
     let states: Vec<TaskState> = states.into_iter().map(|(_, state)| state).collect();
     assert_eq!(states, [TaskState::Running, TaskState::Available, TaskState::Running]);
