@@ -152,7 +152,8 @@ impl Engine {
                 return Err(error);
             }
         }
-        Ok(())
+        // Cut off in the middle of one: what it leaves behind looks like a failure of its own.
+        self.limits.broken().map_or(Ok(()), Err)
     }
 
     fn guarded<T>(&self, action: impl FnOnce(Ctx<'_>) -> rquickjs::Result<T>) -> Result<T, ScriptError> {
