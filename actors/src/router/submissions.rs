@@ -7,6 +7,7 @@ use actix::{Addr, AsyncContext, Context, Handler, Message};
 use super::{
     RouterActor, RouterError,
     asks::{Reply, answer},
+    core::Effect,
 };
 use crate::{
     domain::{ClaimAhead, Claimed, NewTask, SubmitTasks, Submitted, Timestamp},
@@ -58,33 +59,27 @@ async fn store_submission(store: SharedStore, router: Addr<RouterActor>, submiss
     tell(&router, stored);
 }
 
-impl Handler<Submit> for RouterActor {
-    type Result = ();
-
-    fn handle(&mut self, Submit(request, reply): Submit, ctx: &mut Context<Self>) {
-        self.parts.pulse.handled();
+impl RouterActor {
+    /// What a request means now; one that cannot be met is answered here.
+    fn submission(&mut self, request: SubmitTasks, reply: Reply<Submitted>) -> Option<Submission> {
         let batch: Arc<str> = ulid::Ulid::generate().to_string().into();
         let now = self.parts.clock.now();
-        let tasks = match self.core.expand(&request, &batch, now) {
-            Ok(tasks) => tasks,
-            Err(error) => return answer(reply, Err(error)),
-        };
-        let submission = Submission {
-            ahead: self.core.claim_ahead(&tasks),
-            tasks,
-            request,
-            at: now.wall,
-            reply,
-        };
-        let store = Arc::clone(&self.parts.store);
-        actix_rt::spawn(store_submission(store, ctx.address(), submission));
+        match self.core.expand(&request, &batch, now) {
+            Ok(tasks) => Some(Submission {
+                ahead: self.core.claim_ahead(&tasks),
+                tasks,
+                request,
+                at: now.wall,
+                reply,
+            }),
+            Err(error) => {
+                answer(reply, Err(error));
+                None
+            }
+        }
     }
-}
 
-impl Handler<Stored> for RouterActor {
-    type Result = ();
-
-    fn handle(&mut self, stored: Stored, ctx: &mut Context<Self>) {
+    fn take_up(&mut self, stored: Stored) -> (Vec<Effect>, Result<Submitted, RouterError>, Reply<Submitted>) {
         let (result, claimed) = match stored.result {
             Ok((result, claimed)) => (Ok(result), claimed),
             Err(error) => (Err(error), Vec::new()),
@@ -97,8 +92,29 @@ impl Handler<Stored> for RouterActor {
         let answers = stored.ahead.into_iter().zip(claimed).collect();
         let now = self.parts.clock.now();
         let effects = self.core.on_claimed_ahead(&stored.tasks, ids, answers, now);
+        (effects, told(result), stored.reply)
+    }
+}
+
+impl Handler<Submit> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, Submit(request, reply): Submit, ctx: &mut Context<Self>) {
+        self.parts.pulse.handled();
+        if let Some(submission) = self.submission(request, reply) {
+            let store = Arc::clone(&self.parts.store);
+            actix_rt::spawn(store_submission(store, ctx.address(), submission));
+        }
+    }
+}
+
+impl Handler<Stored> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, stored: Stored, ctx: &mut Context<Self>) {
+        let (effects, told, reply) = self.take_up(stored);
         self.perform(effects, ctx);
-        answer(stored.reply, told(result));
+        answer(reply, told);
     }
 }
 
