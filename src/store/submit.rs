@@ -82,44 +82,46 @@ pub(super) async fn submit(tx: &mut Transaction, asks: &mut [Ask<Submission, Sto
 
 /// Claims what is to start at once of what was created.
 async fn claim_ahead(tx: &mut Transaction, asks: &mut [Ask<Submission, Stored>]) -> Result<(), Fault> {
+    let mut finds = Finds::default();
+    for ask in &*asks {
+        ask.input.foresee(&mut finds);
+    }
+    if finds.claims.is_empty() {
+        return Ok(());
+    }
+    let found = find_claimable(tx, finds.claims).await?;
+    // One for each that was foreseen, also where nothing was created.
+    let claims = asks
+        .iter()
+        .flat_map(|ask| ask.input.ahead.iter().map(|ahead| claim_of_new(ask, ahead)));
+    let claims = claims.collect::<Vec<_>>();
+    let wanted = claims.iter().zip(found).filter_map(|(claim, found)| {
+        let (claim, new) = claim.as_ref()?;
+        Some((Wanted { claim, new: Some(new) }, found))
+    });
+    let (wanted, found): (Vec<_>, Vec<_>) = wanted.unzip();
+    let mut rows = claim_all(tx, &wanted, found).await?.into_iter();
+    let answers = claims
+        .iter()
+        .map(|claim| claim.as_ref().and_then(|_| rows.next().flatten()));
+    let mut answers = answers.collect::<Vec<_>>().into_iter();
     for Ask { input, output, .. } in asks {
-        if input.ahead.is_empty() {
-            continue;
+        let own = answers.by_ref().take(input.ahead.len()).collect();
+        if let Some(stored) = output {
+            stored.1 = own;
         }
-        let mut finds = Finds::default();
-        input.foresee(&mut finds);
-        let found = find_claimable(tx, finds.claims).await?;
-        let Some((SubmitResult::Created(submitted), answers)) = output else {
-            continue;
-        };
-        let claims = input.ahead.iter().map(|ahead| {
-            let task = *submitted.task_ids.get(ahead.place)?;
-            let claim = ahead.claim(&input.tasks, input.at)?;
-            Some(Claim { task, ..claim })
-        });
-        let claims = claims.collect::<Vec<_>>();
-        let wanted = claims
-            .iter()
-            .zip(&input.ahead)
-            .zip(found)
-            .filter_map(|((claim, ahead), found)| {
-                let new = input.tasks.get(ahead.place);
-                Some((
-                    Wanted {
-                        claim: claim.as_ref()?,
-                        new,
-                    },
-                    found,
-                ))
-            });
-        let (wanted, found): (Vec<_>, Vec<_>) = wanted.unzip();
-        let mut rows = claim_all(tx, &wanted, found).await?.into_iter();
-        *answers = claims
-            .iter()
-            .map(|claim| claim.as_ref().and_then(|_| rows.next().flatten()))
-            .collect();
     }
     Ok(())
+}
+
+/// The claim for a task that was created just now; `None` when it was not.
+fn claim_of_new<'a>(ask: &'a Ask<Submission, Stored>, ahead: &ClaimAhead) -> Option<(Claim, &'a NewTask)> {
+    let (SubmitResult::Created(submitted), _) = ask.output.as_ref()? else {
+        return None;
+    };
+    let task = *submitted.task_ids.get(ahead.place)?;
+    let claim = ahead.claim(&ask.input.tasks, ask.input.at)?;
+    Some((Claim { task, ..claim }, ask.input.tasks.get(ahead.place)?))
 }
 
 /// Creates tasks; answers their ids in the same order.
