@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use crate::{
     domain::{
-        AccountPatch, AccountStatus, Attention, Blame, DeviceState, Failure, FailureReason, IdempotencyKey, Outcome,
-        Purpose, ScriptLimit, TaskId, TaskState, Timestamp,
+        AccountPatch, AccountStatus, Attention, Blame, DevicePatch, DeviceState, Failure, FailureReason,
+        IdempotencyKey, Outcome, Purpose, ScriptLimit, TaskId, TaskState, Timestamp,
     },
     ports::{DriverError, RetryFilter, StoreError},
     router::RouterError,
@@ -163,6 +163,27 @@ async fn at_most_device_limit_devices_work_at_once_and_the_others_say_why_they_w
     for pair in runs.windows(2) {
         assert!(pair[0].ended.unwrap() <= pair[1].began, "two devices worked at once");
     }
+}
+
+#[actix::test]
+async fn what_is_asked_for_after_a_device_was_switched_off_does_not_begin_there() {
+    let farm = TestFarm::start(&[("p1", &[])], quick_settings(), works(10)).await;
+    let patch = DevicePatch {
+        enabled: Some(false),
+        ..DevicePatch::default()
+    };
+
+    // Its own actor has not heard of it yet.
+    farm.farm
+        .supervisor
+        .sabotage(ActorKind::Device, "p1", Sabotage::Freeze)
+        .await;
+    farm.farm.supervisor.patch_device(serial("p1"), patch).await.unwrap();
+    let id = farm.submit(request(&["p1"])).await[0];
+
+    assert_eq!(farm.task(id).state, TaskState::Available);
+    let waiting = farm.farm.router.waiting_for(id).await.unwrap().unwrap();
+    assert_eq!(waiting, "device p1 is switched off");
 }
 
 #[actix::test]

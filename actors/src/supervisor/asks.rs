@@ -13,6 +13,7 @@ use crate::{
     domain::{DeviceEvidence, DevicePatch, DeviceRecord, DeviceState, LastGood, Serial, Username},
     mail::{ChildKey, tell},
     ports::StoreError,
+    router::DeviceChanged,
 };
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, SupervisorError>>;
@@ -144,6 +145,16 @@ impl SupervisorActor {
             if let Some(living) = &device.living {
                 let (enabled, app) = (record.enabled, record.app.clone());
                 tell(&living.addr, ChangeDevice { enabled, app });
+                if !enabled {
+                    // The actor says so too, a moment later: no task that is asked for after the answer may begin there.
+                    self.parts.router.tell(DeviceChanged {
+                        serial: serial.clone(),
+                        generation: living.generation,
+                        not_ready: Some("is switched off".to_owned()),
+                        mailbox: living.addr.clone(),
+                        pulse: Arc::clone(&living.pulse),
+                    });
+                }
             }
         }
         let mut snapshot = self.device_snapshot(self.known_device(serial)?);
