@@ -166,24 +166,31 @@ async fn at_most_device_limit_devices_work_at_once_and_the_others_say_why_they_w
 }
 
 #[actix::test]
-async fn what_is_asked_for_after_a_device_was_switched_off_does_not_begin_there() {
-    let farm = TestFarm::start(&[("p1", &[])], quick_settings(), works(10)).await;
+async fn what_is_asked_for_after_a_device_was_taken_out_of_service_does_not_begin_there() {
+    let farm = TestFarm::start(&[("p1", &[]), ("p2", &[])], quick_settings(), works(10)).await;
+    let supervisor = &farm.farm.supervisor;
     let patch = DevicePatch {
         enabled: Some(false),
         ..DevicePatch::default()
     };
+    // Their own actors have not heard of it yet.
+    for name in ["p1", "p2"] {
+        supervisor.sabotage(ActorKind::Device, name, Sabotage::Freeze).await;
+    }
+    supervisor.patch_device(serial("p1"), patch).await.unwrap();
+    let held = supervisor.quarantine_device(serial("p2"), "broken glass".to_owned());
+    held.await.unwrap();
 
-    // Its own actor has not heard of it yet.
-    farm.farm
-        .supervisor
-        .sabotage(ActorKind::Device, "p1", Sabotage::Freeze)
-        .await;
-    farm.farm.supervisor.patch_device(serial("p1"), patch).await.unwrap();
-    let id = farm.submit(request(&["p1"])).await[0];
+    let ids = farm.submit(request(&["p1", "p2"])).await;
 
-    assert_eq!(farm.task(id).state, TaskState::Available);
-    let waiting = farm.farm.router.waiting_for(id).await.unwrap().unwrap();
-    assert_eq!(waiting, "device p1 is switched off");
+    for (id, why) in ids.into_iter().zip([
+        "device p1 is switched off",
+        "device p2 was put into quarantine by a person: broken glass",
+    ]) {
+        assert_eq!(farm.task(id).state, TaskState::Available);
+        let waiting = farm.farm.router.waiting_for(id).await.unwrap().unwrap();
+        assert_eq!(waiting, why);
+    }
 }
 
 #[actix::test]

@@ -6,14 +6,16 @@ use actix::{AsyncContext, Handler, Message, MessageResult};
 use tokio::sync::oneshot;
 
 use super::{
-    ActorSnapshot, DeviceSnapshot, SupervisorActor, SupervisorError, actor::DeviceEntry, children::account_key,
+    ActorSnapshot, DeviceSnapshot, SupervisorActor, SupervisorError,
+    actor::{DeviceEntry, Living},
+    children::account_key,
 };
 use crate::{
-    device::{ChangeDevice, DeviceStatus, core::DeviceCore},
+    device::{ChangeDevice, DeviceActor, DeviceStatus, core::DeviceCore},
     domain::{DeviceEvidence, DevicePatch, DeviceRecord, DeviceState, LastGood, Serial, Username},
-    mail::{ChildKey, tell},
+    mail::{ChildKey, Slot, tell},
     ports::StoreError,
-    router::DeviceChanged,
+    router::{DeviceChanged, RouterActor},
 };
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, SupervisorError>>;
@@ -51,6 +53,23 @@ pub(super) struct RestartActor {
 #[derive(Message)]
 #[rtype(result = "()")]
 struct DevicePatched(Serial, DevicePatch, Result<(), StoreError>, Reply<DeviceSnapshot>);
+
+/// A person has taken a device out of service. Its actor says so too, a moment later: but no task that is asked for after
+/// the answer may begin there.
+pub(super) fn tell_not_ready(
+    router: &Slot<RouterActor>,
+    device: &Living<DeviceActor>,
+    serial: &Serial,
+    reason: String,
+) {
+    router.tell(DeviceChanged {
+        serial: serial.clone(),
+        generation: device.generation,
+        not_ready: Some(reason),
+        mailbox: device.addr.clone(),
+        pulse: Arc::clone(&device.pulse),
+    });
+}
 
 pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, SupervisorError>) {
     // Who asked may have given up waiting; what was asked is done all the same.
@@ -146,14 +165,7 @@ impl SupervisorActor {
                 let (enabled, app) = (record.enabled, record.app.clone());
                 tell(&living.addr, ChangeDevice { enabled, app });
                 if !enabled {
-                    // The actor says so too, a moment later: no task that is asked for after the answer may begin there.
-                    self.parts.router.tell(DeviceChanged {
-                        serial: serial.clone(),
-                        generation: living.generation,
-                        not_ready: Some("is switched off".to_owned()),
-                        mailbox: living.addr.clone(),
-                        pulse: Arc::clone(&living.pulse),
-                    });
+                    tell_not_ready(&self.parts.router, living, serial, "is switched off".to_owned());
                 }
             }
         }

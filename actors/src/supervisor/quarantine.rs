@@ -6,7 +6,7 @@ use actix::{AsyncContext, Context, Handler, Message};
 
 use super::{
     DeviceSnapshot, QuarantineAsked, SupervisorActor, SupervisorError,
-    asks::{Reply, answer},
+    asks::{Reply, answer, tell_not_ready},
 };
 use crate::{
     device::{AnswerQuarantine, HoldDevice},
@@ -125,6 +125,10 @@ impl SupervisorActor {
             device.record.held.clone_from(&held);
             if let Some(living) = &device.living {
                 tell(&living.addr, HoldDevice(held.clone()));
+                if let Some(held) = &held {
+                    let reason = format!("was put into quarantine by a person: {}", held.reason);
+                    tell_not_ready(&self.parts.router, living, serial, reason);
+                }
             }
         }
         self.rests.sent.remove(serial);
