@@ -119,9 +119,8 @@ fn claim_of_new<'a>(ask: &'a Ask<Submission, Stored>, ahead: &ClaimAhead) -> Opt
     let (SubmitResult::Created(submitted), _) = ask.output.as_ref()? else {
         return None;
     };
-    let task = *submitted.task_ids.get(ahead.place)?;
-    let claim = ahead.claim(&ask.input.tasks, ask.input.at)?;
-    Some((Claim { task, ..claim }, ask.input.tasks.get(ahead.place)?))
+    let claim = ahead.claim(&ask.input.tasks, &submitted.task_ids, ask.input.at)?;
+    Some((claim, ask.input.tasks.get(ahead.place)?))
 }
 
 /// Creates tasks; answers their ids in the same order.

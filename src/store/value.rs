@@ -18,10 +18,7 @@ pub(super) fn json<T: Serialize + ?Sized>(rows: &T) -> Result<String, Fault> {
 /// Pairs for `json_each`, whose `key` and `value` they become without being looked for in each row. A key may be there
 /// more than once.
 pub(super) fn json_pairs<K: Serialize, V: Serialize>(pairs: impl IntoIterator<Item = (K, V)>) -> Result<String, Fault> {
-    let mut text = Vec::new();
-    let written = serde_json::Serializer::new(&mut text).collect_map(pairs);
-    written.map_err(|error| Fault::Row(format!("cannot be written as JSON: {error}")))?;
-    String::from_utf8(text).map_err(|error| Fault::Row(format!("cannot be written as JSON: {error}")))
+    json(&Pairs(pairs.into_iter().collect()))
 }
 
 /// Pairs that are written as an object, also with a key more than once.

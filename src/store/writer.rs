@@ -231,7 +231,11 @@ impl Writer {
 
     async fn try_commit(&mut self, changes: &mut [Box<dyn Change>]) -> Result<i64, Fault> {
         let mut finds = Finds::default();
-        let _ = changes.iter().all(|change| change.foresee(&mut finds));
+        for change in &*changes {
+            if !change.foresee(&mut finds) {
+                break;
+            }
+        }
         self.transaction.begin(&finds).await?;
         self.transaction.check_epoch()?;
         for change in changes {

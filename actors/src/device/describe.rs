@@ -11,6 +11,15 @@ pub const NOT_SEEN: (&str, &str) = (
     "connect the phone and switch USB debugging on",
 );
 
+/// Why a device that a person has switched off gets no tasks, and what to do.
+pub const SWITCHED_OFF: (&str, &str) = ("is switched off", "enable it to go on");
+
+/// Why a device that a person holds gets no tasks.
+#[must_use]
+pub fn held_because(reason: &str) -> String {
+    format!("was put into quarantine by a person: {reason}")
+}
+
 /// What to do about a phone whose adb server is away.
 const SERVER_AWAY: &str = "goes on when its adb server answers again; if it stays so, restart that: farmhand doctor";
 
@@ -90,11 +99,11 @@ impl DeviceCore {
 
     fn described_by_people(&self) -> Option<(DeviceState, String, String)> {
         if !self.enabled {
-            let (cause, next) = ("is switched off".to_owned(), "enable it to go on".to_owned());
-            return Some((DeviceState::Disabled, cause, next));
+            let (cause, next) = SWITCHED_OFF;
+            return Some((DeviceState::Disabled, cause.to_owned(), next.to_owned()));
         }
         let held = self.held.as_ref()?;
-        let cause = format!("was put into quarantine by a person: {}", held.reason);
+        let cause = held_because(&held.reason);
         let next = format!("release it to go on: farmhand device release {}", self.serial());
         Some((DeviceState::Quarantined, cause, next))
     }

@@ -25,5 +25,5 @@ pub mod quarantine;
 mod tests;
 
 pub use actor::{DeviceActor, DeviceParts};
-pub use describe::NOT_SEEN;
+pub use describe::{NOT_SEEN, SWITCHED_OFF, held_because};
 pub use message::*;

@@ -88,12 +88,13 @@ pub struct ClaimAhead {
 }
 
 impl ClaimAhead {
-    /// The claim, when the task has its number; `None` when the request has no such task, or it names no device.
+    /// The claim, with the numbers that the request's tasks were given; `None` when the request has no such task, or it
+    /// names no device.
     #[must_use]
-    pub fn claim(&self, tasks: &[NewTask], at: Timestamp) -> Option<Claim> {
+    pub fn claim(&self, tasks: &[NewTask], ids: &[TaskId], at: Timestamp) -> Option<Claim> {
         let task = tasks.get(self.place)?;
         Some(Claim {
-            task: TaskId(0),
+            task: *ids.get(self.place)?,
             serial: task.serial.clone()?,
             username: task.username.clone(),
             lease: self.lease.clone(),

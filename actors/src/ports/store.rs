@@ -207,18 +207,13 @@ pub trait TaskStore: Send + Sync {
         at: Timestamp,
         ahead: Vec<ClaimAhead>,
     ) -> Result<(SubmitResult, Vec<Option<Claimed>>), StoreError> {
-        let wanted: Vec<_> = ahead
-            .into_iter()
-            .map(|ahead| (ahead.claim(&tasks, at), ahead.place))
-            .collect();
-        let result = self.submit(tasks, idempotency, warnings, at).await?;
+        let result = self.submit(tasks.clone(), idempotency, warnings, at).await?;
         let SubmitResult::Created(submitted) = &result else {
-            return Ok((result, vec![None; wanted.len()]));
+            return Ok((result, vec![None; ahead.len()]));
         };
-        let mut claimed = Vec::with_capacity(wanted.len());
-        for (claim, place) in wanted {
-            let claim = claim.zip(submitted.task_ids.get(place));
-            let claim = claim.map(|(claim, task)| Claim { task: *task, ..claim });
+        let mut claimed = Vec::with_capacity(ahead.len());
+        for ahead in ahead {
+            let claim = ahead.claim(&tasks, &submitted.task_ids, at);
             // What is not claimed waits: it is created all the same.
             let answer = self.claim(claim.into_iter().collect()).await.unwrap_or_default();
             claimed.push(answer.into_iter().next().flatten());

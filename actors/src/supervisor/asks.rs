@@ -11,7 +11,7 @@ use super::{
     children::account_key,
 };
 use crate::{
-    device::{ChangeDevice, DeviceActor, DeviceStatus, core::DeviceCore},
+    device::{ChangeDevice, DeviceActor, DeviceStatus, SWITCHED_OFF, core::DeviceCore},
     domain::{DeviceEvidence, DevicePatch, DeviceRecord, DeviceState, LastGood, Serial, Username},
     mail::{ChildKey, Slot, tell},
     ports::StoreError,
@@ -165,7 +165,7 @@ impl SupervisorActor {
                 let (enabled, app) = (record.enabled, record.app.clone());
                 tell(&living.addr, ChangeDevice { enabled, app });
                 if !enabled {
-                    tell_not_ready(&self.parts.router, living, serial, "is switched off".to_owned());
+                    tell_not_ready(&self.parts.router, living, serial, SWITCHED_OFF.0.to_owned());
                 }
             }
         }
@@ -177,8 +177,9 @@ impl SupervisorActor {
                 DeviceState::Online | DeviceState::Offline | DeviceState::Unauthorized | DeviceState::Quarantined,
             ) => {
                 snapshot.state = DeviceState::Disabled;
-                "is switched off".clone_into(&mut snapshot.cause);
-                "enable it to go on".clone_into(&mut snapshot.next_action);
+                let (cause, next) = SWITCHED_OFF;
+                cause.clone_into(&mut snapshot.cause);
+                next.clone_into(&mut snapshot.next_action);
             }
             (true, DeviceState::Disabled) => {
                 snapshot.state = DeviceState::Offline;

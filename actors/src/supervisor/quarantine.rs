@@ -9,7 +9,7 @@ use super::{
     asks::{Reply, answer, tell_not_ready},
 };
 use crate::{
-    device::{AnswerQuarantine, HoldDevice},
+    device::{AnswerQuarantine, HoldDevice, held_because},
     domain::{DeviceState, EventTopic, Held, NewEvent, QuarantineInfo, Serial},
     mail::tell,
     ports::StoreError,
@@ -126,8 +126,7 @@ impl SupervisorActor {
             if let Some(living) = &device.living {
                 tell(&living.addr, HoldDevice(held.clone()));
                 if let Some(held) = &held {
-                    let reason = format!("was put into quarantine by a person: {}", held.reason);
-                    tell_not_ready(&self.parts.router, living, serial, reason);
+                    tell_not_ready(&self.parts.router, living, serial, held_because(&held.reason));
                 }
             }
         }

@@ -106,7 +106,7 @@ fn lane(device: &str, account: Option<&str>) -> Lane {
     }
 }
 
-fn task(device: &str, account: Option<&str>) -> NewTask {
+pub(crate) fn task(device: &str, account: Option<&str>) -> NewTask {
     NewTask {
         batch_id: "batch-1".into(),
         script: script("follow"),

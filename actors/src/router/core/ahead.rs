@@ -96,28 +96,17 @@ mod tests {
 
     use super::*;
     use crate::{
-        domain::{AttemptId, Drain, Epoch, Generation, Purpose, ScriptName, Source, Timestamp},
+        domain::{AttemptId, Drain, Epoch, Generation, Purpose, ScriptName, Timestamp},
         router::told::tests::NOW,
         settings::FarmSettings,
-        testing::farm::{serial, username},
+        testing::{
+            conformance,
+            farm::{serial, username},
+        },
     };
 
     fn task(name: &str) -> NewTask {
-        NewTask {
-            batch_id: "b".into(),
-            script: ScriptName::parse("post").unwrap(),
-            config: Arc::default(),
-            serial: Some(serial(name)),
-            username: None,
-            enable_multi_account: false,
-            source: Source::Api,
-            start_time: None,
-            scheduled_at: None,
-            due_at: None,
-            gap: None,
-            priority: 0,
-            schedule: None,
-        }
+        conformance::task(name, None)
     }
 
     /// Two devices that may be used.
