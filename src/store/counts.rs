@@ -1,6 +1,6 @@
 //! The numbers of tasks of each kind, kept exact in the transaction that changes them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use farmhand_actors::domain::{FailureReason, ScriptName, Source, Status, TaskId};
 
@@ -52,6 +52,11 @@ impl Counts {
 
     pub(super) fn clear(&mut self) {
         self.0.clear();
+    }
+
+    /// The blocks that something was changed in, also when it comes to nothing.
+    pub(super) fn blocks(&self) -> BTreeSet<i64> {
+        self.0.keys().map(|(block, _)| *block).collect()
     }
 
     /// The changes that come to anything, of the blocks and of all together, in the order of `add_counts.sql`; they are

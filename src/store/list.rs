@@ -1,8 +1,8 @@
 //! Lists of tasks, newest first, with any filter: never by a walk over a table, nor over the rows before a page.
 //!
 //! A page is found by passing over whole blocks: how many tasks each has is counted in advance ([`blocks`]), or, for those
-//! of a device or an account, in the entries of an index that holds all that can be asked for ([`lanes`]). What runs, and a
-//! request's tasks, lie close together: they are walked over ([`entries`]).
+//! of a device or an account, in sums of blocks at rest and in the entries of an index that holds all that can be asked for
+//! ([`lanes`]). What runs, and a request's tasks, lie close together: they are walked over ([`entries`]).
 
 pub(super) mod blocks;
 pub(super) mod entries;
@@ -141,6 +141,14 @@ fn push_status(query: &mut QueryBuilder<Sqlite>, status: Option<Status>) {
         Some(Status::Completed) => " AND state = 'completed'",
         Some(Status::Failed) => " AND state = 'failed'",
     });
+}
+
+/// Pushes the filter's conditions on what tasks are counted by.
+pub(super) fn push_counted(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {
+    if let Some(status) = filter.status() {
+        query.push(" AND status = ").push_bind(status.number());
+    }
+    push_kind(query, filter);
 }
 
 /// Pushes the conditions on columns that every index for lists has.

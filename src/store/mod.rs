@@ -30,6 +30,7 @@ mod material;
 mod open;
 mod ports;
 mod prune;
+mod quiet;
 mod raw;
 mod reads;
 mod retry;
@@ -132,6 +133,7 @@ impl Store {
             asked,
             Arc::clone(&shared),
             retention.clone(),
+            quiet::keep_counting(opened.readers.clone(), queue.downgrade()),
         )
         .map_err(|error| StoreError::Broken(format!("the writer's thread cannot be started: {error}")))?;
         Ok(Arc::new(Self {
@@ -191,6 +193,15 @@ impl Store {
         Ok(())
     }
 
+    /// Counts the blocks of tasks that were not changed since the last call, for the lists of devices and accounts. The store
+    /// also does so by itself every ten seconds.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn count_quiet(&self) -> Result<(), StoreError> {
+        quiet::round(&self.readers, &self.queue, Duration::ZERO).await
+    }
+
     async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         self.readers.acquire().await.map_err(|error| Fault::Sql(error).told())
     }
@@ -202,22 +213,36 @@ impl Store {
         O: Send + 'static,
         F: AsyncFn(&mut Transaction, &I) -> Result<O, Fault> + Send + 'static,
     {
-        self.ask(|reply| {
-            Op::Change(Box::new(Call {
-                input,
-                run,
-                output: None,
-                reply,
-            }))
-        })
-        .await
+        write(&self.queue, input, run).await
     }
 
     async fn ask<O>(&self, op: impl FnOnce(change::Reply<O>) -> Op) -> Result<O, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        self.queue.send(op(reply)).await.map_err(|_| shutting_down())?;
-        answer.await.map_err(|_| shutting_down())?
+        ask(&self.queue, op).await
     }
+}
+
+/// See [`Store::write`].
+async fn write<I, O, F>(queue: &mpsc::Sender<Op>, input: I, run: F) -> Result<O, StoreError>
+where
+    I: Send + 'static,
+    O: Send + 'static,
+    F: AsyncFn(&mut Transaction, &I) -> Result<O, Fault> + Send + 'static,
+{
+    ask(queue, |reply| {
+        Op::Change(Box::new(Call {
+            input,
+            run,
+            output: None,
+            reply,
+        }))
+    })
+    .await
+}
+
+async fn ask<O>(queue: &mpsc::Sender<Op>, op: impl FnOnce(change::Reply<O>) -> Op) -> Result<O, StoreError> {
+    let (reply, answer) = oneshot::channel();
+    queue.send(op(reply)).await.map_err(|_| shutting_down())?;
+    answer.await.map_err(|_| shutting_down())?
 }
 
 fn shutting_down() -> StoreError {

@@ -72,6 +72,7 @@ pub(super) fn migrations() -> Vec<Migration> {
         (12, "gaps", include_str!("../../migrations/0012_gaps.sql")),
         (13, "checkpoint", include_str!("../../migrations/0013_checkpoint.sql")),
         (14, "lean", include_str!("../../migrations/0014_lean.sql")),
+        (15, "quiet", include_str!("../../migrations/0015_quiet.sql")),
     ]
     .into_iter()
     .map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false))

@@ -145,9 +145,14 @@ impl Transaction {
 
     /// Writes what was gathered and commits, all in one call; answers the number of the newest event.
     pub(super) async fn commit(&mut self) -> Result<i64, Fault> {
+        let changed = self.counts.blocks();
         let counts = self.counts.take_rows();
         let runs = std::mem::take(&mut self.events);
         let (mut sql, rows) = self.writes.take();
+        if !changed.is_empty() {
+            // Their sums go with them.
+            sql.push_str("DELETE FROM quiet_block WHERE block IN (SELECT value FROM json_each(?));");
+        }
         if !counts.is_empty() {
             sql.push_str(concat!(include_str!("queries/add_counts.sql"), ";"));
         }
@@ -156,6 +161,9 @@ impl Transaction {
         }
         sql.push_str("COMMIT");
         let mut query = rows.into_iter().fold(sqlx::query(AssertSqlSafe(sql)), Query::bind);
+        if !changed.is_empty() {
+            query = query.bind(json(&changed)?);
+        }
         if !counts.is_empty() {
             query = query.bind(json(&counts)?);
         }

@@ -71,12 +71,13 @@ pub(super) struct Shared {
     pub(super) event_seq: watch::Sender<i64>,
 }
 
-/// Starts the writer's thread.
+/// Starts the writer's thread; what goes on beside it ends with it.
 pub(super) fn start(
     transaction: Transaction,
     queue: mpsc::Receiver<Op>,
     shared: Arc<Shared>,
     retention: Retention,
+    beside: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let writer = Writer {
@@ -89,7 +90,10 @@ pub(super) fn start(
     };
     std::thread::Builder::new()
         .name("store-writer".to_owned())
-        .spawn(move || runtime.block_on(writer.run()))
+        .spawn(move || {
+            runtime.spawn(beside);
+            runtime.block_on(writer.run());
+        })
 }
 
 struct Writer {

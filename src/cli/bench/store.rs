@@ -43,6 +43,8 @@ struct Figures {
     devices: usize,
     /// Tasks created, claimed and ended in a second while the database was filled.
     fill_s: f64,
+    /// Seconds until all blocks that are quiet were counted.
+    count_s: f64,
     /// Length of the file when it was closed.
     mib: u64,
     /// From opening the file to the fronts of all lanes.
@@ -88,9 +90,21 @@ async fn measure(
     bench.fill(n).await?;
     let fill_s = rounded(n as f64 / started.elapsed().as_secs_f64().max(1e-9), 0);
     eprintln!("stored {n} tasks, {fill_s} a second");
-    // What is too old goes first: it would go on beside what is measured.
+    let (of_device, _) = bench.of_device();
+    let mut operations = vec![
+        bench
+            .ask_list("while all blocks change, serial", &of_device, rounds)
+            .await?
+            .0,
+    ];
+    // What is too old, and what is quiet, goes first: it would go on beside what is measured.
     bench.store.prune(Timestamp::now()).await.map_err(failed)?;
-    let mut operations = bench.ask_lists(rounds).await?;
+    let started = Instant::now();
+    for _ in 0..2 {
+        bench.store.count_quiet().await.map_err(failed)?;
+    }
+    let count_s = rounded(started.elapsed().as_secs_f64(), 2);
+    operations.extend(bench.ask_lists(rounds).await?);
     operations.extend(bench.ask_others(n, rounds).await?);
     let rss_full_mib = rounded(resident_mib()?, 1);
     bench.store.close().await;
@@ -115,6 +129,7 @@ async fn measure(
         n,
         devices,
         fill_s,
+        count_s,
         mib,
         ready_ms,
         rss_empty_mib,
@@ -141,26 +156,53 @@ impl Bench {
         let mut operations = Vec::new();
         let mut all = Vec::new();
         for (what, filter) in self.filters() {
-            let (total, _) = self.store.list_tasks(&filter, 1, 1).await.map_err(failed)?;
-            let last = u32::try_from(total.div_ceil(u64::from(PAGE_SIZE)))
-                .unwrap_or(u32::MAX)
-                .max(1);
-            let mut times = Vec::new();
-            for page in [1, DEEP_PAGE, last].into_iter().cycle().take(rounds.saturating_mul(3)) {
-                let started = Instant::now();
-                self.store.list_tasks(&filter, page, PAGE_SIZE).await.map_err(failed)?;
-                times.push(started.elapsed());
-            }
-            all.extend_from_slice(&times);
-            operations.push(operation(format!("list {what} ({total})"), times));
+            let (operation, times) = self.ask_list(&what, &filter, rounds).await?;
+            all.extend(times);
+            operations.push(operation);
         }
         operations.insert(0, operation("list, all filters".to_owned(), all));
         Ok(operations)
     }
 
+    async fn ask_list(
+        &self,
+        what: &str,
+        filter: &TaskFilter,
+        rounds: usize,
+    ) -> Result<(Operation, Vec<Duration>), CliError> {
+        let (total, _) = self.store.list_tasks(filter, 1, 1).await.map_err(failed)?;
+        let last = u32::try_from(total.div_ceil(u64::from(PAGE_SIZE)))
+            .unwrap_or(u32::MAX)
+            .max(1);
+        let mut times = Vec::new();
+        for page in [1, DEEP_PAGE, last].into_iter().cycle().take(rounds.saturating_mul(3)) {
+            let started = Instant::now();
+            self.store.list_tasks(filter, page, PAGE_SIZE).await.map_err(failed)?;
+            times.push(started.elapsed());
+        }
+        Ok((operation(format!("list {what} ({total})"), times.clone()), times))
+    }
+
+    /// The lists of one device and of one of its accounts.
+    fn of_device(&self) -> (TaskFilter, TaskFilter) {
+        let device = self.devices.saturating_sub(1).min(7);
+        let serial = self.serials.get(device).cloned();
+        let username = self.usernames.get(2 * device + 1).cloned();
+        (
+            TaskFilter {
+                serial,
+                ..TaskFilter::default()
+            },
+            TaskFilter {
+                username,
+                ..TaskFilter::default()
+            },
+        )
+    }
+
     /// Each filter alone, each two together, and none.
     fn filters(&self) -> Vec<(String, TaskFilter)> {
-        let device = self.devices.saturating_sub(1).min(7);
+        let (of_device, of_account) = self.of_device();
         let filter = |choose: &dyn Fn(&mut TaskFilter)| {
             let mut filter = TaskFilter::default();
             choose(&mut filter);
@@ -173,11 +215,8 @@ impl Bench {
             ("failed", status(Status::Failed)),
             ("pending", status(Status::Pending)),
             ("running", status(Status::Running)),
-            ("serial", filter(&|any| any.serial = self.serials.get(device).cloned())),
-            (
-                "username",
-                filter(&|any| any.username = self.usernames.get(2 * device + 1).cloned()),
-            ),
+            ("serial", of_device),
+            ("username", of_account),
             ("script", filter(&|any| any.script_name = self.scripts.get(1).cloned())),
             ("source", filter(&|any| any.source = Some(Source::Api))),
             ("batch", batch(1)),
@@ -287,8 +326,9 @@ mod tests {
         ] {
             assert!(what.contains(&wanted), "{wanted}: {what:?}");
         }
-        // None, each of eleven filters alone, each pair of them that can go together; their sum and the other four.
-        assert_eq!(what.len(), 1 + 11 + 48 + 1 + 4);
+        // None, each of eleven filters alone, each pair of them that can go together; their sum, the other four, and one before
+        // anything is counted.
+        assert_eq!(what.len(), 1 + 11 + 48 + 1 + 4 + 1);
     }
 
     #[actix_rt::test]

@@ -4,7 +4,7 @@ use farmhand_actors::domain::{Source, Status};
 use futures_util::TryStreamExt;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{Page, TaskFilter, push_kind, push_status, push_waits, select};
+use super::{Page, TaskFilter, push_counted, push_kind, push_status, push_waits, select};
 use crate::store::{
     counts::{ALL_BLOCKS, BLOCK_TASKS},
     fault::Fault,
@@ -108,12 +108,4 @@ pub(in crate::store) fn waiting_query(filter: &TaskFilter, page: Page) -> QueryB
     push_kind(&mut query, filter);
     page.push(&mut query);
     query
-}
-
-/// Pushes the filter's conditions on `task_count`.
-pub(super) fn push_counted(query: &mut QueryBuilder<Sqlite>, filter: &TaskFilter) {
-    if let Some(status) = filter.status() {
-        query.push(" AND status = ").push_bind(status.number());
-    }
-    push_kind(query, filter);
 }

@@ -1,17 +1,22 @@
-//! Lists of a device or an account: each block's tasks of their lanes are counted in the entries of an index, and a page is
-//! read from the blocks that it lies in.
+//! Lists of a device or an account: each block's tasks of their lanes are known from its sums or counted in the entries of an
+//! index, and a page is read from the blocks that it lies in.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use farmhand_actors::domain::Status;
 
 use super::{
-    Page, TaskFilter, blocks::push_counted, entries::span_of_batch, push_batch, push_kind, push_names, push_waits,
-    select,
+    Page, TaskFilter, entries::span_of_batch, push_batch, push_counted, push_kind, push_names, push_waits, select,
 };
 use crate::store::{
     counts::{ALL_BLOCKS, BLOCK_TASKS},
     fault::Fault,
+    quiet,
     value::{get, get_unsigned, json},
 };
 
@@ -41,21 +46,43 @@ pub(super) async fn find(
     if shares.is_empty() {
         return Ok((0, ids));
     }
-    let blocks = json(&blocks_of(conn, filter).await?)?;
-    let rows = counts_query(&shares, filter, blocks)
-        .build()
-        .fetch_all(&mut *conn)
-        .await?;
-    for row in &rows {
-        let n: u64 = get_unsigned(row, "n")?;
+    for (Reverse(block), n) in counts_of(conn, &shares, filter).await? {
         total += n;
         let part = rest.cut(n);
         if part.size > 0 {
-            let block = get(row, "block")?;
             ids.extend(select(conn, part_query(&shares, filter, block, part)).await?);
         }
     }
     Ok((total, ids))
+}
+
+/// How many tasks that the filter names each block has, the newest first: from the sums of those that are quiet, or counted
+/// one by one.
+async fn counts_of(
+    conn: &mut SqliteConnection,
+    shares: &[Share],
+    filter: &TaskFilter,
+) -> Result<BTreeMap<Reverse<i64>, u64>, Fault> {
+    let mut sums: HashMap<i64, u64> = HashMap::new();
+    // What of a request is in a block is no part of the sums.
+    if filter.batch_id.is_none() {
+        for row in quiet::sums_query(filter).build().fetch_all(&mut *conn).await? {
+            sums.insert(get(&row, "block")?, get_unsigned(&row, "n")?);
+        }
+    }
+    let mut counts = BTreeMap::new();
+    let mut unknown = Vec::new();
+    for block in blocks_of(conn, filter).await? {
+        match sums.get(&block) {
+            Some(n) => drop(counts.insert(Reverse(block), *n)),
+            None => unknown.push(block),
+        }
+    }
+    let mut counted = counts_query(shares, filter, json(&unknown)?);
+    for row in counted.build().fetch_all(&mut *conn).await? {
+        counts.insert(Reverse(get(&row, "block")?), get_unsigned(&row, "n")?);
+    }
+    Ok(counts)
 }
 
 /// What the filter names, by lanes.

@@ -211,6 +211,65 @@ fn both(one: &TaskFilter, other: &TaskFilter) -> TaskFilter {
     }
 }
 
+/// Changes some of the tasks in each way that tasks change.
+async fn change(farm: &Farm, rows: &mut Vec<Row>) {
+    for row in rows.iter_mut().filter(|row| row.id % 2 == 0) {
+        let id = TaskId(row.id);
+        let (status, reason) = match row.status {
+            Status::Pending => {
+                end(
+                    farm,
+                    id,
+                    &Made {
+                        end: End::Completes,
+                        ..row.made.clone()
+                    },
+                )
+                .await
+            }
+            Status::Failed if row.made.serial.is_some() => {
+                farm.store.retry(id, at(40)).await.expect("retries");
+                Some((Status::Pending, None))
+            }
+            _ => continue,
+        }
+        .expect("stays");
+        (row.status, row.reason) = (status, reason);
+    }
+    let gone = |row: &Row| row.id % 3 == 0 && row.status == Status::Completed;
+    let ids = rows.iter().filter(|row| gone(row)).map(|row| TaskId(row.id)).collect();
+    farm.store.delete(ids).await.expect("deletes");
+    rows.retain(|row| !gone(row));
+}
+
+/// Has what is quiet counted; answers how many blocks are.
+async fn become_quiet(farm: &Farm) -> i64 {
+    for _ in 0..2 {
+        farm.store.count_quiet().await.expect("counts");
+    }
+    let options = SqliteConnectOptions::new().filename(farm.path());
+    let mut other = options.connect().await.expect("connects");
+    let counted = sqlx::query_scalar("SELECT count(*) FROM quiet_block WHERE counted = 1");
+    counted.fetch_one(&mut other).await.expect("reads")
+}
+
+async fn check(farm: &Farm, rows: &[Row], page_size: u32) {
+    for filter in filters() {
+        let named = rows.iter().filter(|row| row.is_named_by(&filter));
+        let wanted = named.map(|row| row.id).collect::<Vec<_>>();
+        let size = usize::try_from(page_size).expect("fits");
+        let pages = u32::try_from(wanted.len().div_ceil(size)).expect("fits");
+        for page in [1, 2, pages, pages + 1].into_iter().filter(|page| *page > 0) {
+            let (total, tasks) = farm.store.list_tasks(&filter, page, page_size).await.expect("reads");
+            assert_eq!(total, wanted.len() as u64, "{filter:?}");
+            let first = size * usize::try_from(page - 1).expect("fits");
+            let on_page = wanted.iter().skip(first).take(size).copied().collect::<Vec<_>>();
+            let ids = tasks.iter().map(|task| task.id.0).collect::<Vec<_>>();
+            assert_eq!(ids, on_page, "page {page} by {page_size} of {filter:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
@@ -219,20 +278,15 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let farm = Farm::new().await;
-            let rows = make(&farm, &all).await;
-            for filter in filters() {
-                let wanted = rows.iter().filter(|row| row.is_named_by(&filter)).map(|row| row.id).collect::<Vec<_>>();
-                let size = usize::try_from(page_size).expect("fits");
-                let pages = u32::try_from(wanted.len().div_ceil(size)).expect("fits");
-                for page in [1, 2, pages, pages + 1].into_iter().filter(|page| *page > 0) {
-                    let (total, tasks) = farm.store.list_tasks(&filter, page, page_size).await.expect("reads");
-                    assert_eq!(total, wanted.len() as u64, "{filter:?}");
-                    let first = size * usize::try_from(page - 1).expect("fits");
-                    let on_page = wanted.iter().skip(first).take(size).copied().collect::<Vec<_>>();
-                    let ids = tasks.iter().map(|task| task.id.0).collect::<Vec<_>>();
-                    assert_eq!(ids, on_page, "page {page} by {page_size} of {filter:?}");
-                }
-            }
+            let mut rows = make(&farm, &all).await;
+            check(&farm, &rows, page_size).await;
+            let counted = become_quiet(&farm).await;
+            assert!(rows.is_empty() || counted > 0);
+            check(&farm, &rows, page_size).await;
+            change(&farm, &mut rows).await;
+            check(&farm, &rows, page_size).await;
+            become_quiet(&farm).await;
+            check(&farm, &rows, page_size).await;
         });
     }
 }

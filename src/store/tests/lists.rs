@@ -6,7 +6,7 @@ use farmhand_actors::{
 };
 
 use super::*;
-use crate::store::TaskFilter;
+use crate::store::{TaskFilter, quiet};
 
 async fn listed(farm: &Farm, filter: &TaskFilter) -> (u64, Vec<i64>) {
     let (total, tasks) = farm.store.list_tasks(filter, 1, 100).await.expect("reads");
@@ -212,4 +212,43 @@ async fn while_a_task_has_to_be_verified_nothing_else_of_its_lane_is_due() {
     let claimed = farm.claim(ids[1], "a", Some("ann")).await;
     assert!(farm.finish(&claimed, again(62, Purpose::Execute, false)).await);
     assert_eq!(heads(&farm.store, 70).await.0, [ids[0], ids[2], ids[1]]);
+}
+
+#[tokio::test]
+async fn a_change_beside_the_count_of_its_block_leaves_no_sums_behind() {
+    let farm = Farm::new().await;
+    let ids = farm.submit(vec![task_for("a", None); 5]).await;
+    let of_a = TaskFilter {
+        serial: Some(serial_of("a")),
+        ..TaskFilter::default()
+    };
+    let store = &farm.store;
+    store.count_quiet().await.expect("marks");
+    let mut reader = store.reader().await.expect("a connection");
+    let counted = quiet::count_next(&mut reader, 0)
+        .await
+        .expect("counts")
+        .expect("a block");
+
+    store.delete(vec![ids[0]]).await.expect("deletes");
+    store.count_quiet().await.expect("marks again");
+    quiet::store(&store.queue, &counted)
+        .await
+        .expect("is not needed any more");
+
+    let sums = quiet::sums_query(&of_a)
+        .build()
+        .fetch_all(&mut *reader)
+        .await
+        .expect("reads");
+    assert!(sums.is_empty());
+    assert_eq!(listed(&farm, &of_a).await, (4, vec![5, 4, 3, 2]));
+    store.count_quiet().await.expect("counts");
+    let sums = quiet::sums_query(&of_a)
+        .build()
+        .fetch_all(&mut *reader)
+        .await
+        .expect("reads");
+    assert_eq!(sums.len(), 1);
+    assert_eq!(listed(&farm, &of_a).await, (4, vec![5, 4, 3, 2]));
 }

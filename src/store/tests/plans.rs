@@ -12,6 +12,7 @@ use crate::store::{
         entries::{self, Walk},
         lanes::{self, Share},
     },
+    quiet,
 };
 
 async fn plan(conn: &mut SqliteConnection, sql: &str) -> Vec<String> {
@@ -189,6 +190,29 @@ async fn every_list_of_a_device_or_an_account_counts_and_reads_block_by_block_in
             }
         }
     }
+}
+
+#[tokio::test]
+async fn sums_of_quiet_blocks_are_found_by_block_and_name_and_made_from_entries_of_an_index() {
+    let farm = Farm::new().await;
+    let mut conn = connection(&farm).await;
+    for filter in filters().into_iter().filter(is_of_lanes) {
+        let steps = plan(&mut conn, quiet::sums_query(&filter).sql().as_str()).await;
+        let wanted = [
+            "SCAN quiet_block",
+            "SEARCH quiet_count USING PRIMARY KEY (mark=? AND serial=? AND username=?) LEFT-JOIN",
+        ];
+        assert_eq!(steps, wanted, "{filter:?}");
+    }
+    let steps = plan(&mut conn, include_str!("../queries/count_quiet.sql")).await;
+    let searches = steps
+        .iter()
+        .filter(|step| step.contains("SEARCH task "))
+        .collect::<Vec<_>>();
+    // Those of tasks without a device need the rows.
+    let covered = searches.iter().filter(|step| step.contains("COVERING INDEX")).count();
+    assert_eq!((searches.len(), covered), (4, 2), "{steps:#?}");
+    assert!(!steps.iter().any(|step| reads_all(step)), "{steps:#?}");
 }
 
 #[tokio::test]
