@@ -1,4 +1,5 @@
-//! Races: a stop against a completion, retry-all against itself, a delete against what runs, priorities against time.
+//! Races: a stop against a completion, retry-all against itself, a delete against what runs, a drain against dispatch,
+//! priorities against time.
 //! Under virtual time with random pauses, so that each case is another interleaving, and the same again by its seed.
 
 use std::{collections::HashMap, time::Duration};
@@ -8,11 +9,11 @@ use proptest::prelude::*;
 
 use crate::{
     domain::{Blame, EffectState, FailureReason, TaskId, TaskState, retry::UNKNOWN_CHECKS_LIMIT},
-    ports::{AttemptJournal, RetryFilter},
+    ports::{AttemptJournal, RetryFilter, TaskStore},
     router::RouterError,
     testing::{
         Behaviour, ScriptedRunner, TestFarm,
-        farm::{quick_settings, request, times},
+        farm::{quick_settings, request, serial, times},
     },
 };
 
@@ -25,7 +26,7 @@ const STOPS: u32 = 2_000;
 const OTHERS: u32 = 400;
 
 /// `FARMHAND_RACE_CASES`, or as many as are quick.
-fn cases(usual: u32) -> ProptestConfig {
+pub(super) fn cases(usual: u32) -> ProptestConfig {
     let asked = std::env::var("FARMHAND_RACE_CASES").ok();
     ProptestConfig {
         cases: asked.map_or(usual, |text| text.parse().expect("FARMHAND_RACE_CASES is a number")),
@@ -212,6 +213,59 @@ async fn a_delete_races_what_runs(work: u64, wait: u64, latency: u64) -> Result<
     nothing_is_held(&farm)
 }
 
+/// Drains and resumes of devices (by place) and of the farm, each with the pause before it.
+type Drains = Vec<(u64, Option<usize>, bool)>;
+
+async fn drains_race_dispatch(work: u64, drains: Drains, latency: u64) -> Result<(), TestCaseError> {
+    let runner = ScriptedRunner::usually(Behaviour::completes(Duration::from_millis(work)));
+    let farm = TestFarm::start(&DEVICES, quick_settings(), runner).await;
+    farm.store.set_latency(Duration::from_millis(latency));
+    let ids = farm.submit(times(request(&NAMES), 8)).await;
+    let attempts = |drained: Option<&str>| {
+        let of = ids
+            .iter()
+            .flat_map(|id| farm.store.attempts(*id).into_iter().map(move |attempt| (*id, attempt)));
+        let of = of.filter(|(_, attempt)| drained.is_none_or(|name| attempt.serial.as_str() == name));
+        of.map(|(id, attempt)| (id, attempt.number)).collect::<Vec<_>>()
+    };
+    let router = &farm.farm.router;
+    for (wait, place, draining) in drains {
+        pause(wait).await;
+        let serial = place.map(|place| serial(NAMES[place]));
+        let told = router.set_drain(serial.clone(), draining).await.unwrap();
+        prop_assert_eq!(told.iter().any(|drain| drain.serial == serial), draining);
+        if draining {
+            let begun = attempts(place.map(|place| NAMES[place]));
+            pause(wait).await;
+            prop_assert_eq!(
+                attempts(place.map(|place| NAMES[place])),
+                begun,
+                "begun after the drain of {:?}",
+                serial
+            );
+        }
+    }
+    // Two at once: whatever order they come in, what is told is what holds.
+    let (one, two) = join(router.set_drain(None, true), router.set_drain(None, false)).await;
+    let (one, two) = (one.unwrap(), two.unwrap());
+    let last = router.drains().await.unwrap();
+    prop_assert!(last == one || last == two, "{:?}", last);
+    let mut stored = farm.store.drains().await.unwrap();
+    stored.sort_by(|one, other| one.serial.cmp(&other.serial));
+    prop_assert_eq!(&last, &stored);
+
+    for name in NAMES {
+        router.set_drain(Some(serial(name)), false).await.unwrap();
+    }
+    router.set_drain(None, false).await.unwrap();
+    farm.until("all are over", |farm| {
+        farm.store.tasks().iter().all(|task| task.state == TaskState::Completed)
+    })
+    .await;
+    prop_assert!(ids.iter().all(|id| farm.store.attempts(*id).len() == 1));
+    nothing_is_held(&farm)
+}
+
 /// The device is never idle: each minute a task of the highest priority comes, and each takes a minute.
 async fn a_low_task_in_a_stream_of_high_ones(priority: i8) -> Result<(), TestCaseError> {
     const MINUTE: Duration = Duration::from_secs(60);
@@ -269,6 +323,14 @@ proptest! {
         work in 0_u64..4_000, wait in 0_u64..90, latency in 0_u64..12,
     ) {
         actix::System::new().block_on(a_delete_races_what_runs(work, wait, latency))?;
+    }
+
+    #[test]
+    fn after_the_answer_to_a_drain_no_attempt_begins_and_after_all_resumes_each_task_has_run_once(
+        work in 0_u64..20, latency in 0_u64..12,
+        drains in proptest::collection::vec((0_u64..40, proptest::option::of(0_usize..3), any::<bool>()), 1..6),
+    ) {
+        actix::System::new().block_on(drains_race_dispatch(work, drains, latency))?;
     }
 }
 

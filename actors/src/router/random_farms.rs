@@ -1,19 +1,21 @@
 //! Random farms with random trouble, under virtual time. Whatever happens: never two attempts on a device or an
 //! account, never above a limit, and in the end every task is over.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use jiff::{SignedDuration, tz::TimeZone};
 use proptest::prelude::*;
+use tokio::time::Instant;
 
+use super::races::cases;
 use crate::{
-    domain::{AccountUse, AttemptId, Blame, FailureReason, Limits, ScriptLimit, TaskId, TaskState},
+    domain::{AccountUse, AttemptId, Blame, FailureReason, Limits, Purpose, ScriptLimit, TaskId, TaskState, Username},
     ports::AccountStore,
     settings::FarmSettings,
     supervisor::ActorKind,
     testing::{
-        Behaviour, Sabotage, ScriptedRunner, TestFarm,
-        farm::{quick_settings, request, request_for, script, times},
+        Behaviour, Run, Sabotage, ScriptedRunner, TestFarm,
+        farm::{quick_settings, request, request_for, script, serial, times},
     },
 };
 
@@ -35,6 +37,8 @@ enum Trouble {
     Delete(i64),
     Retry,
     ClockJump(i64),
+    /// Of a device, or of the farm.
+    Drain(Option<usize>, bool),
     Submit {
         script: usize,
         target: usize,
@@ -59,6 +63,7 @@ fn trouble() -> impl Strategy<Value = Trouble> {
         1 => (1i64..30).prop_map(Trouble::Delete),
         1 => Just(Trouble::Retry),
         1 => (-3600i64..3600).prop_map(Trouble::ClockJump),
+        1 => (proptest::option::of(0usize..4), any::<bool>()).prop_map(|(place, on)| Trouble::Drain(place, on)),
     ]
 }
 
@@ -71,6 +76,10 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
         1 => Just(Behaviour::unverified(FailureReason::Timeout)),
         1 => Just(Behaviour::Panic),
         1 => Just(Behaviour::Hang),
+        2 => [0u64..5, 0u64..5, 0u64..5].prop_map(|work| {
+            let [before, act, after] = work.map(Duration::from_secs);
+            Behaviour::Act { before, act, after }
+        }),
     ]
 }
 
@@ -148,6 +157,11 @@ async fn strike(farm: &TestFarm, trouble: &Trouble) {
         Trouble::Stop(task) => drop(farm.farm.router.stop(TaskId(*task)).await),
         Trouble::Delete(task) => drop(farm.farm.router.delete(vec![TaskId(*task)]).await),
         Trouble::Retry => drop(farm.farm.router.retry_all(Default::default()).await),
+        // Refused while the store is away.
+        Trouble::Drain(place, on) => {
+            let serial = place.map(|place| serial(DEVICES[place]));
+            drop(farm.farm.router.set_drain(serial, *on).await);
+        }
         Trouble::ClockJump(seconds) => farm.clock.jump(SignedDuration::from_secs(*seconds)),
     }
 }
@@ -164,6 +178,10 @@ async fn calm(farm: &TestFarm) {
             farm.farm.supervisor.restart(kind, actor.name).await.unwrap();
         }
     }
+    for name in DEVICES {
+        farm.farm.router.set_drain(Some(serial(name)), false).await.unwrap();
+    }
+    farm.farm.router.set_drain(None, false).await.unwrap();
     farm.show(&DEVICES);
 }
 
@@ -213,6 +231,18 @@ async fn limits_were_kept(farm: &TestFarm, jumps: &[usize]) -> Result<(), TestCa
     for account in farm.store.load_accounts().await.unwrap() {
         for (name, per_hour, per_day, _) in LIMITS {
             let own = |used: &&AccountUse| used.username == account.username && used.script == script(name);
+            let completed = farm.store.tasks().into_iter().filter(|task| {
+                let of =
+                    task.request.username.as_ref() == Some(&account.username) && task.request.script == script(name);
+                of && task.state == TaskState::Completed
+            });
+            // Those that were deleted count too.
+            prop_assert!(
+                uses.iter().filter(own).count() >= completed.count(),
+                "{} {}",
+                account.username,
+                name
+            );
             for (start, end) in &stretches {
                 let mut times: Vec<_> = uses[*start..*end].iter().filter(own).map(|used| used.at).collect();
                 times.sort_unstable();
@@ -245,6 +275,38 @@ async fn limits_were_kept(farm: &TestFarm, jumps: &[usize]) -> Result<(), TestCa
     Ok(())
 }
 
+/// `jumps`: when the clock was set. An account's actor that dies forgets starts that came to nothing: what counts is that
+/// none follows too soon on one that did.
+fn pauses_were_kept(farm: &TestFarm, jumps: &[Instant]) -> Result<(), TestCaseError> {
+    let runs = farm.runner.runs();
+    let last: HashMap<TaskId, AttemptId> = runs.iter().map(|run| (run.spec.task, run.spec.attempt)).collect();
+    let completed = |run: &Run| {
+        let task = farm.store.task(run.spec.task);
+        task.is_some_and(|task| task.state == TaskState::Completed && last[&task.id] == run.spec.attempt)
+    };
+    for (name, _, _, min_gap_s) in LIMITS {
+        let mut latest: HashMap<Username, Run> = HashMap::new();
+        for run in &runs {
+            let account = run.spec.account.as_ref().map(|account| account.username.clone());
+            let Some(account) = account.filter(|_| run.spec.script == script(name)) else {
+                continue;
+            };
+            if run.spec.purpose == Purpose::Verify {
+                continue;
+            }
+            if let Some(before) = latest.insert(account, run.clone()).filter(completed) {
+                let was_set = jumps.iter().any(|jump| (before.began..=run.began).contains(jump));
+                let gap = run.began - before.began;
+                prop_assert!(
+                    was_set || gap >= Duration::from_secs(min_gap_s.into()),
+                    "{name}: {gap:?}"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
 async fn a_farm_in_trouble(
     limit: Option<u32>,
     behaviours: Vec<Behaviour>,
@@ -259,7 +321,7 @@ async fn a_farm_in_trouble(
     let mut jumps = Vec::new();
     for trouble in &troubles {
         if matches!(trouble, Trouble::ClockJump(_)) {
-            jumps.push(farm.store.uses().len());
+            jumps.push((farm.store.uses().len(), Instant::now()));
         }
         strike(&farm, trouble).await;
     }
@@ -268,7 +330,9 @@ async fn a_farm_in_trouble(
 
     prop_assert_eq!(farm.runner.overlaps(), Vec::<String>::new());
     device_limit_was_kept(&farm, limit)?;
-    limits_were_kept(&farm, &jumps).await?;
+    let (uses, instants): (Vec<_>, Vec<_>) = jumps.into_iter().unzip();
+    limits_were_kept(&farm, &uses).await?;
+    pauses_were_kept(&farm, &instants)?;
     for device in farm.farm.supervisor.devices().await.unwrap() {
         prop_assert_eq!(device.current_task, None, "{} is held", device.serial);
     }
@@ -287,7 +351,7 @@ async fn a_farm_in_trouble(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn in_any_trouble_nothing_overlaps_no_limit_breaks_and_nothing_starves(

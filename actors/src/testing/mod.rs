@@ -14,7 +14,7 @@ pub use clock::ManualClock;
 pub use driver::{FakeDriverFactory, FakePhone};
 #[cfg(test)]
 pub use farm::TestFarm;
-pub use runner::{Behaviour, ScriptedRunner};
+pub use runner::{Behaviour, Run, ScriptedRunner};
 pub use scripts::AnyScript;
 pub use store::MemoryStore;
 

@@ -10,15 +10,19 @@ use crate::domain::{Drain, Serial, Timestamp};
 pub(super) struct Drains {
     farm: Option<Timestamp>,
     devices: BTreeMap<Serial, Timestamp>,
+    /// Drains that are being stored. They hold already: what was claimed before is claimed when they are answered, and
+    /// nothing after.
+    asked: Vec<Option<Serial>>,
 }
 
 impl Drains {
     pub(super) fn holds_farm(&self) -> bool {
-        self.farm.is_some()
+        self.farm.is_some() || self.asked.contains(&None)
     }
 
     pub(super) fn holds(&self, serial: &Serial) -> bool {
-        self.farm.is_some() || self.devices.contains_key(serial)
+        let is_asked = |asked: &Option<Serial>| asked.as_ref().is_some_and(|asked| asked == serial);
+        self.holds_farm() || self.devices.contains_key(serial) || self.asked.iter().any(is_asked)
     }
 
     /// Why a task of the device waits.
@@ -40,6 +44,19 @@ impl RouterCore {
         for Drain { serial, since } in drains {
             self.on_drain_set(serial, Some(since));
         }
+    }
+
+    /// A drain is about to be stored.
+    pub fn on_drain_asked(&mut self, serial: Option<Serial>) {
+        self.drains.asked.push(serial);
+    }
+
+    /// A drain that was asked for is stored, or could not be.
+    pub fn on_drain_answered(&mut self, serial: &Option<Serial>) {
+        if let Some(place) = self.drains.asked.iter().position(|asked| asked == serial) {
+            self.drains.asked.remove(place);
+        }
+        self.plan_wanted = true;
     }
 
     /// A drain has begun, or is over; it is durable.

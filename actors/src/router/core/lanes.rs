@@ -203,7 +203,7 @@ impl RouterCore {
         let state = self.lanes.get_mut(lane)?;
         let place = state.window.iter().position(|candidate| candidate.id == task)?;
         let taken = state.window.remove(place);
-        let low = usize::try_from(state.limit / 2).unwrap_or(usize::MAX);
+        let low = usize::try_from(state.limit / 4).unwrap_or(usize::MAX);
         if state.more && !state.asked && state.window.len() < low {
             self.refills.insert(lane.clone());
         }

@@ -86,6 +86,7 @@ impl AttemptJournal for MemoryStore {
         effect.unknown_checks += u32::from(finding.state == EffectState::Unknown);
         effect.state = finding.state;
         effect.evidence = Some(finding.evidence);
+        tables.count_effects(finding.attempt);
         Ok(())
     }
 

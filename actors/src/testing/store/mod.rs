@@ -42,7 +42,7 @@ struct Tables {
     attempts: BTreeMap<AttemptId, AttemptRow>,
     effects: Vec<Effect>,
     /// Effects that count towards their accounts' limits.
-    counted: Vec<EffectKey>,
+    counted: Vec<(EffectKey, AttemptId)>,
     keys: HashMap<String, (String, Submitted, Timestamp)>,
     accounts: BTreeMap<Username, AccountRecord>,
     uses: Vec<AccountUse>,

@@ -1,6 +1,6 @@
 //! What each call does to the rows of tasks and attempts.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 
@@ -122,10 +122,12 @@ impl Tables {
             return Finished::default();
         };
         attempt.outcome = Some(finish.outcome.to_owned());
-        let username = attempt.username.clone();
+        let begun = attempt.started_at;
         self.uses.extend(finish.used);
         let done = self.is_done(finish.task) && !self.open_effect(finish.task);
-        let acts = self.count_effects(finish.task, username, finish.at);
+        self.count_effects(finish.attempt);
+        let own = self.counted.iter().filter(|(_, attempt)| *attempt == finish.attempt);
+        let acts = own.map(|_| begun).collect();
         let Some(row) = self.tasks.get_mut(&finish.task) else {
             return Finished::default();
         };
@@ -170,26 +172,34 @@ impl Tables {
         })
     }
 
-    fn count_effects(&mut self, task: TaskId, username: Option<Username>, at: Timestamp) -> Vec<Timestamp> {
+    /// Counts what has taken place of the attempt's task and is not counted yet, as of a moment after the attempt's start: what the account did
+    /// before was over then.
+    pub(super) fn count_effects(&mut self, attempt: AttemptId) {
+        let Some(AttemptRow {
+            task,
+            username,
+            started_at,
+            ..
+        }) = self.attempts.get(&attempt).cloned()
+        else {
+            return;
+        };
+        let at = started_at.checked_add(Duration::from_millis(1)).unwrap_or(started_at);
         let Some(script) = self.tasks.get(&task).map(|row| row.task.request.script.clone()) else {
-            return Vec::new();
+            return;
         };
         let is_new = |effect: &&Effect| {
-            effect.key.task == task && took_place(effect.state) && !self.counted.contains(&effect.key)
+            let counted = self.counted.iter().any(|(key, _)| *key == effect.key);
+            effect.key.task == task && took_place(effect.state) && !counted
         };
         let new: Vec<Effect> = self.effects.iter().filter(is_new).cloned().collect();
-        let acts = vec![at; new.len()];
         for effect in new {
             self.use_up(&effect, username.as_ref());
-            self.counted.push(effect.key);
+            self.counted.push((effect.key, attempt));
+            let script = script.clone();
+            self.uses
+                .extend(username.clone().map(|username| AccountUse { username, script, at }));
         }
-        let used = |username: Username| AccountUse {
-            username,
-            script: script.clone(),
-            at,
-        };
-        self.uses.extend(acts.iter().filter_map(|_| username.clone().map(used)));
-        acts
     }
 
     fn use_up(&mut self, effect: &Effect, username: Option<&Username>) {
@@ -234,6 +244,7 @@ impl Tables {
         let open = self.open_effect(task);
         let done = self.is_done(task);
         self.attempts.get_mut(&attempt)?.outcome = Some("abandoned".to_owned());
+        self.count_effects(attempt);
         let row = self.tasks.get_mut(&task)?;
         let stop_intended = std::mem::take(&mut row.stop_intended);
         row.cut_off += 1;
