@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 
 use crate::{
     harness::{Farm, SOON, TASK, follow, tail, wait_for},
@@ -122,6 +123,23 @@ fn f29_followers_that_stop_reading_cost_nobody_anything_and_miss_nothing() {
     assert_eq!(places, wanted);
 }
 
+/// How many tasks and attempts the database of a controller that has ended says are under way.
+fn under_way(farm: &Farm) -> (i64, i64) {
+    let file = farm.controller.log().with_file_name("data").join("farmhand.db");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.unwrap().block_on(async {
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
+        let mut database = options.connect().await.unwrap();
+        sqlx::query_as(
+            "SELECT (SELECT count(*) FROM task WHERE state = 'running'),
+                    (SELECT count(*) FROM attempt WHERE finished_at IS NULL)",
+        )
+        .fetch_one(&mut database)
+        .await
+        .unwrap()
+    })
+}
+
 #[test]
 fn f31_sigterm_under_load_ends_cleanly_and_the_next_start_has_nothing_to_rescue() {
     let mut farm = Farm::without_adb(3);
@@ -145,6 +163,7 @@ fn f31_sigterm_under_load_ends_cleanly_and_the_next_start_has_nothing_to_rescue(
         "after {took:?}\n{}",
         tail(&farm.controller.log())
     );
+    assert_eq!(under_way(&farm), (0, 0), "tasks and attempts");
     let before = std::fs::read_to_string(farm.controller.log()).unwrap().len();
     farm.controller.restart();
 

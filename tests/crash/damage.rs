@@ -154,6 +154,29 @@ fn f4_a_damaged_or_newer_database_is_refused_by_name_left_as_it_is_and_doctor_sa
     }
 }
 
+/// What the first version has stored: a follow that took place, one that failed, one that waits for a phone that is away.
+const FIRST_ROWS: &str = r#"
+    INSERT INTO controller (started_at) VALUES (1), (2);
+    INSERT INTO lane (id, serial, username) VALUES (1, 'away-1', 'anna');
+    INSERT INTO task (id, lane_id, batch_id, script_name, serial, username, enable_multi_account, source, priority, rank,
+                      state, attempts, created_at, started_at, finished_at, config, remark, failure_reason,
+                      failure_message, failure_retryable)
+    VALUES (1, 1, 'b', 'follow', 'away-1', 'anna', 0, 'api', 0, 5, 'completed', 1, 5, 6, 7, '{"target_users":["bob"]}',
+            'done', NULL, NULL, NULL),
+           (2, 1, 'b', 'follow', 'away-1', 'anna', 0, 'ui', 0, 5, 'failed', 0, 5, NULL, 8, '{"target_users":["cy"]}',
+            '', 'stopped', 'stopped on request', 1),
+           (3, 1, 'b', 'follow', 'away-1', 'anna', 0, 'api', 0, 5, 'available', 0, 5, NULL, NULL,
+            '{"target_users":["dee"]}', '', NULL, NULL, NULL);
+    INSERT INTO task_count (script_name, source, status, failure_reason, n)
+    VALUES ('follow', 'api', 2, '', 1), ('follow', 'ui', 3, 'stopped', 1), ('follow', 'api', 0, '', 1);
+    INSERT INTO attempt (id, task_id, number, purpose, serial, username, epoch, token, started_at, finished_at, outcome)
+    VALUES (1, 1, 1, 'execute', 'away-1', 'anna', 2, 't', 6, 7, 'completed');
+    INSERT INTO step (attempt_id, number, command, label, state, started_at)
+    VALUES (1, 1, 'tapOn', 'Follow', 'completed', 6);
+    INSERT INTO effect (task_id, step, ordinal, state, content, baseline, evidence, attempt_id, intended_at, settled_at)
+    VALUES (1, 'follow', 0, 'confirmed', '{}', '{}', '{}', 1, 6, 7);
+"#;
+
 #[test]
 fn f4_a_database_of_an_older_version_is_brought_up_to_date_with_all_that_it_holds() {
     let folder = tempfile::tempdir().unwrap();
@@ -171,22 +194,46 @@ fn f4_a_database_of_an_older_version_is_brought_up_to_date_with_all_that_it_hold
         let mut database = options.create_if_missing(true).connect().await.unwrap();
         let migrator = Migrator::with_migrations(vec![first]);
         migrator.run(&mut database).await.unwrap();
-        let sql = "INSERT INTO controller (started_at) VALUES (1), (2)";
-        sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
+        sqlx::raw_sql(FIRST_ROWS).execute(&mut database).await.unwrap();
         database.close().await.unwrap();
     });
 
     victim.start_ready();
-    victim.create(&follow("away-1", "bob"));
+    let next = victim.create(&follow("away-1", "bob"));
+    let [done, failed, waiting] = [1, 2, 3].map(|id| victim.task(id));
+    let stats = victim.ok("GET", "/api/v1/task/stats", None);
+    let of_phone = victim.ok("GET", "/api/v1/task?serial=away-1&username=anna", None);
     assert!(victim.terminate().success());
 
+    assert_eq!(next, [4]);
+    assert_eq!(
+        (&done["status"], &done["remark"]),
+        (&json!(2), &json!("done")),
+        "{done:#}"
+    );
+    assert_eq!(done["attempts"][0]["steps"][0]["label"], "Follow", "{done:#}");
+    assert_eq!(
+        (&failed["status"], &failed["failure"]["reason"], &failed["source"]),
+        (&json!(3), &json!("stopped"), &json!("ui")),
+        "{failed:#}"
+    );
+    assert_eq!(waiting["status"], 0, "{waiting:#}");
+    assert_eq!(waiting["script_config"]["target_users"], json!(["dee"]), "{waiting:#}");
+    let numbers = ["total", "pending", "completed", "failed"].map(|of| stats[of].as_i64());
+    assert_eq!(numbers, [4, 2, 1, 1].map(Some), "{stats:#}");
+    assert_eq!(of_phone["total"], 3, "{of_phone:#}");
     block_on(async {
         let mut database = connect(&victim.database()).await;
-        let row = sqlx::query("SELECT max(epoch) AS epoch FROM controller")
-            .fetch_one(&mut database)
-            .await
-            .unwrap();
-        assert_eq!(row.get::<i64, _>("epoch"), 3);
+        for (question, answer) in [
+            ("SELECT group_concat(epoch) FROM controller", "1,2,3"),
+            (
+                "SELECT group_concat(task_id || ' ' || state) FROM effect",
+                "1 confirmed",
+            ),
+        ] {
+            let row = sqlx::query(question).fetch_one(&mut database).await.unwrap();
+            assert_eq!(row.get::<String, _>(0), answer, "{question}");
+        }
     });
 }
 

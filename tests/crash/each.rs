@@ -20,7 +20,7 @@ use crate::{
 const FARMS: u32 = 4;
 /// Every so manyth place unless `FARMHAND_CRASH_STRIDE` says otherwise (1: all); where it begins, the seed says.
 const STRIDE: u32 = 32;
-/// A task has more places than this: that one was killed, and not only the quiet after it.
+/// A task has more places than this, at which it was killed and not only the quiet after it.
 const LEAST_PLACES: u32 = 100;
 
 struct EachFarm {
@@ -66,7 +66,7 @@ impl EachFarm {
         self.victim.disk().count(true);
         let id = self.ask(&target(place));
         wait_for("it is killed, or the task is over", TASK, || {
-            if self.victim.exited().is_some() {
+            if self.victim.was_killed() {
                 return Some(true);
             }
             let (_, answer) = self.victim.try_call("GET", &format!("/api/v1/task/{}", id?), None)?;
@@ -106,7 +106,8 @@ fn target(place: u32) -> String {
     format!("place{place}")
 }
 
-/// Kills at every `stride`th place from `first` on, until a task gets through; answers the last place.
+/// Kills at every `stride`th place from `first` on, until a task gets through; answers the last place at which one was
+/// killed, 0 for none.
 fn kill_at_each(first: u32, stride: u32) -> u32 {
     let mut farm = EachFarm::start();
     let mut place = first;
@@ -122,11 +123,12 @@ fn kill_at_each(first: u32, stride: u32) -> u32 {
     farm.victim.start_ready();
     farm.check(place);
     let tasks = farm.victim.tasks();
+    let killed = place.saturating_sub(stride);
     assert!(tasks.iter().all(|task| task["status"] == 2), "{tasks:#?}");
     assert_eq!(farm.sim.ledger("follow").len(), tasks.len());
     assert!(farm.victim.terminate().success());
     examine_database(&farm.victim.database());
-    place
+    killed
 }
 
 #[test]

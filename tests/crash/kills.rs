@@ -30,13 +30,30 @@ const DISPATCH_P99: Duration = Duration::from_secs(30);
 const KILLING: Duration = Duration::from_secs(75);
 
 /// Says how to repeat a run, if it fails.
-struct Seed(u64);
+struct Seed {
+    number: u64,
+    kills: u32,
+    phones: u32,
+}
 
 impl Drop for Seed {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("to repeat: FARMHAND_CRASH_SEED={} cargo test --test crash f2_", self.0);
+            let Self { number, kills, phones } = self;
+            eprintln!(
+                "to repeat: FARMHAND_CRASH_SEED={number} FARMHAND_CRASH_KILLS={kills} FARMHAND_CRASH_PHONES={phones} \
+                 cargo test --test crash f2_"
+            );
         }
+    }
+}
+
+/// Tells what goes on beside that it is over, also when the kills have failed.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 
@@ -53,10 +70,11 @@ fn live_and_die(victim: &mut Victim, dice: &mut StdRng, limit: Duration) {
     if count.is_some() {
         let born = Instant::now();
         wait_for("a life ends", limit * 10, || {
-            (victim.exited().is_some() || born.elapsed() > limit).then_some(())
+            (victim.was_killed() || born.elapsed() > limit).then_some(())
         });
     } else {
         pass(Duration::from_millis(dice.random_range(5..500)));
+        victim.was_killed();
     }
     victim.kill();
 }
@@ -77,11 +95,15 @@ fn time_to_dispatch(victim: &mut Victim) -> Duration {
 
 #[test]
 fn f2_no_kill_at_any_instant_loses_doubles_or_invents_an_effect() {
-    let seed = Seed(number("FARMHAND_CRASH_SEED").unwrap_or_else(|| rand::rng().random_range(0..1_000_000)));
-    let kills = number_or("FARMHAND_CRASH_KILLS", KILLS);
-    let mut dice = StdRng::seed_from_u64(seed.0);
+    let seed = Seed {
+        number: number("FARMHAND_CRASH_SEED").unwrap_or_else(|| rand::rng().random_range(0..1_000_000)),
+        kills: number_or("FARMHAND_CRASH_KILLS", KILLS),
+        phones: number_or("FARMHAND_CRASH_PHONES", PHONES),
+    };
+    let (number, kills) = (seed.number, seed.kills);
+    let mut dice = StdRng::seed_from_u64(number);
     let mut folder = tempfile::tempdir().unwrap();
-    let sim = Sim::start(folder.path(), number_or("FARMHAND_CRASH_PHONES", PHONES));
+    let sim = Sim::start(folder.path(), seed.phones);
     let mut victim = Victim::new(folder.path(), &settings_of(&sim, folder.path()));
     victim.start_ready();
     set_up(&sim, &victim);
@@ -93,9 +115,10 @@ fn f2_no_kill_at_any_instant_loses_doubles_or_invents_an_effect() {
     let mut dispatches = Vec::new();
 
     let load = std::thread::scope(|scope| {
-        let load = scope.spawn(|| create_tasks(seed.0 + 1, &sim, &client, &over));
-        scope.spawn(|| disturb_phones(seed.0 + 2, &sim, &over));
-        let hands = scope.spawn(|| meddle(seed.0 + 3, &client, &over));
+        let kills_over = Over(&over);
+        let load = scope.spawn(|| create_tasks(number + 1, &sim, &client, &over));
+        scope.spawn(|| disturb_phones(number + 2, &sim, &over));
+        let hands = scope.spawn(|| meddle(number + 3, &client, &over));
         let (begun, time) = (Instant::now(), KILLING * kills.max(KILLS) / KILLS);
         for kill in 0..kills {
             let share = time.saturating_sub(begun.elapsed()) / (kills - kill);
@@ -104,7 +127,7 @@ fn f2_no_kill_at_any_instant_loses_doubles_or_invents_an_effect() {
                 dispatches.push(time_to_dispatch(&mut victim));
             }
         }
-        over.store(true, Ordering::Release);
+        drop(kills_over);
         victim.start_ready();
         Load {
             wanted: load.join().unwrap(),
@@ -120,13 +143,13 @@ fn f2_no_kill_at_any_instant_loses_doubles_or_invents_an_effect() {
     let ledger = [sim.ledger("publish"), sim.ledger("follow")].concat();
     let tally = judge(&load, &tasks, &ledger);
     assert!(
-        tally.completed > 0 && tally.effects > 0,
-        "nothing was done: {tally:?}\n{}",
+        tally.completed * 3 > tally.tasks && tally.effects >= tally.completed,
+        "too little was done: {tally:?}\n{}",
         tail(&victim.log())
     );
     assert!(victim.terminate().success());
     examine_database(&victim.database());
-    eprintln!("{kills} kills, seed {}: {tally:?}", seed.0);
+    eprintln!("{kills} kills, seed {number}: {tally:?}");
     dispatches.sort_unstable();
     let [p50, p99] = [50, 99].map(|percent| percentile(&dispatches, percent));
     eprintln!("start to attempt: p50 {p50:?}, p99 {p99:?} of {}", dispatches.len());

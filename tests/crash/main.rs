@@ -19,6 +19,7 @@ mod failing;
 mod harness;
 mod kills;
 mod power;
+mod power_acts;
 mod second;
 mod storm;
 mod verdict;

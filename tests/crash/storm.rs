@@ -18,6 +18,8 @@ use crate::{
 
 /// Accounts of each phone, by turns of both apps.
 const ACCOUNTS: usize = 3;
+/// A request that nobody answers for so long is a fault: no controller is away for more than a moment.
+const UNANSWERED: Duration = Duration::from_secs(120);
 /// Tasks that are not over, for each phone: there is always work, and little to do when the kills end.
 const OPEN_PER_PHONE: i64 = 3;
 
@@ -133,7 +135,9 @@ pub fn create_tasks(seed: u64, sim: &Sim, victim: &Client, over: &AtomicBool) ->
         }
         let name = format!("w{}", wanted.len());
         let body = task(&mut dice, sim, &name);
+        let asked = Instant::now();
         let answer = loop {
+            assert!(asked.elapsed() < UNANSWERED, "{name}: nobody answers {body}");
             if let Some(answer) = victim.call("POST", "/api/v1/task", Some(&body), Some(&name)) {
                 break answer;
             }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::OpenOptions,
-    os::unix::process::CommandExt,
+    os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
@@ -138,6 +138,19 @@ impl Victim {
     /// How it ended, if it has.
     pub fn exited(&mut self) -> Option<ExitStatus> {
         self.child.as_mut().and_then(|child| child.try_wait().unwrap())
+    }
+
+    /// Whether it was killed.
+    ///
+    /// # Panics
+    /// When it has ended by itself: whatever it was in the middle of, nothing but a signal may end it.
+    pub fn was_killed(&mut self) -> bool {
+        const SIGKILL: i32 = 9;
+        let log = self.log();
+        let killed = |end: ExitStatus| {
+            assert_eq!(end.signal(), Some(SIGKILL), "it ended by itself: {end}\n{}", tail(&log));
+        };
+        self.exited().map(killed).is_some()
     }
 
     /// How it ends within `limit`.
