@@ -87,7 +87,10 @@ async fn the_front_of_a_lane_comes_from_its_index_in_order() {
     // The lanes are brought into the order asked for, and so are the two fronts of each; within them tasks are in order.
     let sorts = due.iter().filter(|step| step.contains("TEMP B-TREE")).count();
     assert_eq!(sorts, 3, "{due:#?}");
-    let place = |wanted: &str| due.iter().position(|step| step.starts_with(wanted));
+    let place = |wanted: &str| {
+        let place = due.iter().position(|step| step.starts_with(wanted));
+        place.unwrap_or_else(|| panic!("{wanted}: {due:#?}"))
+    };
     assert!(
         place("SCAN block") < place("SEARCH task USING INDEX task_open"),
         "{due:#?}"
@@ -295,4 +298,172 @@ async fn the_latest_runs_are_found_by_their_schedules() {
         steps.iter().any(|step| step.contains("schedule_run_latest")),
         "{steps:#?}"
     );
+}
+
+/// For each index that a statement of ours would be slow without: such a statement, and how SQLite says that it uses it.
+const USES: [(&str, &str, &str); 23] = [
+    (
+        "account_use_by_age",
+        "SELECT username, script_name, at FROM account_use WHERE at >= ?1 ORDER BY at, id",
+        "at>?",
+    ),
+    (
+        "attempt_by_task",
+        "SELECT * FROM attempt WHERE task_id = ?1 ORDER BY number",
+        "task_id=?",
+    ),
+    (
+        "attempt_live_serial",
+        include_str!("../queries/find_claimable.sql"),
+        "serial=?",
+    ),
+    (
+        "attempt_live_username",
+        include_str!("../queries/find_claimable.sql"),
+        "username=?",
+    ),
+    (
+        "attempt_live_task",
+        include_str!("../queries/find_cut_off.sql"),
+        "SCAN attempt",
+    ),
+    (
+        "delivery_by_age",
+        "DELETE FROM delivery WHERE id IN (
+             SELECT id FROM delivery WHERE state <> 'waiting' AND created_at <= ?1
+               AND (state = 'delivered' OR created_at <= ?2) ORDER BY created_at LIMIT ?3)",
+        "created_at<?",
+    ),
+    (
+        "delivery_by_webhook",
+        include_str!("../queries/list_webhooks.sql"),
+        "webhook_id=? AND state=?",
+    ),
+    (
+        "delivery_due",
+        "SELECT * FROM delivery
+         WHERE webhook_id = ?1 AND state = 'waiting' AND due_at <= ?2
+           AND id NOT IN (SELECT value FROM json_each(?3))
+         ORDER BY due_at, id LIMIT ?4",
+        "webhook_id=? AND due_at<?",
+    ),
+    (
+        "effect_by_hash",
+        "SELECT task_id FROM effect
+         WHERE content ->> 'hash' = ?1 AND content ->> 'username' = ?2 AND task_id <> ?3 AND intended_at > ?4
+           AND state IN ('intended', 'confirmed', 'unknown', 'resolved_done')
+         ORDER BY id DESC LIMIT 1",
+        "<expr>=?",
+    ),
+    (
+        "idempotency_by_age",
+        "DELETE FROM idempotency
+         WHERE key IN (SELECT key FROM idempotency WHERE created_at <= ?1 ORDER BY created_at LIMIT ?2)",
+        "created_at<?",
+    ),
+    (
+        "lane_by_name",
+        include_str!("../queries/list_due.sql"),
+        "serial=? AND <expr>=?",
+    ),
+    (
+        "lane_by_username",
+        "SELECT id FROM lane WHERE username = ?1",
+        "username=?",
+    ),
+    (
+        "material_by_order",
+        "SELECT * FROM material ORDER BY sort_order, id",
+        "SCAN material",
+    ),
+    (
+        "schedule_run_latest",
+        include_str!("../queries/list_latest_runs.sql"),
+        "schedule_id=?",
+    ),
+    (
+        "task_by_batch",
+        "SELECT min(id) FROM task INDEXED BY task_by_batch WHERE true AND batch_id = ?1",
+        "batch_id=?",
+    ),
+    (
+        "task_by_script",
+        "SELECT id FROM task INDEXED BY task_by_script WHERE id >= ?1 AND id < ?2 AND script_name = ?3",
+        "script_name=? AND rowid>? AND rowid<?",
+    ),
+    (
+        "task_due",
+        include_str!("../queries/list_due.sql"),
+        "lane_id=? AND due_at>?",
+    ),
+    ("task_failed", include_str!("../queries/find_failed.sql"), "SCAN task"),
+    (
+        "task_finished",
+        include_str!("../queries/count_quiet.sql"),
+        "COVERING INDEX task_finished (<expr>=? AND lane_id>?)",
+    ),
+    (
+        "task_from_ui",
+        "SELECT id FROM task INDEXED BY task_from_ui WHERE id >= ?1 AND id < ?2 AND source = 'ui'",
+        "id>? AND id<?",
+    ),
+    (
+        "task_gap",
+        "SELECT batch_id, serial, max(started_at) AS at FROM task INDEXED BY task_gap
+         WHERE gap_ms IS NOT NULL AND serial IS NOT NULL GROUP BY batch_id, serial HAVING at >= ?1",
+        "SCAN task USING INDEX task_gap",
+    ),
+    (
+        "task_lane",
+        include_str!("../queries/list_due.sql"),
+        "lane_id=? AND rank<?",
+    ),
+    (
+        "task_open",
+        include_str!("../queries/list_due.sql"),
+        "<expr>=? AND lane_id=?",
+    ),
+];
+
+#[tokio::test]
+async fn every_index_answers_a_statement_and_no_index_is_there_for_nothing() {
+    let farm = Farm::new().await;
+    let mut conn = connection(&farm).await;
+    for (index, sql, how) in USES {
+        let steps = plan(&mut conn, sql).await;
+        let uses = |step: &&String| step.contains(&format!("INDEX {index}")) && step.contains(how);
+        assert!(steps.iter().any(|step| uses(&step)), "{index}, {how}: {steps:#?}");
+    }
+    let names: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY name")
+            .fetch_all(&mut conn)
+            .await
+            .expect("reads");
+    let mut known = USES.map(|(index, _, _)| index);
+    known.sort_unstable();
+    assert_eq!(names, known);
+}
+
+#[tokio::test]
+async fn what_is_done_now_and_then_walks_through_no_whole_table_at_once() {
+    let farm = Farm::new().await;
+    let mut conn = connection(&farm).await;
+    for (sql, wanted) in [
+        (
+            include_str!("../queries/find_old_tasks.sql"),
+            "SEARCH task USING INTEGER PRIMARY KEY (rowid>?)",
+        ),
+        (
+            include_str!("../queries/delete_events.sql"),
+            "SEARCH event USING INTEGER PRIMARY KEY (rowid=?)",
+        ),
+        (
+            include_str!("../queries/pending_tasks.sql"),
+            "SEARCH task USING INTEGER PRIMARY KEY (rowid=?)",
+        ),
+    ] {
+        let steps = plan(&mut conn, sql).await;
+        assert!(steps.iter().any(|step| step == wanted), "{wanted}: {steps:#?}");
+        assert!(!steps.iter().any(|step| step == "SCAN task"), "{steps:#?}");
+    }
 }
