@@ -709,6 +709,40 @@ async fn an_urgent_task_overtakes_but_never_the_running_one() {
 }
 
 #[actix::test]
+async fn an_urgent_task_overtakes_a_queue_of_any_length() {
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(5)).await;
+    let ordinary = farm.submit(times(request(&["p1"]), 700)).await;
+    farm.until_state(ordinary[0], TaskState::Running).await;
+    let mut urgent = request(&["p1"]);
+    urgent.priority = 1;
+
+    let urgent = farm.submit(urgent).await;
+    farm.until_state(ordinary[1], TaskState::Completed).await;
+
+    let runs = farm.runner.runs();
+    let order: Vec<TaskId> = runs.iter().map(|run| run.spec.task).take(3).collect();
+    assert_eq!(order, [ordinary[0], urgent[0], ordinary[1]]);
+}
+
+/// A task that was cut off for no fault of its own has its turn before those that came after it.
+#[actix::test]
+async fn what_was_interrupted_keeps_its_place_in_the_queue() {
+    let runner = works(5);
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), runner).await;
+    let ids = farm.submit(times(request(&["p1"]), 3)).await;
+    farm.until_state(ids[0], TaskState::Running).await;
+
+    farm.farm
+        .supervisor
+        .sabotage(ActorKind::Router, "router", Sabotage::Panic)
+        .await;
+    farm.until_state(ids[2], TaskState::Completed).await;
+
+    let order: Vec<TaskId> = farm.runner.runs().iter().map(|run| run.spec.task).collect();
+    assert_eq!(order, [ids[0], ids[0], ids[1], ids[2]]);
+}
+
+#[actix::test]
 async fn an_open_effect_is_verified_and_after_three_unknown_checks_a_person_is_asked() {
     let runner = ScriptedRunner::usually(Behaviour::unverified(FailureReason::Timeout));
     let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), runner).await;

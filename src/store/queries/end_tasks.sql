@@ -1,11 +1,12 @@
 -- Of running tasks. ?1: [[task, state, finished_at, due_at, purpose, counts, remark, reason, message, step, retryable], …]
--- A task that goes on takes its place by its new due time; 600000 is the head start of one step of priority, and what
--- is to be verified comes before everything else (see list_due.sql).
+-- A task that goes on keeps its place among those of its lane, and has its turn there as soon as it is due; while it is to
+-- be verified it comes before everything else (see list_due.sql).
 UPDATE task
 SET state = ending.state,
     finished_at = max(ending.finished_at, started_at),
     due_at = coalesce(ending.due_at, task.due_at),
-    rank = coalesce(ending.due_at - task.priority * 600000 - 1000000000000000 * (ending.purpose = 'verify'), task.rank),
+    rank = task.rank + 1000000000000000 * (task.rank < -500000000000000)
+         - 1000000000000000 * (ending.due_at IS NOT NULL AND ending.purpose = 'verify'),
     purpose = ending.purpose,
     retry_count = retry_count + ending.counts,
     auto_retries = auto_retries + ending.counts,

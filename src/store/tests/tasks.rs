@@ -158,6 +158,32 @@ async fn a_lane_shows_due_tasks_by_priority_and_age_and_says_when_the_next_is_du
 }
 
 #[tokio::test]
+async fn a_task_that_goes_on_keeps_its_place_and_one_that_a_person_retries_goes_to_the_end() {
+    let farm = Farm::new().await;
+    let ids = farm.submit(vec![task_for("a", None); 3]).await;
+    let order = async |seconds| {
+        let lane = Lane {
+            serial: serial_of("a"),
+            username: None,
+        };
+        let heads = farm
+            .store
+            .lane_heads(vec![lane.into()], 10, at(seconds))
+            .await
+            .expect("reads");
+        heads[0].due.iter().map(|task| task.id).collect::<Vec<_>>()
+    };
+    let first = farm.claim(ids[0], "a", None).await;
+    assert!(farm.finish(&first, again(60, Purpose::Execute, true)).await);
+
+    assert_eq!(order(59).await, ids[1..], "it is not due yet");
+    assert_eq!(order(60).await, ids);
+    farm.fail(ids[0], "a", FailureReason::Timeout).await;
+    farm.store.retry(ids[0], at(70)).await.expect("retries");
+    assert_eq!(order(80).await, [ids[1], ids[2], ids[0]]);
+}
+
+#[tokio::test]
 async fn lanes_are_found_among_many_devices_and_accounts() {
     let farm = Farm::new().await;
     let mut wanted = Vec::new();

@@ -266,9 +266,12 @@ impl RouterCore {
         }
         let full = state.window.len() >= usize::try_from(state.limit).unwrap_or(usize::MAX);
         // The store orders by priority; here a task can only be appended, when nothing stands behind its place.
-        let last = task.priority == 0 && state.window.iter().all(|other| other.priority >= 0);
+        let last = task.priority <= 0 && state.window.iter().all(|other| other.priority >= task.priority);
         if state.more || full || state.unverified.is_some() {
             state.more = true;
+            if !last {
+                self.refills.insert(lane);
+            }
             return;
         }
         if !last && !state.window.is_empty() {

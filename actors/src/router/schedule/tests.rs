@@ -378,7 +378,7 @@ proptest! {
                 assert!(tasks.iter().all(|task| *task.request.config == version(run.revision)), "{run:?} {tasks:?}");
                 let of = |id| ran.iter().filter(move |ran| ran.spec.task == id);
                 for id in run.task_ids() {
-                    assert_eq!(of(id).count(), 1, "{id}");
+                    assert!(of(id).count() == 1 || farm.state(id) == TaskState::Available, "{id}");
                     assert!(of(id).all(|ran| *ran.spec.config == version(run.revision)), "{run:?}");
                 }
             }

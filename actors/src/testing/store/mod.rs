@@ -58,6 +58,8 @@ struct Tables {
 struct TaskRow {
     task: Task,
     due_at: Option<Timestamp>,
+    /// Where it stands in its lane, apart from its priority.
+    came_at: Timestamp,
     attempts: u32,
     auto_retries: u32,
     stop_intended: bool,
@@ -229,7 +231,7 @@ impl TaskRow {
 
     /// The order of a lane: time minus the priority's head start, then id.
     fn place(&self) -> (Timestamp, TaskId) {
-        let came = self.due_at.unwrap_or(self.task.created_at);
+        let came = self.came_at;
         let head_start = PRIORITY_HEAD_START.saturating_mul(u32::from(self.task.request.priority.unsigned_abs()));
         let place = if self.task.request.priority >= 0 {
             came.checked_sub(head_start)

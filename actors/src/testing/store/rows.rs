@@ -39,6 +39,7 @@ impl Tables {
         let row = TaskRow {
             task,
             due_at,
+            came_at: due_at.unwrap_or(at),
             attempts: 0,
             auto_retries: 0,
             stop_intended: false,
@@ -285,6 +286,7 @@ impl Tables {
         row.task.remark = String::new();
         row.auto_retries = 0;
         row.due_at = None;
+        row.came_at = at;
         let pending = row.pending();
         self.tell_task(task, at);
         pending
