@@ -58,7 +58,7 @@ use std::{
 };
 
 use farmhand_actors::{domain::Timestamp, ports::StoreError};
-use sqlx::{Sqlite, SqlitePool, pool::PoolConnection};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use api_key::{ApiKey, NewKey};
@@ -202,8 +202,8 @@ impl Store {
         quiet::round(&self.readers, &self.queue, Duration::ZERO).await
     }
 
-    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        self.readers.acquire().await.map_err(|error| Fault::Sql(error).told())
+    async fn reader(&self) -> Result<Reader, StoreError> {
+        reader(&self.readers).await
     }
 
     /// Has the writer run a function in a transaction, and waits until it is committed.
@@ -218,6 +218,32 @@ impl Store {
 
     async fn ask<O>(&self, op: impl FnOnce(change::Reply<O>) -> Op) -> Result<O, StoreError> {
         ask(&self.queue, op).await
+    }
+}
+
+/// A connection that reads, lent by the pool.
+struct Reader(Option<PoolConnection<Sqlite>>);
+
+impl Reader {
+    fn conn(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        self.0.as_deref_mut().ok_or_else(shutting_down)
+    }
+}
+
+async fn reader(readers: &SqlitePool) -> Result<Reader, StoreError> {
+    let conn = readers.acquire().await.map_err(|error| Fault::Sql(error).told())?;
+    Ok(Reader(Some(conn)))
+}
+
+/// A question may be dropped when its thread's runtime has ended already. The pool would take the connection back with a
+/// task of a runtime: without one it is closed instead.
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Some(conn) = self.0.take()
+            && tokio::runtime::Handle::try_current().is_err()
+        {
+            drop(conn.detach());
+        }
     }
 }
 

@@ -64,7 +64,7 @@ impl TaskStore for Store {
     }
 
     async fn lanes(&self) -> Result<Vec<Lane>, StoreError> {
-        Ok(lane::list_lanes(&mut *self.reader().await?).await?)
+        Ok(lane::list_lanes(self.reader().await?.conn()?).await?)
     }
 
     async fn lane_heads(
@@ -73,11 +73,11 @@ impl TaskStore for Store {
         limit_each: u32,
         at: Timestamp,
     ) -> Result<Vec<LaneHead>, StoreError> {
-        Ok(lane::list_heads(&mut *self.reader().await?, asks, limit_each, at).await?)
+        Ok(lane::list_heads(self.reader().await?.conn()?, asks, limit_each, at).await?)
     }
 
     async fn pending(&self, tasks: Vec<TaskId>) -> Result<Vec<PendingTask>, StoreError> {
-        Ok(lane::list_pending(&mut *self.reader().await?, &tasks).await?)
+        Ok(lane::list_pending(self.reader().await?.conn()?, &tasks).await?)
     }
 
     async fn claim(&self, claims: Vec<Claim>) -> Result<Vec<Option<Claimed>>, StoreError> {
@@ -114,7 +114,7 @@ impl TaskStore for Store {
     }
 
     async fn states(&self, tasks: Vec<TaskId>) -> Result<Vec<(TaskId, TaskState)>, StoreError> {
-        Ok(task::list_states(&mut *self.reader().await?, &tasks).await?)
+        Ok(task::list_states(self.reader().await?.conn()?, &tasks).await?)
     }
 
     async fn set_drain(&self, serial: Option<Serial>, draining: bool, at: Timestamp) -> Result<(), StoreError> {
@@ -122,11 +122,11 @@ impl TaskStore for Store {
     }
 
     async fn drains(&self) -> Result<Vec<Drain>, StoreError> {
-        Ok(drain::list_drains(&mut *self.reader().await?).await?)
+        Ok(drain::list_drains(self.reader().await?.conn()?).await?)
     }
 
     async fn batch_starts(&self, since: Timestamp) -> Result<Vec<BatchStart>, StoreError> {
-        Ok(task::list_batch_starts(&mut *self.reader().await?, since).await?)
+        Ok(task::list_batch_starts(self.reader().await?.conn()?, since).await?)
     }
 
     async fn remark(&self, remarks: Vec<(TaskId, String)>) -> Result<(), StoreError> {
@@ -134,7 +134,7 @@ impl TaskStore for Store {
     }
 
     async fn open_effects(&self, tasks: Vec<TaskId>) -> Result<Vec<TaskId>, StoreError> {
-        Ok(effect::list_open(&mut *self.reader().await?, &tasks).await?)
+        Ok(effect::list_open(self.reader().await?.conn()?, &tasks).await?)
     }
 
     async fn stats(&self) -> Result<TaskStats, StoreError> {
@@ -150,7 +150,7 @@ fn parsed(rows: Vec<Option<ClaimedRow>>) -> Result<Vec<Option<Claimed>>, Fault> 
 #[async_trait]
 impl ScheduleStore for Store {
     async fn load_schedules(&self) -> Result<Vec<Schedule>, StoreError> {
-        Ok(schedule::list_schedules(&mut *self.reader().await?).await?)
+        Ok(schedule::list_schedules(self.reader().await?.conn()?).await?)
     }
 
     async fn create_schedule(&self, new: NewSchedule) -> Result<ScheduleWritten, StoreError> {
@@ -173,7 +173,7 @@ impl ScheduleStore for Store {
 #[async_trait]
 impl AccountStore for Store {
     async fn load_accounts(&self) -> Result<Vec<AccountRecord>, StoreError> {
-        Ok(account::list_accounts(&mut *self.reader().await?).await?)
+        Ok(account::list_accounts(self.reader().await?.conn()?).await?)
     }
 
     async fn create_account(&self, account: AccountRecord) -> Result<(), StoreError> {
@@ -221,14 +221,14 @@ impl AccountStore for Store {
     }
 
     async fn account_uses(&self, since: Timestamp) -> Result<Vec<AccountUse>, StoreError> {
-        Ok(account_use::list_uses(&mut *self.reader().await?, since).await?)
+        Ok(account_use::list_uses(self.reader().await?.conn()?, since).await?)
     }
 }
 
 #[async_trait]
 impl DeviceStore for Store {
     async fn load_devices(&self) -> Result<Vec<DeviceRecord>, StoreError> {
-        Ok(device::list_devices(&mut *self.reader().await?).await?)
+        Ok(device::list_devices(self.reader().await?.conn()?).await?)
     }
 
     async fn add_device(&self, serial: &Serial, at: Timestamp) -> Result<(), StoreError> {
@@ -270,7 +270,7 @@ impl MaterialStore for Store {
     }
 
     async fn used_media(&self, username: &Username, sha256: &[String]) -> Result<Vec<String>, StoreError> {
-        Ok(material::list_used(&mut *self.reader().await?, username, sha256).await?)
+        Ok(material::list_used(self.reader().await?.conn()?, username, sha256).await?)
     }
 }
 
@@ -299,7 +299,7 @@ impl AttemptJournal for Store {
         hash: &str,
         since: Timestamp,
     ) -> Result<Option<TaskId>, StoreError> {
-        Ok(effect::find_repeated(&mut *self.reader().await?, task, username, hash, since).await?)
+        Ok(effect::find_repeated(self.reader().await?.conn()?, task, username, hash, since).await?)
     }
 
     async fn reach(&self, checkpoint: Checkpoint) -> Result<(), StoreError> {
@@ -307,7 +307,7 @@ impl AttemptJournal for Store {
     }
 
     async fn reached(&self, task: TaskId) -> Result<Option<Reached>, StoreError> {
-        Ok(checkpoint::reached(&mut *self.reader().await?, task).await?)
+        Ok(checkpoint::reached(self.reader().await?.conn()?, task).await?)
     }
 
     async fn settle(&self, finding: EffectFinding) -> Result<(), StoreError> {
@@ -315,6 +315,6 @@ impl AttemptJournal for Store {
     }
 
     async fn effects(&self, task: TaskId) -> Result<Vec<Effect>, StoreError> {
-        Ok(effect::list_effects(&mut *self.reader().await?, task).await?)
+        Ok(effect::list_effects(self.reader().await?.conn()?, task).await?)
     }
 }

@@ -18,6 +18,7 @@ use super::{
     counts::ALL_BLOCKS,
     fault::Fault,
     list::push_counted,
+    reader,
     transaction::Transaction,
     value::{get, get_json, json},
     write,
@@ -53,8 +54,8 @@ pub(super) async fn keep_counting(readers: SqlitePool, queue: mpsc::WeakSender<O
 pub(super) async fn round(readers: &SqlitePool, queue: &mpsc::Sender<Op>, pause: Duration) -> Result<(), StoreError> {
     let mut after = 0;
     loop {
-        let mut reader = readers.acquire().await.map_err(|error| Fault::Sql(error).told())?;
-        let next = count_next(&mut reader, after).await?;
+        let mut reader = reader(readers).await?;
+        let next = count_next(reader.conn()?, after).await?;
         // Whoever lists tasks may have it while the writer writes.
         drop(reader);
         let Some(counted) = next else { break };

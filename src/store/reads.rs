@@ -20,7 +20,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn get_task(&self, id: TaskId) -> Result<Option<Task>, StoreError> {
-        Ok(task::find_task(&mut *self.reader().await?, id).await?)
+        Ok(task::find_task(self.reader().await?.conn()?, id).await?)
     }
 
     /// How many tasks the filter names, and those of one page (from 1), newest first.
@@ -33,7 +33,7 @@ impl Store {
         page: u32,
         page_size: u32,
     ) -> Result<(u64, Vec<Task>), StoreError> {
-        Ok(list::list_tasks(&mut *self.reader().await?, filter, page, page_size).await?)
+        Ok(list::list_tasks(self.reader().await?.conn()?, filter, page, page_size).await?)
     }
 
     /// Scripts of flows that were sent by themselves and that a task names.
@@ -41,7 +41,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn list_sent_scripts(&self) -> Result<Vec<ScriptName>, StoreError> {
-        Ok(list::list_sent_scripts(&mut *self.reader().await?).await?)
+        Ok(list::list_sent_scripts(self.reader().await?.conn()?).await?)
     }
 
     /// A task's attempts with their steps, oldest first.
@@ -49,7 +49,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn list_attempts(&self, id: TaskId) -> Result<Vec<Attempt>, StoreError> {
-        Ok(attempt::list_attempts(&mut *self.reader().await?, id).await?)
+        Ok(attempt::list_attempts(self.reader().await?.conn()?, id).await?)
     }
 
     /// Which devices and accounts are leased to which attempt since when, by serial.
@@ -57,7 +57,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn lease_holders(&self) -> Result<Vec<LeaseHolder>, StoreError> {
-        Ok(attempt::list_holders(&mut *self.reader().await?).await?)
+        Ok(attempt::list_holders(self.reader().await?.conn()?).await?)
     }
 
     /// All schedules, by number, each with its latest run.
@@ -65,9 +65,9 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn list_schedules(&self) -> Result<Vec<(Schedule, Option<ScheduleRun>)>, StoreError> {
-        let mut conn = self.reader().await?;
-        let schedules = schedule::list_schedules(&mut conn).await?;
-        Ok(schedule::with_latest_runs(&mut conn, schedules).await?)
+        let mut reader = self.reader().await?;
+        let schedules = schedule::list_schedules(reader.conn()?).await?;
+        Ok(schedule::with_latest_runs(reader.conn()?, schedules).await?)
     }
 
     /// One schedule with its latest run; `None` when there is no such one.
@@ -75,9 +75,9 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn find_schedule(&self, id: ScheduleId) -> Result<Option<(Schedule, Option<ScheduleRun>)>, StoreError> {
-        let mut conn = self.reader().await?;
-        let found = schedule::find_schedule(&mut conn, id).await?;
-        let found = schedule::with_latest_runs(&mut conn, found.into_iter().collect()).await?;
+        let mut reader = self.reader().await?;
+        let found = schedule::find_schedule(reader.conn()?, id).await?;
+        let found = schedule::with_latest_runs(reader.conn()?, found.into_iter().collect()).await?;
         Ok(found.into_iter().next())
     }
 
@@ -86,7 +86,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn stats(&self) -> Result<TaskStats, StoreError> {
-        Ok(task::count_tasks(&mut *self.reader().await?).await?)
+        Ok(task::count_tasks(self.reader().await?.conn()?).await?)
     }
 
     /// What a request with this key was answered with in the last 24 hours; `None`: nothing.
@@ -94,7 +94,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn find_answer(&self, key: &IdempotencyKey, at: Timestamp) -> Result<Option<SubmitResult>, StoreError> {
-        let answers = idempotency::find_answers(&mut *self.reader().await?, std::iter::once(key)).await?;
+        let answers = idempotency::find_answers(self.reader().await?.conn()?, std::iter::once(key)).await?;
         Ok(answers.result_for(key, at)?)
     }
 
@@ -103,7 +103,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn list_materials(&self) -> Result<Vec<Material>, StoreError> {
-        Ok(material::list_materials(&mut *self.reader().await?).await?)
+        Ok(material::list_materials(self.reader().await?.conn()?).await?)
     }
 
     /// Events after `seq`, at most `limit`.
@@ -111,7 +111,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn events_after(&self, seq: i64, limit: u32) -> Result<EventPage, StoreError> {
-        Ok(event::list_events(&mut *self.reader().await?, seq, limit).await?)
+        Ok(event::list_events(self.reader().await?.conn()?, seq, limit).await?)
     }
 
     /// Whether the database answers and may be written.
@@ -127,7 +127,7 @@ impl Store {
         if self.queue.is_closed() {
             return Err(super::shutting_down());
         }
-        task::count_tasks(&mut *self.reader().await?).await?;
+        task::count_tasks(self.reader().await?.conn()?).await?;
         Ok(())
     }
 
@@ -144,7 +144,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn list_keys(&self) -> Result<Vec<ApiKey>, StoreError> {
-        Ok(api_key::list_keys(&mut *self.reader().await?).await?)
+        Ok(api_key::list_keys(self.reader().await?.conn()?).await?)
     }
 
     /// The key with this prefix, also a revoked one.
@@ -152,7 +152,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn find_key(&self, prefix: &str) -> Result<Option<ApiKey>, StoreError> {
-        Ok(api_key::find_key(&mut *self.reader().await?, prefix).await?)
+        Ok(api_key::find_key(self.reader().await?.conn()?, prefix).await?)
     }
 
     /// Revokes a key; `false` when there is none with this prefix that is not revoked.

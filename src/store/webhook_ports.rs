@@ -13,11 +13,11 @@ use super::{Store, delivery, webhook};
 #[async_trait]
 impl WebhookStore for Store {
     async fn list_webhooks(&self) -> Result<Vec<Webhook>, StoreError> {
-        Ok(webhook::list_webhooks(&mut *self.reader().await?).await?)
+        Ok(webhook::list_webhooks(self.reader().await?.conn()?).await?)
     }
 
     async fn find_webhook(&self, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
-        Ok(webhook::find_webhook(&mut *self.reader().await?, id).await?)
+        Ok(webhook::find_webhook(self.reader().await?.conn()?, id).await?)
     }
 
     async fn create_webhook(&self, new: NewWebhook) -> Result<Webhook, StoreError> {
@@ -38,7 +38,7 @@ impl WebhookStore for Store {
         state: Option<DeliveryState>,
         limit: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
-        Ok(delivery::list_deliveries(&mut *self.reader().await?, id, state, limit).await?)
+        Ok(delivery::list_deliveries(self.reader().await?.conn()?, id, state, limit).await?)
     }
 
     async fn make_test_message(&self, id: WebhookId, at: Timestamp) -> Result<Option<Delivery>, StoreError> {
@@ -60,11 +60,11 @@ impl WebhookStore for Store {
         limit: u32,
         at: Timestamp,
     ) -> Result<Vec<Delivery>, StoreError> {
-        Ok(delivery::list_due(&mut *self.reader().await?, id, &under_way, limit, at).await?)
+        Ok(delivery::list_due(self.reader().await?.conn()?, id, &under_way, limit, at).await?)
     }
 
     async fn next_delivery(&self) -> Result<Option<Timestamp>, StoreError> {
-        Ok(delivery::next_due(&mut *self.reader().await?).await?)
+        Ok(delivery::next_due(self.reader().await?.conn()?).await?)
     }
 
     async fn note_sent(&self, results: Vec<SendResult>) -> Result<(), StoreError> {

@@ -225,7 +225,7 @@ async fn a_change_beside_the_count_of_its_block_leaves_no_sums_behind() {
     let store = &farm.store;
     store.count_quiet().await.expect("marks");
     let mut reader = store.reader().await.expect("a connection");
-    let counted = quiet::count_next(&mut reader, 0)
+    let counted = quiet::count_next(reader.conn().expect("open"), 0)
         .await
         .expect("counts")
         .expect("a block");
@@ -238,7 +238,7 @@ async fn a_change_beside_the_count_of_its_block_leaves_no_sums_behind() {
 
     let sums = quiet::sums_query(&of_a)
         .build()
-        .fetch_all(&mut *reader)
+        .fetch_all(reader.conn().expect("open"))
         .await
         .expect("reads");
     assert!(sums.is_empty());
@@ -246,7 +246,7 @@ async fn a_change_beside_the_count_of_its_block_leaves_no_sums_behind() {
     store.count_quiet().await.expect("counts");
     let sums = quiet::sums_query(&of_a)
         .build()
-        .fetch_all(&mut *reader)
+        .fetch_all(reader.conn().expect("open"))
         .await
         .expect("reads");
     assert_eq!(sums.len(), 1);

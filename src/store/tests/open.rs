@@ -222,6 +222,30 @@ async fn while_another_process_holds_the_lock_the_database_is_away_and_then_come
     assert!(!farm.store.is_suspect());
 }
 
+/// A thread that ends drops the questions that its tasks have asked when its runtime is gone.
+#[test]
+fn a_question_that_is_dropped_without_a_runtime_closes_its_connection() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
+    };
+    let (first, second) = (runtime(), runtime());
+    let (farm, reader) = first.block_on(async {
+        let farm = Farm::new().await;
+        let reader = farm.store.reader().await.expect("a connection");
+        (farm, reader)
+    });
+
+    drop(reader);
+
+    second.block_on(async {
+        assert_eq!(farm.store.stats().await.expect("reads go on").total, 0);
+        farm.store.close().await;
+    });
+}
+
 /// What the version before has stored: a task that has ended with all that belongs to it, one that waits, and numbers that
 /// were given to rows which are gone.
 const STORED_BEFORE: &str = "
