@@ -125,6 +125,10 @@ impl TaskStore for Store {
         Ok(drain::list_drains(self.reader().await?.conn()?).await?)
     }
 
+    async fn shift_due(&self, by_ms: i64, before: Timestamp) -> Result<(), StoreError> {
+        self.write((by_ms, before), task::shift_due).await
+    }
+
     async fn batch_starts(&self, since: Timestamp) -> Result<Vec<BatchStart>, StoreError> {
         Ok(task::list_batch_starts(self.reader().await?.conn()?, since).await?)
     }

@@ -120,6 +120,16 @@ pub(super) async fn delete_tasks(tx: &mut Transaction, tasks: &Vec<TaskId>) -> R
     Ok(answer)
 }
 
+/// Moves what waits for a span of time with a clock that was set. What is taken up again keeps its place.
+pub(super) async fn shift_due(tx: &mut Transaction, (by_ms, before): &(i64, Timestamp)) -> Result<(), Fault> {
+    sqlx::query(include_str!("queries/shift_due.sql"))
+        .bind(*by_ms)
+        .bind(millis(*before))
+        .execute(&mut tx.conn)
+        .await?;
+    Ok(())
+}
+
 /// Sets the remark of pending tasks: why they wait.
 pub(super) async fn remark_tasks(tx: &mut Transaction, remarks: &Vec<(TaskId, String)>) -> Result<(), Fault> {
     sqlx::query(

@@ -267,6 +267,11 @@ pub trait TaskStore: Send + Sync {
     /// The newest starts of batches that keep a gap, by device, from `since` on.
     async fn batch_starts(&self, since: Timestamp) -> Result<Vec<BatchStart>, StoreError>;
 
+    /// The wall clock was set by so many milliseconds and showed `before` until then: pending tasks that wait for a span of
+    /// time (a pause before a retry, the gap of their batch once it has begun) are due so much later; those that wait for a
+    /// time of day are not.
+    async fn shift_due(&self, by_ms: i64, before: Timestamp) -> Result<(), StoreError>;
+
     /// Sets the remark of pending tasks: why they wait.
     async fn remark(&self, remarks: Vec<(TaskId, String)>) -> Result<(), StoreError>;
 

@@ -39,6 +39,13 @@ pub(super) struct HeadsAnswered {
     heads: Result<Vec<LaneHead>, StoreError>,
 }
 
+#[derive(Message)]
+#[rtype(result = "()")]
+struct DueShifted {
+    by_ms: i64,
+    result: Result<(), StoreError>,
+}
+
 impl RouterActor {
     /// Performs the effects that are calls of the store.
     pub(super) fn ask_store(&self, effect: Effect, ctx: &Context<Self>) {
@@ -68,6 +75,10 @@ impl RouterActor {
                         tracing::warn!(%error, "cannot store why tasks wait");
                     }
                     true
+                }
+                Effect::ShiftDue(by_ms, before) => {
+                    let result = store.shift_due(by_ms, before).await;
+                    tell(&addr, DueShifted { by_ms, result })
                 }
                 // The shell's own.
                 Effect::Lease(..)
@@ -131,6 +142,16 @@ impl Handler<EffectsAnswered> for RouterActor {
 
     fn handle(&mut self, answer: EffectsAnswered, ctx: &mut Self::Context) {
         self.core.on_effects(&answer.asked, answer.open, self.parts.clock.now());
+        self.perform(Vec::new(), ctx);
+    }
+}
+
+impl Handler<DueShifted> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, answer: DueShifted, ctx: &mut Self::Context) {
+        self.core
+            .on_due_shifted(answer.by_ms, answer.result, self.parts.clock.now());
         self.perform(Vec::new(), ctx);
     }
 }

@@ -602,6 +602,43 @@ async fn a_clock_set_back_does_not_hold_up_tasks_that_are_to_run_at_once() {
     assert!(began.elapsed() < 20 * SECOND);
 }
 
+/// A gap and a pause are spans of time, not times of day.
+#[test]
+fn f19_a_clock_that_is_set_neither_stretches_nor_cuts_a_gap_or_the_pause_before_a_retry() {
+    for_each_jump(async |farm, jump| {
+        let mut spaced = times(request(&["p1"]), 2);
+        spaced.interval_minutes = Some((2, 2));
+        let spaced = farm.submit(spaced).await;
+        farm.until_state(spaced[0], TaskState::Completed).await;
+        let failing = farm.submit(request(&["p2"])).await[0];
+        farm.until_state(failing, TaskState::Retryable).await;
+
+        farm.clock.jump(SignedDuration::from_secs(jump));
+        let began = Instant::now();
+        farm.until_state(failing, TaskState::Completed).await;
+        let retried = began.elapsed();
+        farm.until_state(spaced[1], TaskState::Completed).await;
+        let started = began.elapsed();
+
+        assert!((20 * SECOND..45 * SECOND).contains(&retried), "{jump}: {retried:?}");
+        assert!((100 * SECOND..140 * SECOND).contains(&started), "{jump}: {started:?}");
+    });
+}
+
+fn for_each_jump(check: impl AsyncFn(&TestFarm, i64)) {
+    for jump in [-3600, -5, 0, 5, 3600] {
+        actix::System::new().block_on(async {
+            let mut settings = quick_settings();
+            settings.retry.auto = true;
+            settings.retry.delay = [30, 30];
+            let runner = works(1);
+            runner.script(TaskId(3), vec![Behaviour::fails(FailureReason::FlowError, Blame::Task)]);
+            let farm = TestFarm::start(&[("p1", &[]), ("p2", &[])], settings, runner).await;
+            check(&farm, jump).await;
+        });
+    }
+}
+
 #[actix::test]
 async fn any_number_of_tasks_at_the_limit_of_their_script_hold_up_no_other_script_of_their_account() {
     let mut settings = quick_settings();

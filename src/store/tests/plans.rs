@@ -59,6 +59,7 @@ async fn no_write_of_the_hot_path_reads_a_table_or_sorts() {
         ("settle_effect", include_str!("../queries/settle_effect.sql")),
         ("find_cut_off", include_str!("../queries/find_cut_off.sql")),
         ("insert_tasks", include_str!("../queries/insert_tasks.sql")),
+        ("shift_due", include_str!("../queries/shift_due.sql")),
         ("update_schedule", include_str!("../queries/update_schedule.sql")),
     ] {
         let steps = plan(&mut conn, sql).await;

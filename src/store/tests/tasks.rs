@@ -184,6 +184,47 @@ async fn a_task_that_goes_on_keeps_its_place_and_one_that_a_person_retries_goes_
 }
 
 #[tokio::test]
+async fn with_a_clock_that_is_set_moves_what_waits_for_a_span_of_time_and_not_what_waits_for_a_time_of_day() {
+    let farm = Farm::new().await;
+    let spaced = |start: Option<i64>, due: i64| {
+        let mut task = task_for("a", None);
+        (task.gap, task.scheduled_at, task.due_at) = (Some(Duration::from_secs(60)), start.map(at), Some(at(due)));
+        task
+    };
+    let mut at_ten = task_for("a", None);
+    (at_ten.scheduled_at, at_ten.due_at) = (Some(at(100)), Some(at(100)));
+    let begun = [spaced(None, 160), spaced(Some(40), 160)];
+    let not_begun = [spaced(Some(100), 160), at_ten, task_for("a", None)];
+    let ids = farm
+        .submit([begun, [task_for("b", None), task_for("b", None)]].concat())
+        .await;
+    let fixed = farm.submit(not_begun.to_vec()).await;
+    let first = farm.claim(ids[2], "b", None).await;
+    assert!(farm.finish(&first, again(70, Purpose::Execute, true)).await);
+
+    farm.store.shift_due(-30_000, at(50)).await.expect("moves");
+
+    let due = async |id: TaskId| farm.task(id).await.request.due_at;
+    assert_eq!([due(ids[0]).await, due(ids[1]).await], [Some(at(130)); 2]);
+    assert_eq!(due(ids[2]).await, Some(at(40)));
+    assert_eq!(
+        [due(fixed[0]).await, due(fixed[1]).await, due(fixed[2]).await],
+        [Some(at(160)), Some(at(100)), None]
+    );
+    let lane = Lane {
+        serial: serial_of("b"),
+        username: None,
+    };
+    let heads = farm
+        .store
+        .lane_heads(vec![lane.into()], 10, at(40))
+        .await
+        .expect("reads");
+    let order: Vec<TaskId> = heads[0].due.iter().map(|task| task.id).collect();
+    assert_eq!(order, ids[2..], "it keeps its place");
+}
+
+#[tokio::test]
 async fn lanes_are_found_among_many_devices_and_accounts() {
     let farm = Farm::new().await;
     let mut wanted = Vec::new();

@@ -15,6 +15,7 @@
 mod ahead;
 mod attempts;
 mod budget;
+mod clock;
 mod drain;
 mod endings;
 mod expand;
@@ -69,6 +70,8 @@ pub enum Effect {
     Refill(Vec<LaneAsk>, u32),
     /// Store why tasks wait.
     Remark(Vec<(TaskId, String)>),
+    /// The wall clock was set by so many milliseconds and showed this before: what waits for a span of time moves with it.
+    ShiftDue(i64, Timestamp),
     /// The attempt of the task is over, and its end is durable.
     Ended(TaskId),
     /// Log how an attempt ended.
@@ -129,6 +132,8 @@ pub struct RouterCore {
     running: HashMap<TaskId, Running>,
     busy_devices: usize,
     gaps: Gaps,
+    /// How far the wall clock was before the other one when it was last looked at, milliseconds.
+    clocks_apart: Option<i64>,
     unknown_checks: HashMap<TaskId, u32>,
     /// What was last written as the remark of tasks that wait.
     remarks: HashMap<TaskId, String>,
@@ -174,6 +179,7 @@ impl RouterCore {
             running: HashMap::new(),
             busy_devices: 0,
             gaps: Gaps::default(),
+            clocks_apart: None,
             unknown_checks: HashMap::new(),
             remarks: HashMap::new(),
             remark_at: None,
@@ -305,6 +311,7 @@ impl RouterCore {
             return effects;
         }
         self.store_pause = None;
+        self.watch_clock(now, &mut effects);
         self.wake_lanes(now);
         if self.plan_wanted || self.plan_again.is_some_and(|at| at <= now.mono) {
             self.plan(now, &mut effects);

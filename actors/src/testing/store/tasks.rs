@@ -1,6 +1,7 @@
 //! Tasks and attempts in memory.
 
 use async_trait::async_trait;
+use jiff::SignedDuration;
 
 use super::{
     MemoryStore, Tables, TaskRow,
@@ -217,6 +218,23 @@ impl TaskStore for MemoryStore {
 
     async fn drains(&self) -> Result<Vec<Drain>, StoreError> {
         self.read_drains().await
+    }
+
+    async fn shift_due(&self, by_ms: i64, before: Timestamp) -> Result<(), StoreError> {
+        self.enter().await?;
+        let by = SignedDuration::from_millis(by_ms);
+        for row in self.lock().tasks.values_mut().filter(|row| row.is_pending()) {
+            let request = &row.task.request;
+            let (taken_up, start) = (row.task.state == TaskState::Retryable, request.scheduled_at);
+            let begun = start.is_none_or(|start| request.gap.is_some() && start <= before && row.due_at > Some(start));
+            if let Some(due_at) = row.due_at.filter(|_| taken_up || begun) {
+                row.due_at = due_at.checked_add(by).ok();
+                if !taken_up {
+                    row.came_at = row.came_at.checked_add(by).unwrap_or(row.came_at);
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn batch_starts(&self, since: Timestamp) -> Result<Vec<BatchStart>, StoreError> {
