@@ -115,7 +115,7 @@ impl Farm {
             this: supervisor_slot.clone(),
             devices,
             accounts,
-            uses: Arc::new(uses),
+            uses: Some(Arc::new(uses)),
             boot: Some(boot),
         };
         let addr = match arbiters.first() {

@@ -1,7 +1,7 @@
 //! What accounts have done: it counts towards their limits, and uses up files.
 
-use farmhand_actors::domain::{AccountUse, AttemptId, TaskId, Timestamp};
-use sqlx::SqliteConnection;
+use farmhand_actors::domain::{AccountUse, AttemptId, TaskId, Timestamp, Username};
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     fault::Fault,
@@ -18,15 +18,31 @@ pub(super) async fn list_uses(conn: &mut SqliteConnection, since: Timestamp) -> 
         .bind(millis(since))
         .fetch_all(conn)
         .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(AccountUse {
-                username: get_username(row, "username")?,
-                script: get_script(row, "script_name")?,
-                at: get_time(row, "at")?,
-            })
-        })
-        .collect()
+    rows.iter().map(use_of).collect()
+}
+
+/// Those of one account.
+pub(super) async fn list_uses_of(
+    conn: &mut SqliteConnection,
+    username: &Username,
+    since: Timestamp,
+) -> Result<Vec<AccountUse>, Fault> {
+    let rows = sqlx::query(
+        "SELECT username, script_name, at FROM account_use WHERE username = ?1 AND at >= ?2 ORDER BY at, id",
+    )
+    .bind(username.as_str().to_owned())
+    .bind(millis(since))
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(use_of).collect()
+}
+
+fn use_of(row: &SqliteRow) -> Result<AccountUse, Fault> {
+    Ok(AccountUse {
+        username: get_username(row, "username")?,
+        script: get_script(row, "script_name")?,
+        at: get_time(row, "at")?,
+    })
 }
 
 /// Writes uses that count towards the accounts' limits.

@@ -73,7 +73,7 @@ pub(super) fn migrations() -> Vec<Migration> {
         (13, "checkpoint", include_str!("../../migrations/0013_checkpoint.sql")),
         (14, "lean", include_str!("../../migrations/0014_lean.sql")),
         (15, "quiet", include_str!("../../migrations/0015_quiet.sql")),
-        (16, "delivery", include_str!("../../migrations/0016_delivery.sql")),
+        (16, "indexes", include_str!("../../migrations/0016_indexes.sql")),
     ]
     .into_iter()
     .map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false))

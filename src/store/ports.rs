@@ -224,6 +224,10 @@ impl AccountStore for Store {
         self.write(username.clone(), account::delete_account).await
     }
 
+    async fn uses_of_account(&self, username: &Username, since: Timestamp) -> Result<Vec<AccountUse>, StoreError> {
+        Ok(account_use::list_uses_of(self.reader().await?.conn()?, username, since).await?)
+    }
+
     async fn account_uses(&self, since: Timestamp) -> Result<Vec<AccountUse>, StoreError> {
         Ok(account_use::list_uses(self.reader().await?.conn()?, since).await?)
     }

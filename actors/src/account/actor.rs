@@ -121,8 +121,9 @@ impl AccountActor {
     fn load_uses(&self, ctx: &Context<Self>) {
         let (store, addr) = (Arc::clone(&self.parts.store), ctx.address());
         let since = self.parts.clock.now().wall.checked_sub(USES_KEPT);
+        let username = self.core.record().username.clone();
         actix_rt::spawn(async move {
-            let loaded = store.account_uses(since.unwrap_or(Timestamp::MIN)).await;
+            let loaded = store.uses_of_account(&username, since.unwrap_or(Timestamp::MIN)).await;
             crate::mail::tell(&addr, UsesLoaded(loaded));
         });
     }

@@ -326,6 +326,9 @@ pub trait AccountStore: Send + Sync {
 
     /// Confirmed uses since `since`, oldest first.
     async fn account_uses(&self, since: Timestamp) -> Result<Vec<AccountUse>, StoreError>;
+
+    /// Those of one account, also of one that was deleted and is back.
+    async fn uses_of_account(&self, username: &Username, since: Timestamp) -> Result<Vec<AccountUse>, StoreError>;
 }
 
 /// Devices; written by the supervisor.

@@ -50,8 +50,8 @@ pub struct SupervisorParts {
     pub devices: Vec<DeviceRecord>,
     /// Accounts to begin with.
     pub accounts: Vec<AccountRecord>,
-    /// Their confirmed uses.
-    pub uses: Arc<Vec<AccountUse>>,
+    /// Their confirmed uses, until they have them.
+    pub uses: Option<Arc<Vec<AccountUse>>>,
     /// What the first router begins with.
     pub boot: Option<RouterBoot>,
 }

@@ -14,7 +14,7 @@ use crate::{
     account::{AccountActor, AccountParts, ForgetLeases, core::view_of},
     boot::{RouterBoot, boot_router},
     device::{AbandonBefore, ChangePresence, DeviceActor, DeviceParts},
-    domain::{AccountRecord, AccountUse, DeviceInfo, DeviceRecord, Generation, Serial, Username},
+    domain::{AccountRecord, DeviceInfo, DeviceRecord, Generation, Serial, Username},
     mail::{ChildExited, ChildKey, DeathWatch, Pulse, Terminate, tell},
     ports::StoreError,
     router::{AccountChanged, AccountExited, AccountRemoved, DeviceExited, DeviceStarted, RouterActor, RouterParts},
@@ -61,8 +61,8 @@ impl SupervisorActor {
         for record in std::mem::take(&mut self.parts.accounts) {
             self.add_account(record, ctx);
         }
-        // Accounts that come later have no uses yet, and rebuilt ones load their own.
-        self.parts.uses = Arc::new(Vec::new());
+        // Accounts that come later may have been here before, and rebuilt ones load their own.
+        self.parts.uses = None;
     }
 
     pub(super) fn add_device(&mut self, record: DeviceRecord, ctx: &mut Context<Self>) {
@@ -276,7 +276,7 @@ impl SupervisorActor {
         let first = generation == Generation(1);
         let parts = AccountParts {
             record: account.record.clone(),
-            uses: first.then(|| Arc::<Vec<AccountUse>>::clone(&self.parts.uses)),
+            uses: self.parts.uses.clone().filter(|_| first),
             store: Arc::clone(&self.parts.store),
             clock: Arc::clone(&self.parts.clock),
             settings: Arc::clone(&self.parts.settings),

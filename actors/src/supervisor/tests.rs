@@ -15,7 +15,7 @@ use crate::{
     settings::SupervisionSettings,
     testing::{
         Behaviour, Sabotage, ScriptedRunner, TestFarm,
-        farm::{quick_settings, request, request_for, serial, times, username},
+        farm::{quick_settings, request, request_for, script, serial, times, username},
     },
 };
 
@@ -350,6 +350,38 @@ async fn accounts_are_created_changed_and_deleted_while_the_farm_runs() {
     assert!(farm.try_submit(request_for(&["a"])).await.is_err());
     let why = farm.farm.router.waiting_for(waiting[0]).await.unwrap().unwrap();
     assert!(why.contains("was deleted"), "{why}");
+}
+
+#[actix::test]
+async fn what_an_account_has_done_counts_when_it_was_deleted_and_is_back() {
+    let mut settings = quick_settings();
+    settings.limits.enabled = true;
+    let once = crate::domain::ScriptLimit {
+        per_hour: Some(1),
+        ..crate::domain::ScriptLimit::default()
+    };
+    settings.limits.scripts = [(script("post"), once)].into();
+    let farm = TestFarm::start(&[("p1", &["a"])], settings, works(1)).await;
+    let supervisor = &farm.farm.supervisor;
+    let first = farm.submit(request_for(&["a"])).await;
+    farm.until_state(first[0], TaskState::Completed).await;
+
+    supervisor.delete_account(username("a")).await.unwrap();
+    let back = NewAccount {
+        username: username("a"),
+        app: "tiktok".to_owned(),
+        package: None,
+        serial: Some(serial("p1")),
+        disabled: false,
+        limits: Limits::new(),
+    };
+    supervisor.create_account(back).await.unwrap();
+    let second = farm.submit(request_for(&["a"])).await;
+    tokio::time::sleep(60 * SECOND).await;
+
+    assert_eq!(farm.state(second[0]), TaskState::Available);
+    let counted = supervisor.account(username("a")).await.unwrap().counters;
+    assert_eq!((counted[0].last_hour, counted[0].today), (1, 1));
 }
 
 #[actix::test]

@@ -302,7 +302,12 @@ async fn the_latest_runs_are_found_by_their_schedules() {
 }
 
 /// For each index that a statement of ours would be slow without: such a statement, and how SQLite says that it uses it.
-const USES: [(&str, &str, &str); 23] = [
+const USES: [(&str, &str, &str); 24] = [
+    (
+        "account_use_by_name",
+        "SELECT username, script_name, at FROM account_use WHERE username = ?1 AND at >= ?2 ORDER BY at, id",
+        "username=? AND at>?",
+    ),
     (
         "account_use_by_age",
         "SELECT username, script_name, at FROM account_use WHERE at >= ?1 ORDER BY at, id",

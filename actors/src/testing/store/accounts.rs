@@ -106,6 +106,12 @@ impl AccountStore for MemoryStore {
         Ok(self.lock().accounts.remove(username).is_some())
     }
 
+    async fn uses_of_account(&self, username: &Username, since: Timestamp) -> Result<Vec<AccountUse>, StoreError> {
+        let mut uses = self.account_uses(since).await?;
+        uses.retain(|used| used.username == *username);
+        Ok(uses)
+    }
+
     async fn account_uses(&self, since: Timestamp) -> Result<Vec<AccountUse>, StoreError> {
         self.enter().await?;
         let mut uses: Vec<AccountUse> = self
