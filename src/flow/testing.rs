@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
         AccountRef, AttemptId, AttemptSpec, Bounds, Checkpoint, DeviceInfo, Effect, EffectFinding, EffectGate,
-        EffectIntent, EffectState, Epoch, Lease, MediaKind, Now, Package, Progress, Purpose, Reached, Screenshot,
-        ScriptName, Serial, StepRecord, TaskId, Timestamp, UiNode, UiTree, Username,
+        EffectIntent, EffectKey, EffectState, Epoch, Lease, MediaKind, Now, Package, Progress, Purpose, Reached,
+        Screenshot, ScriptName, Serial, StepRecord, TaskId, Timestamp, UiNode, UiTree, Username,
     },
     ports::{
         AttemptJournal, Clock, DeviceDriver, DriverError, LaunchApp, MediaError, MediaPicker, MediaRequest, PickedFile,
@@ -416,6 +416,8 @@ pub struct FakeJournal {
     pub intend_fails: Mutex<bool>,
     /// Fails every finding.
     pub settle_fails: Mutex<bool>,
+    /// Whether other tasks have done the same kind of thing.
+    pub rival: Mutex<bool>,
     /// How far an earlier attempt has come.
     pub checkpoint: Mutex<Option<Reached>>,
 }
@@ -460,6 +462,10 @@ fn away() -> StoreError {
 
 #[async_trait]
 impl AttemptJournal for FakeJournal {
+    async fn has_rival(&self, _: &EffectKey, _: Option<&Username>, _: &Serial) -> Result<bool, StoreError> {
+        Ok(*self.rival.lock().unwrap())
+    }
+
     fn record_step(&self, _attempt: AttemptId, step: StepRecord) {
         lock(&self.steps).push(step);
     }

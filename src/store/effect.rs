@@ -1,8 +1,8 @@
 //! The ledger of effects that cannot be undone: written before the act, settled after it.
 
 use farmhand_actors::domain::{
-    AttemptId, Effect, EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, Lease, TaskId, Timestamp,
-    Username,
+    AttemptId, Effect, EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, Lease, Serial, TaskId,
+    Timestamp, Username,
 };
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
@@ -124,6 +124,24 @@ pub(super) async fn find_repeated(
     .fetch_optional(conn)
     .await?;
     row.map(|row| get(&row, "task_id").map(TaskId)).transpose()
+}
+
+/// Whether another task's act could be taken for this effect.
+pub(super) async fn has_rival(
+    conn: &mut SqliteConnection,
+    EffectKey { task, step, ordinal }: &EffectKey,
+    username: Option<&Username>,
+    serial: &Serial,
+) -> Result<bool, Fault> {
+    let row = sqlx::query(include_str!("queries/find_rival.sql"))
+        .bind(task.0)
+        .bind(step.to_string())
+        .bind(*ordinal)
+        .bind(username.map(|username| username.as_str().to_owned()))
+        .bind(serial.as_str().to_owned())
+        .fetch_optional(conn)
+        .await?;
+    row.map_or(Ok(false), |row| get(&row, "rival"))
 }
 
 /// Which of these tasks have an effect that may have taken place, in the order asked for.

@@ -5,8 +5,8 @@ use farmhand_actors::{
     domain::{
         AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, BatchStart, Checkpoint,
         Claim, ClaimAhead, Claimed, DeviceInfo, DevicePatch, DeviceRecord, Drain, Effect, EffectFinding, EffectGate,
-        EffectIntent, Epoch, Held, IdempotencyKey, Material, MaterialId, NewEvent, NewTask, PendingTask, Progress,
-        Reached, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats, Timestamp, Username,
+        EffectIntent, EffectKey, Epoch, Held, IdempotencyKey, Material, MaterialId, NewEvent, NewTask, PendingTask,
+        Progress, Reached, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats, Timestamp, Username,
         schedule::Schedule,
     },
     ports::{
@@ -308,6 +308,15 @@ impl AttemptJournal for Store {
         since: Timestamp,
     ) -> Result<Option<TaskId>, StoreError> {
         Ok(effect::find_repeated(self.reader().await?.conn()?, task, username, hash, since).await?)
+    }
+
+    async fn has_rival(
+        &self,
+        effect: &EffectKey,
+        username: Option<&Username>,
+        serial: &Serial,
+    ) -> Result<bool, StoreError> {
+        Ok(effect::has_rival(self.reader().await?.conn()?, effect, username, serial).await?)
     }
 
     async fn reach(&self, checkpoint: Checkpoint) -> Result<(), StoreError> {

@@ -309,6 +309,41 @@ fn an_upload_that_takes_longer_than_allowed_is_found_when_it_is_through() {
     assert_eq!(farm.sim.ledger("publish").len(), 3);
 }
 
+/// A post that nobody knows of, and another one of the account after it: what is on the profile is the other one's.
+#[test]
+fn a_post_that_did_not_take_place_is_not_taken_for_a_later_one_of_the_account() {
+    let farm = both_apps(1);
+    let serial = farm.sim.serial(0).to_owned();
+    farm.sim.fault(&serial, &json!({ "kind": "upload_slow", "ms": 4000 }));
+    farm.sim.fault(&serial, &json!({ "kind": "upload_fails" }));
+    let lost = farm
+        .controller
+        .create(&task_of("tiktok0", "post", &post_config("", &json!({}))))[0];
+    wait_for("the post is on its way", TABLE, || {
+        let task = farm.controller.task(lost);
+        (task["progress"]["label"] == "Wait for the upload").then_some(())
+    });
+    farm.controller.ok("POST", &format!("/api/v1/task/{lost}/stop"), None);
+    wait_for("the upload has failed", TABLE, || {
+        (farm.sim.ledger("upload_failed").len() == 1).then_some(())
+    });
+    farm.sim.heal(&serial);
+    let mut config = post_config("", &json!({}));
+    config["material_list"] = json!(["C:/Videos/video2.mp4"]);
+    let later = farm.controller.create(&task_of("tiktok0", "post", &config))[0];
+    completed(&farm, later);
+
+    farm.controller.ok("POST", &format!("/api/v1/task/{lost}/retry"), None);
+    let task = ended(&farm, lost);
+
+    assert_eq!(
+        (&task["status"], failure(&task).0),
+        (&json!(3), "outcome_unknown"),
+        "{task:#}"
+    );
+    assert_eq!(farm.sim.ledger("publish").len(), 1);
+}
+
 #[test]
 fn a_story_whose_confirmation_was_lost_is_read_back() {
     let farm = both_apps(1);

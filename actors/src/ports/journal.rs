@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::domain::{
-    AttemptId, Checkpoint, Effect, EffectFinding, EffectGate, EffectIntent, Progress, Reached, StepRecord, TaskId,
-    Timestamp, Username,
+    AttemptId, Checkpoint, Effect, EffectFinding, EffectGate, EffectIntent, EffectKey, Progress, Reached, Serial,
+    StepRecord, TaskId, Timestamp, Username,
 };
 
 /// The attempt's diary: its steps, and the gate to effects that cannot be undone.
@@ -39,6 +39,20 @@ pub trait AttemptJournal: Send + Sync {
         _since: Timestamp,
     ) -> Result<Option<TaskId>, StoreError> {
         Ok(None)
+    }
+
+    /// Whether another task of the script may have done, for the same account (without one: on the same phone), what a check
+    /// could take for this effect: it acted after this one was intended, or nobody knows yet whether it did.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn has_rival(
+        &self,
+        _effect: &EffectKey,
+        _username: Option<&Username>,
+        _serial: &Serial,
+    ) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     /// Writes how far the attempt is; durable on return.

@@ -32,6 +32,8 @@ pub struct Extension {
     pub baseline: Vec<Step>,
     /// Reads back from the app whether the effect took place.
     pub check: Option<Body>,
+    /// Whether what the check reads can come from this effect alone, so that other tasks' acts are never taken for it.
+    pub own_evidence: bool,
     /// Expressions that say, with the media, what counts as the same content; `None`: all parameters do.
     pub same: Option<Vec<Text>>,
     /// Visible when the app asks for a person.

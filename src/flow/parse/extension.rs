@@ -26,6 +26,7 @@ impl FlowParser<'_> {
         let commit = fields.text("commit", problems);
         let confirm = fields.text("confirm", problems);
         let checkpoint = fields.text("checkpoint", problems);
+        let own_evidence = fields.flag("own_evidence", problems).unwrap_or(false);
         let params = self.params(&mut fields);
         let mut extension = Extension {
             description,
@@ -33,6 +34,7 @@ impl FlowParser<'_> {
             commit,
             confirm,
             checkpoint,
+            own_evidence,
             fan_out: self.fan_out(&mut fields, params.as_ref()),
             media: self.media(&mut fields, params.as_ref()),
             params,

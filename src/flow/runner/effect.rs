@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 use super::{Run, fault::Fault, media::media_content};
 use crate::flow::model::{Body, Command, Step};
 
+/// The name that another task has in a step's record, whose act could be taken for this one's.
+pub(super) const RIVAL: &str = "rival";
+
 /// The effects of one attempt.
 #[derive(Debug, Default)]
 pub struct Effects {
@@ -228,11 +231,30 @@ impl Run {
             Body::Inline(steps) => self.run_steps(steps).await?,
             Body::File(flow) => self.run_sub_flow(flow, &[]).await?,
         }
-        Ok(match self.js.value("output.effect").await?.as_str() {
+        let verdict = match self.js.value("output.effect").await?.as_str() {
             Some("done") => Verdict::Done,
             Some("not_done") => Verdict::NotDone,
             _ => Verdict::Unknown,
+        };
+        Ok(if verdict != Verdict::Unknown && self.has_rival().await? {
+            self.note(RIVAL, json!(true));
+            Verdict::Unknown
+        } else {
+            verdict
         })
+    }
+
+    /// Whether what the check has read may be another task's doing: a number that went up says not by whom.
+    async fn has_rival(&self) -> Result<bool, Fault> {
+        let Some(open) = &self.effects.open else {
+            return Ok(false);
+        };
+        if self.script.flow().config.extension.own_evidence {
+            return Ok(false);
+        }
+        let username = self.spec.account.as_ref().map(|account| &account.username);
+        let rival = self.parts.journal.has_rival(open, username, &self.spec.serial).await;
+        rival.map_err(Fault::Store)
     }
 
     /// Whether the confirmation of one effect is all that the flow is for.

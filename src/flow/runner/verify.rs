@@ -3,7 +3,12 @@
 use farmhand_actors::domain::{EffectState, Outcome};
 use serde_json::Value;
 
-use super::{Run, attempt::completed, effect::Verdict, fault::Fault};
+use super::{
+    Run,
+    attempt::completed,
+    effect::{RIVAL, Verdict},
+    fault::Fault,
+};
 
 impl Run {
     /// Looks whether what an earlier attempt intended took place. `None`: it did not, the flow may run.
@@ -34,7 +39,10 @@ impl Run {
             }
             Verdict::Unknown => {
                 self.settle_effect(EffectState::Unknown).await?;
-                let message = if self.script.flow().config.extension.check.is_some() {
+                let message = if self.detail.contains_key(RIVAL) {
+                    "the check could not tell whether it took place: another task of the account has done the same kind of \
+                     thing since"
+                } else if self.script.flow().config.extension.check.is_some() {
                     "the check could not tell whether it took place"
                 } else {
                     "nothing can tell whether it took place: the flow has no `farmhand.check`"

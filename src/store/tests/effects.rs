@@ -299,6 +299,52 @@ async fn what_is_confirmed_counts_and_uses_up_its_files_in_the_same_transaction(
 }
 
 #[tokio::test]
+async fn an_effect_has_a_rival_when_another_task_of_its_script_and_account_has_acted_since_or_may_have() {
+    let farm = Farm::new().await;
+    let rival = async |effect: &EffectIntent, username: Option<&str>| {
+        let username = username.map(username_of);
+        let serial = serial_of("a");
+        farm.store
+            .has_rival(&effect.key, username.as_ref(), &serial)
+            .await
+            .expect("reads")
+    };
+    let begin = async |username: Option<&str>, script: &str| {
+        let mut task = task_for("a", username);
+        task.script = script_of(script);
+        let id = farm.submit_one(task).await;
+        let claimed = farm.claim(id, "a", username).await;
+        let intent = intent(&farm, &claimed, 0);
+        farm.store.intend(intent.clone()).await.expect("answers");
+        (claimed, intent)
+    };
+    let end = async |claimed: &Claimed, intent: &EffectIntent, state| {
+        farm.store.settle(finding(intent, state)).await.expect("settles");
+        farm.finish(claimed, failed(FailureReason::Stopped)).await;
+    };
+    let (claimed, first) = begin(Some("anna"), "post").await;
+    farm.finish(&claimed, failed(FailureReason::Stopped)).await;
+    assert!(!rival(&first, Some("anna")).await, "nobody has acted since");
+
+    // Others have, and one of the account's own was refuted.
+    for (username, script, state) in [
+        (Some("bert"), "post", EffectState::Confirmed),
+        (None, "post", EffectState::Confirmed),
+        (Some("anna"), "follow", EffectState::Confirmed),
+        (Some("anna"), "post", EffectState::Refuted),
+    ] {
+        let (claimed, intent) = begin(username, script).await;
+        end(&claimed, &intent, state).await;
+        assert!(!rival(&first, Some("anna")).await, "{username:?} {script} {state:?}");
+    }
+    let (claimed, second) = begin(Some("anna"), "post").await;
+    assert!(rival(&first, Some("anna")).await);
+    assert!(rival(&second, Some("anna")).await, "nobody knows of the first one");
+    end(&claimed, &second, EffectState::Confirmed).await;
+    assert!(rival(&first, Some("anna")).await);
+}
+
+#[tokio::test]
 async fn whatever_ends_an_attempt_after_its_effect_was_confirmed_the_task_is_completed() {
     let farm = Farm::new().await;
     for next in [

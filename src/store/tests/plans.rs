@@ -302,7 +302,8 @@ async fn the_latest_runs_are_found_by_their_schedules() {
 }
 
 /// For each index that a statement of ours would be slow without: such a statement, and how SQLite says that it uses it.
-const USES: [(&str, &str, &str); 24] = [
+const USES: [(&str, &str, &str); 25] = [
+    ("effect_open", include_str!("../queries/find_rival.sql"), "SCAN other"),
     (
         "account_use_by_name",
         "SELECT username, script_name, at FROM account_use WHERE username = ?1 AND at >= ?2 ORDER BY at, id",
@@ -462,6 +463,10 @@ async fn what_is_done_now_and_then_walks_through_no_whole_table_at_once() {
         (
             include_str!("../queries/delete_events.sql"),
             "SEARCH event USING INTEGER PRIMARY KEY (rowid=?)",
+        ),
+        (
+            include_str!("../queries/find_rival.sql"),
+            "SEARCH other USING INTEGER PRIMARY KEY (rowid>?)",
         ),
         (
             include_str!("../queries/pending_tasks.sql"),

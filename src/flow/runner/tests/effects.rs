@@ -125,6 +125,36 @@ async fn an_effect_that_is_not_seen_is_looked_up_by_the_check() {
     }
 }
 
+/// A number that went up, a newest caption: another task's act looks just like it.
+#[tokio::test(start_paused = true)]
+async fn a_check_decides_nothing_when_another_task_may_have_done_the_same_unless_its_evidence_is_its_own() {
+    for (on_check, own) in [("On profile", false), ("Not on profile", false), ("On profile", true)] {
+        let bench = Bench::new(&FLOW.replace("  commit: post\n", &format!("  commit: post\n  own_evidence: {own}\n")));
+        bench.journal.plant(planted(EffectState::Unknown));
+        *bench.journal.rival.lock().unwrap() = true;
+        let shown: &'static [&'static str] = if on_check == "On profile" {
+            &["On profile"]
+        } else {
+            &["Not on profile"]
+        };
+        let phone = Arc::new(app(&["Posted"], shown));
+
+        let outcome = bench.run_as(&phone, Purpose::Verify, json!({})).await;
+
+        assert_eq!(phone.count("Tap"), 0);
+        if own {
+            assert_eq!(completed(&outcome), "found done when it was verified");
+            continue;
+        }
+        assert_eq!(unverified(&outcome), (FailureReason::AssertionFailed, Blame::App));
+        assert_eq!(bench.journal.states(), [EffectState::Unknown]);
+        let Outcome::Unverified { failure, .. } = &outcome else {
+            unreachable!()
+        };
+        assert!(failure.message.contains("another task"), "{}", failure.message);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_check_that_fails_itself_cannot_tell() {
     let bench = Bench::new(&FLOW.replace("- inputText: checking", "- assertTrue: false"));
