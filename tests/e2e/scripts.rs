@@ -610,6 +610,47 @@ fn a_challenge_right_after_the_post_waits_for_a_person_and_then_the_post_is_foun
     assert_eq!(farm.sim.ledger("publish").len(), 1);
 }
 
+/// The page that asks for a person is in front when the next account's turn comes.
+#[test]
+fn an_account_that_has_to_wait_for_a_person_does_not_hold_up_another_one_of_its_phone() {
+    for kind in ["challenge", "logged_out"] {
+        let farm = both_apps(1);
+        let serial = farm.sim.serial(0).to_owned();
+        farm.account(&serial, "tiktok", "second");
+        farm.sim.login(&serial, "tiktok", "tiktok0");
+        let fault = json!({ "kind": kind, "app": "tiktok", "account": "tiktok0" });
+        farm.sim.fault(&serial, &fault);
+        let target = |name: &str| json!({ "target_users": [name] });
+        let stuck = farm.controller.create(&task_of("tiktok0", "follow", &target("bob")))[0];
+        let status = |name: &str| farm.controller.ok("GET", &format!("/api/v1/account/{name}"), None)["status"].clone();
+        wait_for("the account needs a person", TABLE, || {
+            (status("tiktok0") == "needs_attention").then_some(())
+        });
+
+        let other = farm.controller.create(&task_of("second", "follow", &target("carol")))[0];
+        completed(&farm, other);
+
+        assert_eq!(
+            (status("second"), status("tiktok0")),
+            (json!("active"), json!("needs_attention"))
+        );
+        assert_eq!(farm.controller.task(stuck)["status"], 0, "{kind}");
+        let follows = farm.sim.ledger("follow");
+        assert_eq!(follows.len(), 1, "{follows:#?}");
+        assert_eq!(
+            (&follows[0]["account"], &follows[0]["detail"]["target"]),
+            (&json!("second"), &json!("carol"))
+        );
+        // Nor is the page gone for the one whom it asks.
+        farm.controller
+            .ok("POST", "/api/v1/account/tiktok0/resume", Some(&json!({})));
+        wait_for("it asks again", TABLE, || {
+            (status("tiktok0") == "needs_attention").then_some(())
+        });
+        assert_eq!(farm.sim.ledger("follow").len(), 1);
+    }
+}
+
 /// A line of a flow as it would be for an app whose ids have all changed, where it knows another way than by id.
 fn without_id(line: &str) -> Option<String> {
     const FIRST: &str = "anyOf: [{ id: ";

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     FlowRunnerParts, Run,
+    arrival::Arrival,
     effect::{Effects, Verdict},
     fault::Fault,
     media::{media_global, media_request},
@@ -81,6 +82,7 @@ impl Run {
             challenges: Vec::new(),
             popups: Vec::new(),
             popups_dismissed: 0,
+            arrival: Arrival::default(),
             size: None,
             look: None,
             last_action: Instant::now(),
@@ -218,21 +220,6 @@ impl Run {
         self.media = self.parts.media.pick(&request).await.map_err(Fault::Media)?;
         self.js.set("media", &media_global(&self.media, self.spec.seed)).await?;
         Ok(())
-    }
-
-    pub(super) async fn show_account(&mut self) -> Result<(), Fault> {
-        let Some(flow) = self.script.flow().config.extension.account.clone() else {
-            return Ok(());
-        };
-        if self.spec.account.is_none() {
-            return Ok(());
-        }
-        self.run_sub_flow(&flow, &[]).await.map_err(|fault| match fault {
-            Fault::NotFound(_) | Fault::Assertion(_) | Fault::Invalid(_) | Fault::Script(_) | Fault::Policy(_) => {
-                Fault::Account(Box::new(fault))
-            }
-            fault => fault,
-        })
     }
 
     async fn conclude(&mut self, result: Result<(), Fault>) -> Outcome {

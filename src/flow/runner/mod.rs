@@ -1,5 +1,6 @@
 //! Runs flows on phones: one attempt at a time, step by step, with a record of each.
 
+mod arrival;
 mod attempt;
 mod checkpoint;
 mod effect;
@@ -29,7 +30,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::{effect::Effects, evidence::Evidence, phone::Phone, screen::Look};
+use self::{arrival::Arrival, effect::Effects, evidence::Evidence, phone::Phone, screen::Look};
 pub(in crate::flow) use self::{
     media::media_request,
     query::whole_number,
@@ -113,6 +114,8 @@ pub(in crate::flow) struct Run {
     pub(in crate::flow) challenges: Vec<(String, Query)>,
     pub(in crate::flow) popups: Vec<(String, Query, Query)>,
     pub(in crate::flow) popups_dismissed: u32,
+    /// Where it is on its way to the task's account.
+    arrival: Arrival,
     pub(in crate::flow) size: Option<(u32, u32)>,
     pub(in crate::flow) look: Option<Look>,
     pub(in crate::flow) last_action: Instant,

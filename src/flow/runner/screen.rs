@@ -144,7 +144,7 @@ impl Run {
         Ok(())
     }
 
-    /// Fails on a challenge; taps a popup away and says so.
+    /// Fails on a challenge (or leaves that of another account); taps a popup away and says so.
     async fn dismiss_popup(&mut self, tree: &Arc<UiTree>) -> Result<bool, Fault> {
         if self.look.as_ref().is_some_and(|look| look.checked) {
             return Ok(false);
@@ -154,11 +154,16 @@ impl Run {
         }
         let (width, height) = self.size().await?;
         let screen = Screen::new(tree, width, height);
+        let mut asked = None;
         for (name, query) in &self.challenges {
             if select::find(query, &screen).is_some() {
-                return Err(Fault::Challenge(name.clone()));
+                asked = Some(name.clone());
+                break;
             }
             known_to_match(query)?;
+        }
+        if let Some(page) = asked {
+            return self.asked_for_a_person(page).await;
         }
         let target = self.popups.iter().find_map(|(name, visible, tap)| {
             select::find(visible, &screen)?;

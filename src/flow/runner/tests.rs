@@ -15,6 +15,7 @@ use crate::flow::testing::{
     FakeJournal, FakeMedia, FakePhone, Misbehaviour, StandingClock, label, screen, spec, two_images,
 };
 
+mod arrival;
 mod checkpoints;
 mod effects;
 mod evidence;

@@ -5,7 +5,7 @@ mod assert;
 mod clipboard;
 mod control;
 mod device;
-mod keys;
+pub mod keys;
 mod link;
 mod location;
 mod media;

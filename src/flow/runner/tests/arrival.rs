@@ -1,0 +1,74 @@
+//! A page that asks for a person when the app comes up: whose it is decides.
+
+use super::*;
+
+const FLOW: &str = "appId: a.b
+farmhand: { account: account.yaml, challenges: [ Verify.* ] }
+---
+- inputText: acting
+";
+
+const ACCOUNT: &str = "appId: a.b
+---
+- launchApp: { stopApp: false, permissions: {} }
+- runFlow:
+    when: { visible: anna, timeout: 0 }
+    commands: [ evalScript: '${output.switched = false}' ]
+    else:
+      - tapOn: { text: Switch to anna, timeout: 0 }
+      - evalScript: ${output.switched = true}
+- assertVisible: { text: anna, timeout: 0 }
+";
+
+fn show(tree: &mut farmhand_actors::domain::UiTree, texts: &[&str]) {
+    let nodes: Vec<_> = texts.iter().zip(0..).map(|(text, row)| label(text, row)).collect();
+    *tree = screen(&nodes);
+}
+
+/// A phone that asks for a person, shows `behind` when that page is left, and `switched` after a touch there.
+async fn arrive(
+    behind: &'static [&'static str],
+    switched: &'static [&'static str],
+) -> (Bench, Arc<FakePhone>, Outcome) {
+    let bench = Bench::new(FLOW).with_file("account.yaml", ACCOUNT);
+    let phone = phone(&["Verify that it is you"]).reacting(move |event, tree| {
+        if event == "Key(4)" {
+            show(tree, behind);
+        } else if event.starts_with("Tap") {
+            show(tree, switched);
+        }
+    });
+    let phone = Arc::new(phone);
+    let outcome = bench.run(&phone).await;
+    (bench, phone, outcome)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_page_of_the_account_before_is_left_to_switch_to_the_tasks_own() {
+    let (_, phone, outcome) = arrive(&["Switch to anna"], &["anna"]).await;
+    completed(&outcome);
+    assert_eq!((phone.count("Key(4)"), phone.count("Type(acting)")), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_turns_out_to_be_the_accounts_own_makes_it_wait_with_what_it_showed() {
+    let (bench, phone, outcome) = arrive(&["anna"], &[]).await;
+    let Outcome::NeedsAttention { message, screenshot } = &outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(message.contains("Verify"), "{message}");
+    assert!(bench.evidence().contains(screenshot.as_ref().expect("a picture of it")));
+    assert_eq!(phone.count("Type(acting)"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_cannot_be_left_or_comes_again_is_left_to_a_person() {
+    for (behind, switched) in [
+        (&["Verify that it is you"][..], &[][..]),
+        (&["Switch to anna"], &["Verify that it is you"]),
+    ] {
+        let (_, phone, outcome) = arrive(behind, switched).await;
+        assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{outcome:?}");
+        assert_eq!((phone.count("Key(4)"), phone.count("Type(acting)")), (1, 0));
+    }
+}
