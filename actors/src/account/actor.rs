@@ -160,9 +160,11 @@ impl Handler<LeaseAccount> for AccountActor {
 
     fn handle(&mut self, ask: LeaseAccount, _: &mut Self::Context) {
         self.parts.pulse.handled();
-        let (answer, effects) = self.core.on_lease(&ask, self.parts.clock.now());
+        let now = self.parts.clock.now();
+        let (answer, effects) = self.core.on_lease(&ask, now);
         self.parts.router.tell(LeaseAnswered {
             username: self.core.record().username.clone(),
+            acts_left: self.core.acts_left(&ask.script, ask.task, now),
             task: ask.task,
             token: ask.token,
             answer,

@@ -13,7 +13,7 @@ use crate::{
     domain::{
         AccountRecord, AccountStatus, AccountUse, Epoch, EventTopic, NewEvent, Now, Package, Purpose, ScriptLimit,
         ScriptName, TaskId, Timestamp,
-        limits::{NotNow, Usage, UseLog, check_limit},
+        limits::{NotNow, Usage, UseLog, check_limit, uses_left},
     },
     settings::FarmSettings,
     supervisor::{AccountSnapshot, UseCounter},
@@ -202,13 +202,26 @@ impl AccountCore {
         if purpose == Purpose::Verify {
             return None;
         }
-        let provisional = self.unverified.values().filter(|other| *other == script).count();
-        let usage = Usage {
+        let usage = self.usage(script, None);
+        check_limit(&self.limit_of(script), script, usage, &self.zone, now.wall)
+    }
+
+    /// How many effects the limits allow to the task's attempt now; `None`: any number.
+    #[must_use]
+    pub fn acts_left(&self, script: &ScriptName, task: TaskId, now: Now) -> Option<u32> {
+        let usage = self.usage(script, Some(task));
+        uses_left(&self.limit_of(script), script, usage, &self.zone, now.wall)
+    }
+
+    /// What counts towards the limits of a script, apart from what the task itself may have done already.
+    fn usage(&self, script: &ScriptName, task: Option<TaskId>) -> Usage<'_> {
+        let others = self.unverified.iter().filter(|(other, _)| Some(**other) != task);
+        let provisional = others.filter(|(_, other)| *other == script).count();
+        Usage {
             log: &self.uses,
             provisional: u32::try_from(provisional).unwrap_or(u32::MAX),
             last_start: self.starts.get(script).copied().or_else(|| self.uses.latest(script)),
-        };
-        check_limit(&self.limit_of(script), script, usage, &self.zone, now.wall)
+        }
     }
 
     /// The account as the router needs to know it.

@@ -102,6 +102,9 @@ fn only_confirmed_uses_count_and_those_that_may_be_are_held_back() {
         Ok(()),
         "a check is not held up by limits"
     );
+    let left = |task| core.acts_left(&lease(task, Purpose::Execute).script, TaskId(task), at(2));
+    assert_eq!(left(3), Some(0));
+    assert_eq!(left(2), Some(1), "should it turn out that it has not");
     let mut confirmed = release(2, LeaseUsage::Nothing);
     confirmed.uses.push(used(3));
     core.on_release(confirmed);

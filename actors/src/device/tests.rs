@@ -82,6 +82,7 @@ fn spec(attempt: i64) -> Arc<AttemptSpec> {
         time_limit: Duration::from_secs(1800),
         seed: 1,
         request_id: None,
+        acts_left: None,
     })
 }
 

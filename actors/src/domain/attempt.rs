@@ -47,6 +47,8 @@ pub struct AttemptSpec {
     pub seed: u64,
     /// `X-Request-Id` of the request that created the task, for the logs.
     pub request_id: Option<Arc<str>>,
+    /// How many effects the account's limits allow to it; `None`: any number.
+    pub acts_left: Option<u32>,
 }
 
 impl AttemptSpec {

@@ -138,6 +138,26 @@ pub fn check_limit(
     })
 }
 
+/// How many more uses the limits per hour and per day allow now; `None`: as many as one likes.
+#[must_use]
+pub fn uses_left(
+    limit: &ScriptLimit,
+    script: &ScriptName,
+    usage: Usage<'_>,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> Option<u32> {
+    let Usage { log, provisional, .. } = usage;
+    let of_day = limit
+        .per_day
+        .map(|limit| limit.saturating_sub(log.today(script, zone, now)));
+    let of_hour = limit
+        .per_hour
+        .map(|limit| limit.saturating_sub(log.last_hour(script, now)));
+    let left = of_day.into_iter().chain(of_hour).min();
+    left.map(|left| left.saturating_sub(provisional))
+}
+
 /// As precise as a store keeps it.
 fn stored(at: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)

@@ -161,6 +161,8 @@ pub struct LeaseAnswered {
     pub token: Arc<str>,
     /// Granted, or why not.
     pub answer: Result<(), NotNow>,
+    /// How many effects the account's limits allow to the attempt; `None`: any number.
+    pub acts_left: Option<u32>,
 }
 
 /// An attempt has ended.

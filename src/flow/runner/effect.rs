@@ -104,6 +104,9 @@ impl Run {
             return Ok(Turn::PassOver);
         }
         self.effects.passed_over = false;
+        if self.spec.acts_left.is_some_and(|left| self.effects.intents >= left) {
+            return Err(Fault::Ended(Box::new(at_the_limit(self.effects.intents, self.step))));
+        }
         let script = self.script.clone();
         self.effects.armed = false;
         let noted = self.run_steps(&script.flow().config.extension.baseline).await;
@@ -319,6 +322,22 @@ fn closed(state: EffectState, step: u32) -> Outcome {
             },
             blame: Blame::Host,
         },
+    }
+}
+
+/// One of several commit steps comes when the account has done as much as it may.
+fn at_the_limit(done: u32, step: u32) -> Outcome {
+    Outcome::Failed {
+        failure: Failure {
+            reason: FailureReason::AccountUnavailable,
+            message: format!(
+                "the account's limit is reached: this attempt has acted {done} times; retry the task later, it goes on with \
+                 what is left"
+            ),
+            step: Some(step),
+            retryable: true,
+        },
+        blame: Blame::Task,
     }
 }
 

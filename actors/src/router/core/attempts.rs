@@ -43,6 +43,8 @@ pub(super) struct Running {
     pub(super) deadline: Option<Duration>,
     /// Whether the next task may have its device: what is left of this one is to be written.
     pub(super) device_free: bool,
+    /// How many effects the account's limits allow to it.
+    acts_left: Option<u32>,
 }
 
 impl Running {
@@ -90,6 +92,7 @@ impl RouterCore {
             ended_by: EndedBy::Itself,
             deadline: None,
             device_free: false,
+            acts_left: None,
             task,
         };
         self.running.insert(running.task.id, running);
@@ -109,6 +112,7 @@ impl RouterCore {
             task,
             token,
             answer,
+            acts_left,
         } = answer;
         let asked = self
             .running
@@ -117,6 +121,7 @@ impl RouterCore {
         match (asked, answer) {
             (Some(running), Ok(())) => {
                 running.phase = Phase::Leased;
+                running.acts_left = acts_left;
                 self.to_claim.push(task);
                 Vec::new()
             }
@@ -242,6 +247,7 @@ impl RouterCore {
             time_limit: self.settings.attempt.time_limit(),
             seed: seed_of(task),
             request_id: None,
+            acts_left: running.acts_left,
         };
         self.note_start(task, generation, &spec, now);
         Some(Effect::Start(Arc::new(spec)))

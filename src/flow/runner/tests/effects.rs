@@ -357,6 +357,24 @@ async fn a_loop_has_one_effect_per_round() {
     assert_eq!(ordinals, [0, 1, 2]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_loop_ends_where_the_accounts_limit_is_reached() {
+    let flow = "appId: a.b\nfarmhand: { commit: post, confirm: posted }\n---\n- repeat:\n    times: 3\n    commands:\n\
+                \u{20}     - tapOn: { text: Post, label: post }\n      - assertVisible: { text: Post, label: posted }\n";
+    let bench = Bench::new(flow);
+    let phone = Arc::new(phone(&["Post"]));
+    let mut spec = spec("flow", json!({}), Purpose::Execute);
+    spec.acts_left = Some(2);
+
+    let outcome = bench.run_spec(&phone, spec).await;
+
+    assert_eq!(failed(&outcome), (FailureReason::AccountUnavailable, Blame::Task, true));
+    assert_eq!(
+        (phone.count("Tap"), bench.journal.states()),
+        (2, vec![EffectState::Confirmed; 2])
+    );
+}
+
 /// Taps `Post` three times, each time another effect.
 const LOOP: &str = "appId: a.b\nfarmhand:\n  commit: post\n  confirm: posted\n  check:\n    \
                     - evalScript: \"${output.effect = params.found}\"\n---\n- repeat:\n    times: 3\n    commands:\n      \
