@@ -215,9 +215,6 @@ mod tests {
             Ok(())
         );
         assert_eq!(policy(&["127.0.0.1"]).check("http://127.0.0.1:9/").await, Ok(()));
-        assert_eq!(
-            TargetPolicy::default().check("https://[2606:4700::1]/").await,
-            Ok(())
-        );
+        assert_eq!(TargetPolicy::default().check("https://[2606:4700::1]/").await, Ok(()));
     }
 }
