@@ -72,6 +72,7 @@ where
     people::devices_are_kept(fresh().await).await?;
     schedules::a_schedule_is_kept_as_it_was_written(fresh().await).await?;
     schedules::a_run_is_stored_once_with_its_tasks_and_the_next_one(fresh().await).await?;
+    schedules::runs_by_hand_at_one_instant_are_all_stored(fresh().await).await?;
     schedules::a_run_of_an_older_revision_is_not_stored(fresh().await).await?;
     schedules::a_run_without_tasks_gives_its_place_to_one_with(fresh().await).await
 }
