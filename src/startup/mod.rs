@@ -141,6 +141,7 @@ impl Application {
             schedules: Arc::new(schedules::ScheduleDesk {
                 store: Arc::clone(&store),
                 router: farm.router.clone(),
+                clock: Arc::clone(&clock),
             }),
             farm: Arc::new(farm.supervisor.clone()),
             reads: Arc::new(adapters::StoreReads(Arc::clone(&store))),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use farmhand_actors::{
     domain::{
-        ScheduleId, TaskId,
+        ScheduleId, TaskId, Timestamp,
         schedule::{Misfire, Recurrence, Schedule, ScheduleRun, ScheduleSpec},
     },
     ports::{NewRun, NewSchedule, RunStored, ScheduleChange, ScheduleWritten},
@@ -57,6 +57,25 @@ pub(super) async fn with_latest_runs(
         (schedule, run)
     };
     Ok(schedules.into_iter().map(with_run).collect())
+}
+
+/// Instants from `since` on for which these schedules had planned runs with tasks.
+pub(super) async fn list_planned_runs(
+    conn: &mut SqliteConnection,
+    schedules: &[ScheduleId],
+    since: Timestamp,
+) -> Result<HashMap<ScheduleId, Vec<Timestamp>>, Fault> {
+    let rows = sqlx::query(include_str!("queries/list_planned_runs.sql"))
+        .bind(json(&schedules)?)
+        .bind(millis(since))
+        .fetch_all(conn)
+        .await?;
+    let mut runs: HashMap<ScheduleId, Vec<Timestamp>> = HashMap::new();
+    for row in &rows {
+        let of_schedule = runs.entry(ScheduleId(get(row, "schedule_id")?)).or_default();
+        of_schedule.push(get_time(row, "planned_at")?);
+    }
+    Ok(runs)
 }
 
 /// Creates one, unless its name is taken or there are too many.
