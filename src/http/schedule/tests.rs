@@ -212,6 +212,9 @@ async fn a_schedule_is_run_and_deleted_and_no_other_is() {
 
     let run = api.post("/api/v1/schedule/1/run", json!({})).await.data();
     assert_eq!((&run["task_ids"], &run["created_count"]), (&json!([7, 8]), &json!(2)));
+    for (body, field) in [(json!({ "at": "now" }), "at"), (json!([1]), "body")] {
+        assert_eq!(api.post("/api/v1/schedule/1/run", body).await.faults(), [field]);
+    }
     assert_eq!(
         api.delete("/api/v1/schedule/1").await.data(),
         json!({ "deleted_count": 1, "deleted": [1] })
