@@ -8,7 +8,12 @@
     reason = "a failed assertion is how a test speaks"
 )]
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use farmhand_actors::domain::{AccountStatus, DeviceState, EVENT_KINDS, EventTopic};
 
 /// Lines of a file without its tests.
 const MAX_FILE_LINES: usize = 400;
@@ -278,4 +283,66 @@ fn every_file_says_what_it_is_for() {
             .map(|source| format!("{}: no //! at its head", source.path.display()))
             .collect(),
     );
+}
+
+/// Kinds of events that the program's code names: what stands in quotes behind the name of a topic, or the words that
+/// are put there.
+fn kinds_told(code: &str) -> Vec<String> {
+    let mut told = Vec::new();
+    for topic in EventTopic::ALL.map(EventTopic::as_str) {
+        let beginning = format!("\"{topic}.");
+        for (at, _) in code.match_indices(&beginning) {
+            let kind = code[at + 1..].split('"').next().unwrap();
+            let (_, word) = kind.split_once('.').unwrap();
+            if word.contains('{') {
+                let words: Vec<&str> = match topic {
+                    "account" => AccountStatus::ALL.map(AccountStatus::as_str).to_vec(),
+                    "device" => DeviceState::ALL.map(DeviceState::as_str).to_vec(),
+                    _ => panic!("{kind}: which words can stand there? Say it here"),
+                };
+                told.extend(words.iter().map(|word| format!("{topic}.{word}")));
+            } else if word.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+                told.push(kind.to_owned());
+            }
+        }
+    }
+    told
+}
+
+#[test]
+fn every_kind_of_event_that_is_told_can_be_asked_for_and_every_one_offered_is_told() {
+    let mut all = sources(&["src/store", "actors/src"]);
+    all.retain(|source| !is_test(&source.path) && !source.path.ends_with("domain/webhook.rs"));
+    all.retain(|source| !source.path.ends_with("router/races.rs"));
+    let told: BTreeSet<String> = all.iter().flat_map(|source| kinds_told(&source.code)).collect();
+    let offered: BTreeSet<String> = EVENT_KINDS.iter().map(|kind| (*kind).to_owned()).collect();
+    assert_eq!(told, offered);
+
+    let contract = std::fs::read_to_string(root().join("src/http/openapi.json")).unwrap();
+    let contract: serde_json::Value = serde_json::from_str(&contract).unwrap();
+    let mut lists = Vec::new();
+    find_lists(&contract, "task.created", &mut lists);
+    assert!(!lists.is_empty());
+    for list in lists {
+        let kinds: BTreeSet<String> = list.into_iter().filter(|word| word.contains('.')).collect();
+        assert_eq!(kinds, offered, "src/http/openapi.json");
+    }
+}
+
+/// The lists of words that one is in.
+fn find_lists(value: &serde_json::Value, word: &str, found: &mut Vec<Vec<String>>) {
+    if let Some(words) = value.get("enum").and_then(serde_json::Value::as_array) {
+        let words: Vec<String> = words
+            .iter()
+            .filter_map(|word| word.as_str().map(str::to_owned))
+            .collect();
+        if words.iter().any(|one| one == word) {
+            found.push(words);
+        }
+    }
+    match value {
+        serde_json::Value::Object(fields) => fields.values().for_each(|value| find_lists(value, word, found)),
+        serde_json::Value::Array(entries) => entries.iter().for_each(|value| find_lists(value, word, found)),
+        _ => {}
+    }
 }

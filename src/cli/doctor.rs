@@ -87,6 +87,7 @@ async fn look(settings: &Settings) -> Vec<Finding> {
             "wrong",
         ),
         Finding::of("flows.dir", flows(settings), "warning"),
+        Finding::of("limits", limits(settings), "warning"),
         Finding::of("media.roots", media(settings), "warning"),
         Finding::of("adb program", adb_program(), "warning"),
     ];
@@ -177,6 +178,14 @@ fn flows(settings: &Settings) -> Result<String, String> {
         .map_err(|error| format!("{folder}: {error}; make the folder, or leave flows.dir empty"))
 }
 
+fn limits(settings: &Settings) -> Result<String, String> {
+    let strangers = startup::limits_of_no_script(settings);
+    if strangers.is_empty() {
+        return Ok("each table is named by a script".to_owned());
+    }
+    Err(strangers.join("; "))
+}
+
 fn media(settings: &Settings) -> Result<String, String> {
     let roots = &settings.media.roots;
     if roots.is_empty() {
@@ -230,5 +239,28 @@ mod tests {
             report.starts_with("ok       http                       free\n"),
             "{report}"
         );
+    }
+
+    #[test]
+    fn limits_of_no_script_are_a_warning_that_names_the_one_that_was_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("farm.toml");
+        let dir = folder.path().join("flows");
+        std::fs::create_dir(&dir).unwrap();
+        std::fs::write(dir.join("my_flow.yaml"), "").unwrap();
+        let load = |limits: &str| {
+            std::fs::write(&file, format!("[flows]\ndir = {dir:?}\n{limits}")).unwrap();
+            Settings::load(Some(&file), &[]).unwrap()
+        };
+
+        let wrong = load("[limits.folow]\nper_day = 3\n[limits.my_flow]\nper_day = 3\n[limits.zzz]\nper_day = 3\n");
+        let right = load("[limits.my_flow]\nper_day = 3\n");
+
+        assert_eq!(
+            limits(&wrong).unwrap_err(),
+            "limits.folow: there is no script \"folow\"; did you mean \"follow\"?; limits.zzz: there is no script \"zzz\"; \
+             there are: follow, my_flow, post, unfollow"
+        );
+        assert!(limits(&right).is_ok());
     }
 }

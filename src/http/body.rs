@@ -15,7 +15,11 @@ use serde::{
 };
 use serde_json::{Map, Number, Value};
 
-use super::{envelope::ApiError, fields::echo, state::App};
+use super::{
+    envelope::ApiError,
+    fields::{Fields, echo},
+    state::App,
+};
 
 /// A body must have arrived within this time: a client that sends a byte now and then may not hold a place forever.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
@@ -25,6 +29,9 @@ pub struct JsonBody(pub Value);
 
 /// A JSON body that may be left out.
 pub struct OptionalJsonBody(pub Option<Value>);
+
+/// Of a call that takes no fields: no body, or an empty object.
+pub struct NoFields;
 
 impl FromRequest for JsonBody {
     type Error = ApiError;
@@ -57,6 +64,21 @@ impl FromRequest for OptionalJsonBody {
                 Ok(Self(None))
             } else {
                 parse_json(&bytes).map(|value| Self(Some(value)))
+            }
+        })
+    }
+}
+
+impl FromRequest for NoFields {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let read = OptionalJsonBody::from_request(request, payload);
+        Box::pin(async move {
+            match read.await? {
+                OptionalJsonBody(Some(body)) => Fields::of_body(&body, &[])?.finish(Self),
+                OptionalJsonBody(None) => Ok(Self),
             }
         })
     }

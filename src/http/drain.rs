@@ -2,46 +2,36 @@
 
 use actix_web::web;
 use farmhand_actors::domain::Drain;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
-    body::OptionalJsonBody,
+    body::NoFields,
     device::{parse_serial, show},
-    envelope::{Answer, ApiError, instant, success},
-    fields::Fields,
+    envelope::{Answer, instant, success},
     state::App,
 };
 
 /// `POST /api/v1/drain`
-pub async fn drain(app: web::Data<App>, OptionalJsonBody(body): OptionalJsonBody) -> Answer {
-    set_farm(&app, body, true).await
+pub async fn drain(_: NoFields, app: web::Data<App>) -> Answer {
+    set_farm(&app, true).await
 }
 
 /// `POST /api/v1/resume`
-pub async fn resume(app: web::Data<App>, OptionalJsonBody(body): OptionalJsonBody) -> Answer {
-    set_farm(&app, body, false).await
+pub async fn resume(_: NoFields, app: web::Data<App>) -> Answer {
+    set_farm(&app, false).await
 }
 
 /// `POST /api/v1/device/{serial}/drain`
-pub async fn drain_device(
-    app: web::Data<App>,
-    path: web::Path<String>,
-    OptionalJsonBody(body): OptionalJsonBody,
-) -> Answer {
-    set_device(&app, &path, body, true).await
+pub async fn drain_device(_: NoFields, app: web::Data<App>, path: web::Path<String>) -> Answer {
+    set_device(&app, &path, true).await
 }
 
 /// `POST /api/v1/device/{serial}/resume`
-pub async fn resume_device(
-    app: web::Data<App>,
-    path: web::Path<String>,
-    OptionalJsonBody(body): OptionalJsonBody,
-) -> Answer {
-    set_device(&app, &path, body, false).await
+pub async fn resume_device(_: NoFields, app: web::Data<App>, path: web::Path<String>) -> Answer {
+    set_device(&app, &path, false).await
 }
 
-async fn set_farm(app: &App, body: Option<Value>, draining: bool) -> Answer {
-    nothing_in(body)?;
+async fn set_farm(app: &App, draining: bool) -> Answer {
     let drains = app.state.tasks.set_drain(None, draining).await?;
     let farm = drains.iter().find(|drain| drain.serial.is_none());
     let devices: Vec<_> = drains.iter().filter_map(|drain| drain.serial.as_ref()).collect();
@@ -53,20 +43,11 @@ async fn set_farm(app: &App, body: Option<Value>, draining: bool) -> Answer {
     })))
 }
 
-async fn set_device(app: &App, path: &str, body: Option<Value>, draining: bool) -> Answer {
-    nothing_in(body)?;
+async fn set_device(app: &App, path: &str, draining: bool) -> Answer {
     let serial = parse_serial(path)?;
     app.state.farm.device(serial.clone()).await?;
     app.state.tasks.set_drain(Some(serial.clone()), draining).await?;
     show(app, &app.state.farm.device(serial).await?).await
-}
-
-/// These take no body; an empty object is none.
-fn nothing_in(body: Option<Value>) -> Result<(), ApiError> {
-    match body {
-        Some(body) => Fields::of_body(&body, &[])?.finish(()),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use farmhand_actors::supervisor::{ActorKind, ActorSnapshot};
 use serde_json::{Value, json};
 
 use super::{
+    body::NoFields,
     envelope::{Answer, instant, success},
     lease::Held,
     query::NoQuery,
@@ -24,7 +25,7 @@ pub async fn tree(_: NoQuery, app: web::Data<App>) -> Answer {
 }
 
 /// `POST /api/v1/supervisor/{kind}/{name}/restart`
-pub async fn restart(app: web::Data<App>, path: web::Path<(String, String)>) -> Answer {
+pub async fn restart(_: NoFields, app: web::Data<App>, path: web::Path<(String, String)>) -> Answer {
     let (kind, name) = path.into_inner();
     Ok(success(&view(&app.state.farm.restart(kind, name).await?)))
 }

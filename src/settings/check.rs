@@ -1,13 +1,42 @@
 //! Values that cannot be meant: each is refused by its key, before anything starts.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+
+use farmhand_actors::domain::ScriptName;
 
 use super::{Settings, SettingsError};
+
+/// Most tasks that one request may ask to create: they are one transaction, which all others wait for.
+const TASKS_PER_REQUEST_MAX: usize = 1_000_000;
+
+/// How alike a table's name must be to a script's to be taken for it (0 to 1, Jaro-Winkler).
+const NEAR_ENOUGH: f64 = 0.8;
 
 /// Most phones of `farmhand demo`: all of them run in this process.
 const SIM_PHONES_MAX: u32 = 500;
 
 impl Settings {
+    /// Tables of limits that are named by none of these scripts, each with the mend.
+    #[must_use]
+    pub fn limits_of_others(&self, scripts: &BTreeSet<ScriptName>) -> Vec<String> {
+        let strangers = self.limits.scripts.keys().filter(|name| !scripts.contains(*name));
+        let told = strangers.map(|name| {
+            let likeness = |script: &ScriptName| strsim::jaro_winkler(script.as_str(), name.as_str());
+            let nearest = scripts
+                .iter()
+                .max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+            let mend = match nearest.filter(|script| likeness(script) >= NEAR_ENOUGH) {
+                Some(script) => format!("did you mean \"{script}\"?"),
+                None => {
+                    let names: Vec<&str> = scripts.iter().map(ScriptName::as_str).collect();
+                    format!("there are: {}", names.join(", "))
+                }
+            };
+            format!("limits.{name}: there is no script \"{name}\"; {mend}")
+        });
+        told.collect()
+    }
+
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         self.check_values()?;
         self.check_adb()
@@ -27,8 +56,13 @@ impl Settings {
         if self.http.max_body == 0 {
             return invalid("http.max_body", "must be at least 1 byte");
         }
-        if self.tasks.max_per_request == 0 {
-            return invalid("tasks.max_per_request", "must be at least 1");
+        if !(1..=TASKS_PER_REQUEST_MAX).contains(&self.tasks.max_per_request) {
+            let problem = format!("must be from 1 to {TASKS_PER_REQUEST_MAX}");
+            return invalid("tasks.max_per_request", problem);
+        }
+        if self.retention.event_hours == 0 {
+            let problem = "must be at least 1: clients that follow events need some time to come back in";
+            return invalid("retention.event_hours", problem);
         }
         if self.attempt.time_limit_s == 0 || self.attempt.stop_grace_ms >= 1_700 {
             return invalid("attempt", "time_limit_s must be at least 1, stop_grace_ms below 1700");

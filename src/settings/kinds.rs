@@ -26,10 +26,13 @@ pub fn read_texts(path: &str, known: &Value, given: &mut Value) {
                 }
             }
         }
-        (ValueKind::Array(_), ValueKind::String(text)) => {
+        (ValueKind::Array(known), ValueKind::String(text)) => {
             let entries = parts(text).map(|part| match part.split_once('=') {
                 Some((serial, address)) if path == DEVICES => device(serial, address),
-                _ => Value::from(part),
+                _ => match part.parse::<i64>() {
+                    Ok(number) if is_numbers(known) => Value::from(number),
+                    _ => Value::from(part),
+                },
             });
             given.kind = ValueKind::Array(entries.collect());
         }
@@ -110,7 +113,21 @@ fn compare(path: &str, known: &Value, given: &Value, problems: &mut Vec<String>)
         _ => {
             if let Some(wanted) = wanted(path, known, given) {
                 problems.push(format!("settings: {path} = {}: {wanted}", shown(given)));
+            } else if let (ValueKind::Array(known), ValueKind::Array(entries)) = (&known.kind, &given.kind)
+                && is_numbers(known)
+            {
+                compare_numbers(path, entries, problems);
             }
+        }
+    }
+}
+
+/// Lists of numbers are lists of seconds.
+fn compare_numbers(path: &str, entries: &[Value], problems: &mut Vec<String>) {
+    for (place, entry) in entries.iter().enumerate() {
+        if !matches!(entry.kind, ValueKind::I64(number) if number >= 0) {
+            let wanted = "must be a whole number of seconds from 0";
+            problems.push(format!("settings: {path}[{place}] = {}: {wanted}", shown(entry)));
         }
     }
 }
@@ -188,6 +205,10 @@ fn below(path: &str, name: &str) -> String {
     }
 }
 
+fn is_numbers(known: &[Value]) -> bool {
+    matches!(known.first().map(|value| &value.kind), Some(ValueKind::I64(_)))
+}
+
 fn is_table(value: &Value) -> bool {
     matches!(value.kind, ValueKind::Table(_))
 }
@@ -242,6 +263,18 @@ mod tests {
                 "devices[0].serial: must be a text",
             ),
             ("[retry]\ndelay = [1, 2, 3]", "retry.delay = [ … ]: must be two numbers"),
+            (
+                "[retry]\ndelay = [-1, 5]",
+                "retry.delay[0] = -1: must be a whole number of seconds from 0",
+            ),
+            (
+                "[retry]\ndelay = [1, \"x\"]",
+                "retry.delay[1] = \"x\": must be a whole number of seconds from 0",
+            ),
+            (
+                "[webhooks]\nretry_s = [1, 2.5]",
+                "webhooks.retry_s[1] = 2.5: must be a whole number of seconds from 0",
+            ),
             ("[media]\nroots = 5", "media.roots = 5: must be a list"),
             (
                 "[quarantine]\nmax_share = \"half\"",
@@ -277,6 +310,18 @@ mod tests {
         assert_eq!(settings.media.path_map["C:/Videos"], "/srv/v");
         assert_eq!(settings.media.path_map["D:/Pictures"], "/srv/p");
         assert_eq!(settings.devices[1].address, "[fe80::1]:5555");
+        let ranges = [
+            ("FARMHAND__RETRY__DELAY", "7, 9"),
+            ("FARMHAND__WEBHOOKS__RETRY_S", "1,2,3"),
+        ];
+        let settings_with_ranges = load("", &ranges).unwrap();
+        assert_eq!(settings_with_ranges.retry.delay, [7, 9]);
+        assert_eq!(settings_with_ranges.webhooks.retry_s, [1, 2, 3]);
+        let negative = load("", &[("FARMHAND__RETRY__DELAY", "-1,5")]).unwrap_err().to_string();
+        assert!(
+            negative.contains("retry.delay[0] = -1: must be a whole number of seconds from 0"),
+            "{negative}"
+        );
         assert!((settings.quarantine.max_share - 0.5).abs() < f64::EPSILON && !settings.limits.enabled);
     }
 }

@@ -266,6 +266,18 @@ mod tests {
             ("[adb]\nservers = [\"127.0.0.1:0\"]", "adb.servers"),
             ("[sim]\nphones = 0", "sim.phones"),
             ("[sim]\nphones = 501", "sim.phones"),
+            (
+                "[retention]\nevent_hours = 0",
+                "retention.event_hours: must be at least 1",
+            ),
+            (
+                "[tasks]\nmax_per_request = 1000001",
+                "tasks.max_per_request: must be from 1 to 1000000",
+            ),
+            (
+                "[tasks]\nmax_per_request = 0",
+                "tasks.max_per_request: must be from 1 to 1000000",
+            ),
         ] {
             let error = load(toml, &[]).unwrap_err().to_string();
             assert!(error.contains(key), "{toml}: {error}");

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     adb::{self, AdbHandle},
-    flow::{FlowCatalog, FlowRunner, FlowRunnerParts, FlowSettings, bundle::Bundles},
+    flow::{FlowCatalog, FlowRunner, FlowRunnerParts, FlowSettings, bundle::Bundles, catalog::look::script_names},
     http::{self, AppState, Health},
     media::{MediaLibrary, MediaPaths, Picker},
     settings::Settings,
@@ -141,6 +141,7 @@ impl Application {
             schedules: Arc::new(schedules::ScheduleDesk {
                 store: Arc::clone(&store),
                 router: farm.router.clone(),
+                clock: Arc::clone(&clock),
             }),
             farm: Arc::new(farm.supervisor.clone()),
             reads: Arc::new(adapters::StoreReads(Arc::clone(&store))),
@@ -229,6 +230,13 @@ pub async fn open_store(settings: &Settings) -> Result<Arc<Store>, StartupError>
     Ok(Store::open(translate::store(settings, &data)).await?)
 }
 
+/// Tables of limits that are named by no script there is, each with the mend: a misspelt one limits nothing.
+#[must_use]
+pub fn limits_of_no_script(settings: &Settings) -> Vec<String> {
+    let dir = Some(&settings.flows.dir).filter(|dir| !dir.is_empty());
+    settings.limits_of_others(&script_names(dir.map(std::path::Path::new)))
+}
+
 /// What the licence of these settings allows, in a line.
 ///
 /// # Errors
@@ -297,6 +305,10 @@ fn start_scripts(
     if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
         // One that is made later is seen without a restart.
         tracing::warn!(folder = %folder.display(), "flows.dir is no folder (yet): there are only the bundled scripts");
+    }
+    for problem in limits_of_no_script(settings) {
+        // No more than a warning: its flow may be added while farmhand runs.
+        tracing::warn!("settings: {problem}");
     }
     let catalog = FlowCatalog::with_bundles(folder, Arc::clone(&media), Bundles::new(data.join("bundles")));
     actix_rt::spawn(Arc::clone(&catalog).watch(stop.clone()));

@@ -64,28 +64,7 @@ pub(super) async fn patch_account(
     let Some(mut account) = find_account(&mut tx.conn, username).await? else {
         return Ok(None);
     };
-    let AccountPatch {
-        app,
-        package,
-        serial,
-        status,
-        limits,
-        cooldown_until,
-    } = patch.clone();
-    account.app = app.unwrap_or(account.app);
-    account.package = package.unwrap_or(account.package);
-    account.serial = serial.unwrap_or(account.serial);
-    account.limits = limits.unwrap_or(account.limits);
-    if let Some(status) = status {
-        account.status = status;
-        account.status_reason = None;
-        account.evidence = None;
-        account.cooldown_until = None;
-    }
-    if let Some(until) = cooldown_until {
-        account.status = AccountStatus::Cooldown;
-        account.cooldown_until = Some(until);
-    }
+    let events = patch.clone().apply(&mut account);
     sqlx::query(
         "UPDATE account SET app = ?2, package = ?3, serial = ?4, status = ?5, status_reason = ?6, evidence = ?7,
                             cooldown_until = ?8, limits = ?9
@@ -102,7 +81,9 @@ pub(super) async fn patch_account(
     .bind(json(&account.limits)?)
     .execute(&mut tx.conn)
     .await?;
-    tell(tx, username, "account.changed")?;
+    for event in events {
+        tx.tell(event)?;
+    }
     Ok(Some(account))
 }
 
@@ -145,6 +126,25 @@ pub(super) async fn set_status(tx: &mut Transaction, change: &StatusChange) -> R
     Ok(())
 }
 
+/// Makes an account active that rests until `ended`; one that a person has changed since stays as it is.
+pub(super) async fn end_rest(
+    tx: &mut Transaction,
+    (username, ended, event): &(Username, Option<Timestamp>, NewEvent),
+) -> Result<(), Fault> {
+    let written = sqlx::query(
+        "UPDATE account SET status = 'active', status_reason = NULL, evidence = NULL, cooldown_until = NULL
+         WHERE username = ?1 AND status = 'cooldown' AND cooldown_until IS ?2",
+    )
+    .bind(username.as_str())
+    .bind(ended.map(millis))
+    .execute(&mut tx.conn)
+    .await?;
+    if written.rows_affected() > 0 {
+        tx.tell(event.clone())?;
+    }
+    Ok(())
+}
+
 /// Notes the start of an attempt for the account.
 pub(super) async fn touch_account(tx: &mut Transaction, (username, at): &(Username, Timestamp)) -> Result<(), Fault> {
     let written = sqlx::query("UPDATE account SET last_used = ?2 WHERE username = ?1")
@@ -168,7 +168,7 @@ pub(super) async fn delete_account(tx: &mut Transaction, username: &Username) ->
     Ok(deleted)
 }
 
-/// What a person changed; who listens asks for the account itself.
+/// What a person did; who listens asks for the account itself.
 fn tell(tx: &mut Transaction, username: &Username, kind: &str) -> Result<(), Fault> {
     tx.tell(NewEvent {
         topic: EventTopic::Account,

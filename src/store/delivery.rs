@@ -191,6 +191,16 @@ pub(super) async fn list_due(
     rows.iter().map(delivery_of).collect()
 }
 
+/// What waits for an instant later than `after` is due at `at`.
+pub(super) async fn recall(tx: &mut Transaction, &(after, at): &(Timestamp, Timestamp)) -> Result<(), Fault> {
+    sqlx::query("UPDATE delivery SET due_at = ?2 WHERE state = 'waiting' AND due_at > ?1")
+        .bind(millis(after))
+        .bind(millis(at))
+        .execute(&mut tx.conn)
+        .await?;
+    Ok(())
+}
+
 /// When the next message of a webhook that is switched on falls due.
 pub(super) async fn next_due(conn: &mut SqliteConnection) -> Result<Option<Timestamp>, Fault> {
     let row = sqlx::query(

@@ -264,7 +264,7 @@ impl TaskEnd {
                 ..
             } => {
                 let data = json!({
-                    "status": Status::Pending.number(), "due_at": due_at, "purpose": purpose, "remark": remark,
+                    "status": Status::Pending.number(), "due_at": format!("{due_at:.3}"), "purpose": purpose, "remark": remark,
                 });
                 tx.tell_task("task.retrying", self.task, &data)
             }

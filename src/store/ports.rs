@@ -216,6 +216,10 @@ impl AccountStore for Store {
         self.write(change, account::set_status).await
     }
 
+    async fn end_rest(&self, username: &Username, ended: Option<Timestamp>, event: NewEvent) -> Result<(), StoreError> {
+        self.write((username.clone(), ended, event), account::end_rest).await
+    }
+
     async fn touch_account(&self, username: &Username, at: Timestamp) -> Result<(), StoreError> {
         self.write((username.clone(), at), account::touch_account).await
     }

@@ -1,5 +1,7 @@
 //! What HTTP reads, and the keys to it.
 
+use std::collections::HashMap;
+
 use farmhand_actors::{
     domain::{
         Attempt, IdempotencyKey, Material, ScheduleId, ScriptName, Task, TaskId, TaskStats, Timestamp,
@@ -79,6 +81,18 @@ impl Store {
         let found = schedule::find_schedule(reader.conn()?, id).await?;
         let found = schedule::with_latest_runs(reader.conn()?, found.into_iter().collect()).await?;
         Ok(found.into_iter().next())
+    }
+
+    /// Instants from `since` on for which these schedules had planned runs with tasks.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn planned_runs(
+        &self,
+        schedules: &[ScheduleId],
+        since: Timestamp,
+    ) -> Result<HashMap<ScheduleId, Vec<Timestamp>>, StoreError> {
+        Ok(schedule::list_planned_runs(self.reader().await?.conn()?, schedules, since).await?)
     }
 
     /// Exact numbers of tasks by status.

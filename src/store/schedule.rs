@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use farmhand_actors::{
     domain::{
-        ScheduleId, TaskId,
+        ScheduleId, TaskId, Timestamp,
         schedule::{Misfire, Recurrence, Schedule, ScheduleRun, ScheduleSpec},
     },
     ports::{NewRun, NewSchedule, RunStored, ScheduleChange, ScheduleWritten},
@@ -57,6 +57,25 @@ pub(super) async fn with_latest_runs(
         (schedule, run)
     };
     Ok(schedules.into_iter().map(with_run).collect())
+}
+
+/// Instants from `since` on for which these schedules had planned runs with tasks.
+pub(super) async fn list_planned_runs(
+    conn: &mut SqliteConnection,
+    schedules: &[ScheduleId],
+    since: Timestamp,
+) -> Result<HashMap<ScheduleId, Vec<Timestamp>>, Fault> {
+    let rows = sqlx::query(include_str!("queries/list_planned_runs.sql"))
+        .bind(json(&schedules)?)
+        .bind(millis(since))
+        .fetch_all(conn)
+        .await?;
+    let mut runs: HashMap<ScheduleId, Vec<Timestamp>> = HashMap::new();
+    for row in &rows {
+        let of_schedule = runs.entry(ScheduleId(get(row, "schedule_id")?)).or_default();
+        of_schedule.push(get_time(row, "planned_at")?);
+    }
+    Ok(runs)
 }
 
 /// Creates one, unless its name is taken or there are too many.
@@ -135,13 +154,18 @@ pub(super) async fn store_run(tx: &mut Transaction, run: &NewRun) -> Result<RunS
             .execute(&mut tx.conn)
             .await?;
     }
-    if has_run(tx, run).await? {
+    if !run.manual && has_run(tx, run).await? {
         return Ok(RunStored::AlreadyRun);
     }
+    let planned_at = if run.manual {
+        free_instant(tx, run).await?
+    } else {
+        millis(run.planned_at)
+    };
     let task_ids = create_tasks(tx, &run.tasks, run.at).await?;
     sqlx::query(include_str!("queries/insert_run.sql"))
         .bind(run.schedule.0)
-        .bind(millis(run.planned_at))
+        .bind(planned_at)
         .bind(run.manual)
         .bind(millis(run.at))
         .bind(run.revision)
@@ -149,24 +173,40 @@ pub(super) async fn store_run(tx: &mut Transaction, run: &NewRun) -> Result<RunS
         .bind(task_ids.first().map(|task| task.0))
         .bind(i64::try_from(task_ids.len()).unwrap_or(i64::MAX))
         .bind(&run.remark)
-        .bind(millis(run.planned_at).saturating_sub(RUNS_KEPT_MS))
+        .bind(planned_at.saturating_sub(RUNS_KEPT_MS))
         .execute(&mut tx.conn)
         .await?;
     Ok(RunStored::Fired(task_ids))
 }
 
-/// Whether the instant has had its run; one that created no task gives its place to one that does.
+/// Whether the planned instant has had its run; one that created no task gives its place to one that does.
 async fn has_run(tx: &mut Transaction, run: &NewRun) -> Result<bool, Fault> {
     let row = sqlx::query(
         "SELECT 1 FROM schedule_run
-         WHERE schedule_id = ?1 AND planned_at = ?2 AND manual = ?3 AND batch_id IS NOT NULL",
+         WHERE schedule_id = ?1 AND planned_at = ?2 AND manual = 0 AND batch_id IS NOT NULL",
     )
     .bind(run.schedule.0)
     .bind(millis(run.planned_at))
-    .bind(run.manual)
     .fetch_optional(&mut tx.conn)
     .await?;
     Ok(row.is_some())
+}
+
+/// The instant of a run by hand, or the next millisecond that has none: whoever asks for a run gets one.
+async fn free_instant(tx: &mut Transaction, run: &NewRun) -> Result<i64, Fault> {
+    let row = sqlx::query(
+        "SELECT min(at) AS free
+         FROM (SELECT ?2 AS at
+               UNION ALL SELECT planned_at + 1 FROM schedule_run
+                         WHERE schedule_id = ?1 AND planned_at >= ?2 AND manual = 1) AS candidate
+         WHERE NOT EXISTS (SELECT 1 FROM schedule_run
+                           WHERE schedule_id = ?1 AND planned_at = candidate.at AND manual = 1)",
+    )
+    .bind(run.schedule.0)
+    .bind(millis(run.planned_at))
+    .fetch_one(&mut tx.conn)
+    .await?;
+    get(&row, "free")
 }
 
 async fn is_taken(tx: &mut Transaction, name: &str, besides: ScheduleId) -> Result<bool, Fault> {

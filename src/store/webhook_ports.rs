@@ -63,6 +63,10 @@ impl WebhookStore for Store {
         Ok(delivery::list_due(self.reader().await?.conn()?, id, &under_way, limit, at).await?)
     }
 
+    async fn recall_deliveries(&self, after: Timestamp, at: Timestamp) -> Result<(), StoreError> {
+        self.write((after, at), delivery::recall).await
+    }
+
     async fn next_delivery(&self) -> Result<Option<Timestamp>, StoreError> {
         Ok(delivery::next_due(self.reader().await?.conn()?).await?)
     }

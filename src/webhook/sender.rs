@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use farmhand_actors::{
-    domain::{DELIVERY_LIFE, Delivery, DeliveryId, SendResult, Timestamp, Webhook, WebhookId, next_pause},
+    domain::{DELIVERY_LIFE, Delivery, DeliveryId, Now, SendResult, Timestamp, Webhook, WebhookId, next_pause},
     ports::{Clock, MessageSender, StoreError, WebhookStore},
 };
 use tokio::{
@@ -24,9 +24,14 @@ const SENDS_EACH: usize = 4;
 /// Events of this time become messages together.
 const LINGER: Duration = Duration::from_millis(50);
 
-/// Between two looks at what is due, at least and at most (the wall clock may be set).
+/// Between two looks at what is due, at least and at most; while something waits no longer than that, as the wall clock
+/// may be set over its time or away from it.
 const SHORTEST_NAP: Duration = Duration::from_millis(200);
+const WAITING_NAP: Duration = Duration::from_secs(5);
 const LONGEST_NAP: Duration = Duration::from_secs(60);
+
+/// A wall clock that falls behind the monotonic one by more than this was set back.
+const SET_BACK: Duration = Duration::from_millis(500);
 
 /// Pause after the store could not be asked.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -62,6 +67,8 @@ pub struct Outbound {
 struct UnderWay {
     sends: JoinSet<SendResult>,
     messages: HashMap<DeliveryId, WebhookId>,
+    /// The clocks at the latest look at what is due.
+    last: Option<Now>,
 }
 
 impl Outbound {
@@ -100,6 +107,7 @@ impl Outbound {
     /// Makes messages, starts what is due, waits until something happens.
     async fn turn(&self, events: &mut watch::Receiver<i64>, under_way: &mut UnderWay) -> Result<(), StoreError> {
         events.borrow_and_update();
+        self.notice_clock(&mut under_way.last).await?;
         let mut webhooks = self.parts.store.list_webhooks().await?;
         webhooks.retain(|webhook| webhook.new.enabled);
         let more = !webhooks.is_empty() && self.parts.store.fan_out(self.now()).await?;
@@ -114,13 +122,29 @@ impl Outbound {
         Ok(())
     }
 
+    /// After the clock was set back, what waits would wait for so much longer: it is due now.
+    async fn notice_clock(&self, last: &mut Option<Now>) -> Result<(), StoreError> {
+        let now = self.parts.clock.now();
+        let too_late = match *last {
+            Some(last) if was_set_back(last, now) => Some(now.wall),
+            Some(_) => None,
+            // While nobody looked: no pause is as long as a message lives.
+            None => now.wall.checked_add(self.life).ok(),
+        };
+        if let Some(too_late) = too_late {
+            self.parts.store.recall_deliveries(too_late, now.wall).await?;
+        }
+        *last = Some(now);
+        Ok(())
+    }
+
     async fn nap(&self, webhooks: &[Webhook]) -> Result<Duration, StoreError> {
         if webhooks.is_empty() {
             return Ok(LONGEST_NAP);
         }
         let due = self.parts.store.next_delivery().await?;
         let wait = due.map(|due| Duration::try_from(due.duration_since(self.now())).unwrap_or_default());
-        Ok(wait.map_or(LONGEST_NAP, |wait| wait.clamp(SHORTEST_NAP, LONGEST_NAP)))
+        Ok(wait.map_or(LONGEST_NAP, |wait| wait.clamp(SHORTEST_NAP, WAITING_NAP)))
     }
 
     async fn start_due(&self, webhooks: &[Webhook], under_way: &mut UnderWay) -> Result<(), StoreError> {
@@ -217,6 +241,12 @@ impl Outbound {
     }
 }
 
+fn was_set_back(last: Now, now: Now) -> bool {
+    let expected = last.wall.checked_add(now.mono.saturating_sub(last.mono));
+    let behind = expected.unwrap_or(now.wall).duration_since(now.wall);
+    Duration::try_from(behind).is_ok_and(|behind| behind > SET_BACK)
+}
+
 impl UnderWay {
     fn of(&self, webhook: WebhookId) -> Vec<DeliveryId> {
         let mine = self.messages.iter().filter(|(_, of)| **of == webhook);
@@ -234,3 +264,6 @@ impl MessageSender for Outbound {
         self.nudged.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests;

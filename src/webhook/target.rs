@@ -95,11 +95,19 @@ fn parse_url(url: &str) -> Result<(String, u16), String> {
     if host.is_empty() {
         return Err("names no host".to_owned());
     }
-    let port = uri.port().map(|port| port.as_str().to_owned());
-    match port.map_or(Ok(usual_port), |port| port.parse()) {
-        Ok(port) if port > 0 => Ok((host.to_owned(), port)),
-        _ => Err("its port must be from 1 to 65535".to_owned()),
+    // `Uri::port` is silent about a port that is no number, and the usual one would be taken for it.
+    let after_host = authority.strip_prefix(uri.host().unwrap_or_default());
+    match after_host.and_then(|rest| rest.strip_prefix(':')) {
+        None => Ok((host.to_owned(), usual_port)),
+        Some(port) => parse_port(port).map(|port| (host.to_owned(), port)),
     }
+}
+
+fn parse_port(text: &str) -> Result<u16, String> {
+    // The sign that numbers may have elsewhere is none of a port.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let port = text.parse().ok().filter(|port| digits && *port > 0);
+    port.ok_or_else(|| "its port must be from 1 to 65535".to_owned())
 }
 
 fn parse_entry(entry: &str) -> Option<Allowed> {
@@ -185,6 +193,13 @@ mod tests {
             ("http://user:word@example.com/", "name or a password"),
             ("http://127.0.0.1/", "open internet"),
             ("http://127.0.0.1:0/", "port"),
+            ("http://8.8.8.8:99999/", "its port must be from 1 to 65535"),
+            ("http://8.8.8.8:65536/", "its port must be from 1 to 65535"),
+            ("http://8.8.8.8:abc/", "its port must be from 1 to 65535"),
+            ("http://8.8.8.8:/x", "its port must be from 1 to 65535"),
+            ("https://8.8.8.8:-1/", "its port must be from 1 to 65535"),
+            ("https://8.8.8.8:+80/", "its port must be from 1 to 65535"),
+            ("https://[2606:4700::1]:99999/", "its port must be from 1 to 65535"),
             ("https://[::1]:8443/", "open internet"),
             ("http://169.254.169.254/latest/meta-data", "open internet"),
             ("http://0x7f.1/", "open internet"),
@@ -200,5 +215,6 @@ mod tests {
             Ok(())
         );
         assert_eq!(policy(&["127.0.0.1"]).check("http://127.0.0.1:9/").await, Ok(()));
+        assert_eq!(TargetPolicy::default().check("https://[2606:4700::1]/").await, Ok(()));
     }
 }

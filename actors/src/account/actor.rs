@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle};
 use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
 
@@ -47,6 +47,8 @@ pub struct AccountParts {
 pub struct AccountActor {
     core: AccountCore,
     parts: AccountParts,
+    /// The next look at whether its rest is over.
+    look: Option<SpawnHandle>,
 }
 
 #[derive(Message)]
@@ -61,7 +63,11 @@ impl AccountActor {
         if let Some(uses) = &parts.uses {
             core.on_uses_loaded(uses);
         }
-        Self { core, parts }
+        Self {
+            core,
+            parts,
+            look: None,
+        }
     }
 
     fn generation(&self) -> Generation {
@@ -73,6 +79,7 @@ impl AccountActor {
             match effect {
                 Effect::Touch(at) => self.touch(at),
                 Effect::StoreStatus(event) => self.store_status(event),
+                Effect::EndRest(ended, event) => self.end_rest(ended, event),
                 Effect::TellChanged => self.tell_changed(),
             }
         }
@@ -93,6 +100,31 @@ impl AccountActor {
             if let Err(error) = stored.await {
                 tracing::error!(account = %username, %error, "cannot store the account's status");
             }
+        });
+    }
+
+    fn end_rest(&self, ended: Option<Timestamp>, event: NewEvent) {
+        let (store, username) = (Arc::clone(&self.parts.store), self.core.record().username.clone());
+        actix_rt::spawn(async move {
+            if let Err(error) = store.end_rest(&username, ended, event).await {
+                // After the next start it is over at once.
+                tracing::error!(account = %username, %error, "cannot store that the account's rest is over");
+            }
+        });
+    }
+
+    /// Looks again when the rest may be over, if the account rests.
+    fn watch_rest(&mut self, ctx: &mut Context<Self>) {
+        if let Some(look) = self.look.take() {
+            ctx.cancel_future(look);
+        }
+        let pause = self.core.next_look(self.parts.clock.now());
+        self.look = pause.map(|pause| {
+            ctx.run_later(pause, |account, ctx| {
+                let effects = account.core.on_look(account.parts.clock.now());
+                account.perform(effects);
+                account.watch_rest(ctx);
+            })
         });
     }
 
@@ -136,6 +168,7 @@ impl Actor for AccountActor {
         if self.parts.uses.take().is_none() {
             self.load_uses(ctx);
         }
+        self.watch_rest(ctx);
         self.parts.pulse.beat();
     }
 }
@@ -206,9 +239,10 @@ impl Handler<ReloadUses> for AccountActor {
 impl Handler<ChangeRecord> for AccountActor {
     type Result = ();
 
-    fn handle(&mut self, ChangeRecord(record): ChangeRecord, _: &mut Self::Context) {
+    fn handle(&mut self, ChangeRecord(record): ChangeRecord, ctx: &mut Self::Context) {
         let effects = self.core.on_record(record);
         self.perform(effects);
+        self.watch_rest(ctx);
     }
 }
 

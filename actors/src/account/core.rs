@@ -11,8 +11,8 @@ use jiff::tz::TimeZone;
 use super::{AccountView, LeaseAccount, LeaseUsage, ReleaseAccount};
 use crate::{
     domain::{
-        AccountRecord, AccountStatus, AccountUse, Epoch, EventTopic, NewEvent, Now, Package, Purpose, ScriptLimit,
-        ScriptName, TaskId, Timestamp,
+        AccountRecord, AccountStatus, AccountUse, Epoch, NewEvent, Now, Package, Purpose, ScriptLimit, ScriptName,
+        TaskId, Timestamp,
         limits::{NotNow, Usage, UseLog, check_limit, uses_left},
     },
     settings::FarmSettings,
@@ -22,6 +22,9 @@ use crate::{
 /// `last_used` is written at most this often: it only decides turns, and every write costs.
 const TOUCH_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long a rest goes on without a look at the wall clock, which may be set meanwhile.
+const LONGEST_LOOK: Duration = Duration::from_secs(30);
+
 /// What the shell has to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -30,6 +33,9 @@ pub enum Effect {
     /// Store status, reason, evidence and the end of a cooldown, as the record has them now, with the event that tells of
     /// it.
     StoreStatus(NewEvent),
+    /// Store that the rest which went on until then is over, unless a person has changed it since, with the event that
+    /// tells of it.
+    EndRest(Option<Timestamp>, NewEvent),
     /// Tell router and supervisor that the record is another one now.
     TellChanged,
 }
@@ -146,6 +152,22 @@ impl AccountCore {
         self.retired = false;
         self.derive();
         vec![Effect::TellChanged]
+    }
+
+    /// How long [`Self::on_look`] can wait for its next call; `None` while the account does not rest.
+    #[must_use]
+    pub fn next_look(&self, now: Now) -> Option<Duration> {
+        if self.record.status != AccountStatus::Cooldown {
+            return None;
+        }
+        let left = self.record.cooldown_until.map(|end| end.duration_since(now.wall));
+        let left = left.and_then(|left| Duration::try_from(left).ok());
+        Some(left.unwrap_or_default().min(LONGEST_LOOK))
+    }
+
+    /// Ends a rest that is over.
+    pub fn on_look(&mut self, now: Now) -> Vec<Effect> {
+        self.end_cooldown(now)
     }
 
     /// A person has dealt with it.
@@ -270,21 +292,26 @@ impl AccountCore {
     }
 
     fn end_cooldown(&mut self, now: Now) -> Vec<Effect> {
-        let rested = self.record.status == AccountStatus::Cooldown
-            && self.record.cooldown_until.is_none_or(|end| end <= now.wall);
-        if rested {
-            self.activate("rested long enough")
-        } else {
-            Vec::new()
+        let ended = self.record.cooldown_until;
+        let rested = self.record.status == AccountStatus::Cooldown && ended.is_none_or(|end| end <= now.wall);
+        if !rested {
+            return Vec::new();
         }
+        self.set_active();
+        let event = self.record.status_event("rested long enough");
+        vec![Effect::EndRest(ended, event), Effect::TellChanged]
     }
 
     fn activate(&mut self, why: &str) -> Vec<Effect> {
+        self.set_active();
+        self.status_changed(why)
+    }
+
+    fn set_active(&mut self) {
         self.record.status = AccountStatus::Active;
         self.record.status_reason = None;
         self.record.evidence = None;
         self.record.cooldown_until = None;
-        self.status_changed(why)
     }
 
     fn ask_for_a_person(&mut self, message: String, evidence: Option<String>) -> Vec<Effect> {
@@ -296,14 +323,7 @@ impl AccountCore {
     }
 
     fn status_changed(&self, why: &str) -> Vec<Effect> {
-        let status = self.record.status.as_str();
-        let event = NewEvent {
-            topic: EventTopic::Account,
-            kind: format!("account.{status}"),
-            subject: self.record.username.to_string(),
-            data: serde_json::json!({ "status": status, "reason": why, "evidence": self.record.evidence }),
-        };
-        vec![Effect::StoreStatus(event), Effect::TellChanged]
+        vec![Effect::StoreStatus(self.record.status_event(why)), Effect::TellChanged]
     }
 }
 
@@ -344,7 +364,7 @@ fn blocked_by_status(record: &AccountRecord, now: Timestamp) -> Option<NotNow> {
         }
         AccountStatus::Cooldown => {
             let until = record.cooldown_until.filter(|end| *end > now)?;
-            because(format!("rests until {until}"), Some(until))
+            because(format!("rests until {until:.3}"), Some(until))
         }
     }
 }

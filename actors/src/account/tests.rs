@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     FarmSettings,
-    domain::{AccountStatus, AccountUse, Attention, Epoch, Limits, Now, Purpose, ScriptLimit, TaskId, Timestamp},
+    domain::{
+        AccountRecord, AccountStatus, AccountUse, Attention, Epoch, Limits, Now, Purpose, ScriptLimit, TaskId,
+        Timestamp,
+    },
     testing::farm::{account_record, script, username},
 };
 
@@ -214,8 +217,31 @@ fn a_cooldown_ends_by_itself() {
     let (granted, effects) = core.on_lease(&lease(1, Purpose::Execute), at(100));
 
     assert_eq!(granted, Ok(()));
-    assert!(effects.iter().any(|effect| matches!(effect, Effect::StoreStatus(_))));
+    assert!(
+        effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::EndRest(Some(end), _) if *end == at(100).wall))
+    );
     assert_eq!(core.record().status, AccountStatus::Active);
+}
+
+#[test]
+fn a_rest_is_looked_at_when_it_ends_and_now_and_then_because_clocks_are_set() {
+    let mut record = account_record("a", None);
+    let core =
+        |record: &AccountRecord| AccountCore::new(record.clone(), Arc::new(FarmSettings::default()), TimeZone::UTC);
+    assert_eq!(core(&record).next_look(at(0)), None);
+    record.status = AccountStatus::Cooldown;
+    record.cooldown_until = Some(at(100).wall);
+
+    let mut resting = core(&record);
+
+    assert_eq!(resting.next_look(at(0)), Some(Duration::from_secs(30)));
+    assert_eq!(resting.next_look(at(88)), Some(Duration::from_secs(12)));
+    assert_eq!(resting.next_look(at(200)), Some(Duration::ZERO));
+    assert_eq!(resting.on_look(at(99)), []);
+    assert_eq!(resting.on_look(at(100)).len(), 2);
+    assert_eq!(resting.next_look(at(100)), None);
 }
 
 #[test]

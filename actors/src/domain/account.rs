@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Package, ScriptName, Serial, Timestamp, Username};
+use super::{EventTopic, NewEvent, Package, ScriptName, Serial, Timestamp, Username};
 
 /// Whether an account may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -112,6 +112,20 @@ pub struct AccountRecord {
     pub created_at: Timestamp,
 }
 
+impl AccountRecord {
+    /// The event that tells of its status as it is now, and of what brought it there.
+    #[must_use]
+    pub fn status_event(&self, why: &str) -> NewEvent {
+        let status = self.status.as_str();
+        NewEvent {
+            topic: EventTopic::Account,
+            kind: format!("account.{status}"),
+            subject: self.username.to_string(),
+            data: serde_json::json!({ "status": status, "reason": why, "evidence": self.evidence }),
+        }
+    }
+}
+
 /// An account as an attempt sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountRef {
@@ -147,6 +161,54 @@ pub struct AccountPatch {
     pub cooldown_until: Option<Timestamp>,
     /// Replaces its own limits.
     pub limits: Option<Limits>,
+}
+
+impl AccountPatch {
+    /// Changes the account as a person wants it. What is to be told of that: a status by its own kind, the rest, also when
+    /// it is nothing, as `account.changed`.
+    #[must_use]
+    pub fn apply(self, account: &mut AccountRecord) -> Vec<NewEvent> {
+        let before = account.clone();
+        account.app = self.app.unwrap_or(before.app.clone());
+        account.package = self.package.unwrap_or(before.package.clone());
+        account.serial = self.serial.unwrap_or(before.serial.clone());
+        account.limits = self.limits.unwrap_or(before.limits.clone());
+        let others_changed = *account != before;
+        if let Some(status) = self.status {
+            // What stood behind the old status is over when a person sets another one.
+            account.status = status;
+            account.status_reason = None;
+            account.evidence = None;
+            account.cooldown_until = None;
+        }
+        if let Some(until) = self.cooldown_until {
+            account.status = AccountStatus::Cooldown;
+            // As it is stored.
+            account.cooldown_until = Timestamp::from_millisecond(until.as_millisecond()).ok();
+        }
+        let status_changed = (account.status, account.cooldown_until) != (before.status, before.cooldown_until);
+        let changed = NewEvent {
+            topic: EventTopic::Account,
+            kind: "account.changed".to_owned(),
+            subject: account.username.to_string(),
+            data: serde_json::json!({}),
+        };
+        let told = [
+            (others_changed || !status_changed).then_some(changed),
+            status_changed.then(|| account.status_event(&by_a_person(account))),
+        ];
+        told.into_iter().flatten().collect()
+    }
+}
+
+/// What a person did who set the status that the account has.
+fn by_a_person(account: &AccountRecord) -> String {
+    match (account.status, account.cooldown_until) {
+        (AccountStatus::Active, _) => "activated by a person".to_owned(),
+        (AccountStatus::Disabled, _) => "disabled by a person".to_owned(),
+        (AccountStatus::Cooldown, Some(until)) => format!("sent to rest by a person until {until:.3}"),
+        (status, _) => format!("set to {} by a person", status.as_str()),
+    }
 }
 
 /// One use of an account that counts towards its limits.

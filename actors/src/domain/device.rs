@@ -37,6 +37,16 @@ pub enum DeviceState {
 }
 
 impl DeviceState {
+    /// All states.
+    pub const ALL: [Self; 6] = [
+        Self::Online,
+        Self::Busy,
+        Self::Offline,
+        Self::Unauthorized,
+        Self::Quarantined,
+        Self::Disabled,
+    ];
+
     /// The word used in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {

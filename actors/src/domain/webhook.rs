@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{EventTopic, Timestamp};
 
 /// The kinds of events that farmhand tells, in the order of a thing's life.
-pub const EVENT_KINDS: [&str; 27] = [
+pub const EVENT_KINDS: [&str; 28] = [
     "task.created",
     "task.started",
     "task.released",
@@ -32,6 +32,7 @@ pub const EVENT_KINDS: [&str; 27] = [
     "supervisor.restarting",
     "supervisor.restarted",
     "supervisor.quarantined",
+    "supervisor.alarm",
     "supervisor.changed",
 ];
 

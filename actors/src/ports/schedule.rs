@@ -60,7 +60,8 @@ pub struct NewRun {
     pub schedule: ScheduleId,
     /// The revision that it is a snapshot of: when there is a newer one, nothing is stored.
     pub revision: u32,
-    /// For when it was planned. A schedule has one run with tasks for each instant.
+    /// For when it was planned. A schedule has one run with tasks for each instant; one that a person asked for takes the
+    /// next millisecond that has none.
     pub planned_at: Timestamp,
     /// Whether a person asked for it: then the schedule's next run stays.
     pub manual: bool,

@@ -318,6 +318,10 @@ pub trait AccountStore: Send + Sync {
         event: NewEvent,
     ) -> Result<(), StoreError>;
 
+    /// Makes an account active that rests until `ended`, and tells `event` in the same transaction; one that a person has
+    /// changed since is left as it is.
+    async fn end_rest(&self, username: &Username, ended: Option<Timestamp>, event: NewEvent) -> Result<(), StoreError>;
+
     /// Notes the start of an attempt for the account.
     async fn touch_account(&self, username: &Username, at: Timestamp) -> Result<(), StoreError>;
 

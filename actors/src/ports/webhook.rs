@@ -67,6 +67,9 @@ pub trait WebhookStore: Send + Sync {
         at: Timestamp,
     ) -> Result<Vec<Delivery>, StoreError>;
 
+    /// Messages that wait for an instant later than `after` are due at `at`: the clock was set back since they were sent.
+    async fn recall_deliveries(&self, after: Timestamp, at: Timestamp) -> Result<(), StoreError>;
+
     /// When the next message falls due.
     async fn next_delivery(&self) -> Result<Option<Timestamp>, StoreError>;
 

@@ -161,7 +161,7 @@ impl SupervisorCore {
         let old = child.generation;
         child.exits.clear();
         child.rebuild(now, ActorState::Starting);
-        let event = event(key, "restarted", "by hand");
+        let event = event(key, "supervisor.restarted", "by hand");
         Some(vec![
             Effect::Forget(key.clone(), old),
             Effect::Start(key.clone(), child.generation),
@@ -182,7 +182,7 @@ impl SupervisorCore {
         if child.exits.len() >= EXIT_BUDGET {
             child.rebuild(now, ActorState::Quarantined);
             let why = format!("{how} {EXIT_BUDGET} times within 10 minutes");
-            effects.push(Effect::TellEvent(event(key, "quarantined", &why)));
+            effects.push(Effect::TellEvent(event(key, "supervisor.quarantined", &why)));
             return effects;
         }
         child.rebuild(now, ActorState::BackingOff);
@@ -191,7 +191,7 @@ impl SupervisorCore {
             child.generation,
             back_off(child.exits.len()),
         ));
-        effects.push(Effect::TellEvent(event(key, "restarting", how)));
+        effects.push(Effect::TellEvent(event(key, "supervisor.restarting", how)));
         effects
     }
 }
@@ -219,10 +219,10 @@ fn back_off(exits: usize) -> Duration {
     Duration::from_secs(1 << doublings)
 }
 
-fn event(key: &ChildKey, what: &str, why: &str) -> NewEvent {
+fn event(key: &ChildKey, kind: &str, why: &str) -> NewEvent {
     NewEvent {
         topic: EventTopic::Supervisor,
-        kind: format!("supervisor.{what}"),
+        kind: kind.to_owned(),
         subject: format!("{}/{}", key.kind.as_str(), key.name),
         data: serde_json::json!({ "kind": key.kind.as_str(), "name": &*key.name, "reason": why }),
     }

@@ -12,6 +12,7 @@ use crate::{
         TaskState, Timestamp,
     },
     mail::{ChildExited, ChildKey},
+    ports::Clock,
     settings::SupervisionSettings,
     testing::{
         Behaviour, Sabotage, ScriptedRunner, TestFarm,
@@ -495,4 +496,47 @@ async fn nothing_is_online_after_a_restart_before_it_was_seen() {
     assert_eq!((shown.state, shown.evidence.adb), (DeviceState::Offline, None));
     assert!(shown.cause.contains("not been seen since the start"), "{}", shown.cause);
     next.connect(&["p1"]).await;
+}
+
+#[actix::test]
+async fn a_rest_ends_at_its_time_without_a_task_and_also_when_the_clock_is_set() {
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), ScriptedRunner::default()).await;
+    let supervisor = &farm.farm.supervisor;
+    let rest = |seconds: u64| AccountPatch {
+        cooldown_until: Some(farm.clock.now().wall + SECOND * u32::try_from(seconds).unwrap()),
+        ..AccountPatch::default()
+    };
+    let ends = |farm: &TestFarm| {
+        let events = farm.store.events();
+        events
+            .iter()
+            .filter(|event| event.event.kind == "account.active")
+            .count()
+    };
+    supervisor.patch_account(username("a"), rest(100)).await.unwrap();
+    tokio::time::sleep(SECOND * 99).await;
+    let resting = supervisor.account(username("a")).await.unwrap().record;
+    assert_eq!((resting.status, ends(&farm)), (AccountStatus::Cooldown, 0));
+
+    tokio::time::sleep(SECOND * 2).await;
+    let rested = supervisor.account(username("a")).await.unwrap().record;
+    assert_eq!(
+        (rested.status, rested.cooldown_until, ends(&farm)),
+        (AccountStatus::Active, None, 1)
+    );
+    assert_eq!(
+        farm.store.account(&username("a")).unwrap().status,
+        AccountStatus::Active
+    );
+
+    supervisor.patch_account(username("a"), rest(86_400)).await.unwrap();
+    farm.clock.jump(jiff::SignedDuration::from_hours(24));
+    tokio::time::sleep(SECOND * 31).await;
+    assert_eq!(ends(&farm), 2, "the clock was set forth over its end");
+    supervisor.patch_account(username("a"), rest(60)).await.unwrap();
+    farm.clock.jump(jiff::SignedDuration::from_mins(-2));
+    tokio::time::sleep(SECOND * 170).await;
+    assert_eq!(ends(&farm), 2, "the clock was set back");
+    tokio::time::sleep(SECOND * 11).await;
+    assert_eq!(ends(&farm), 3);
 }

@@ -9,10 +9,12 @@ mod tasks;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
+
 use crate::{
     domain::{
-        AttemptId, Claim, Claimed, EffectGate, EffectIntent, EffectKey, Epoch, Failure, FailureReason, Lease, NewTask,
-        PendingTask, ScriptName, Serial, Source, TaskId, TaskState, Timestamp, Username,
+        AttemptId, Claim, Claimed, EffectGate, EffectIntent, EffectKey, Epoch, Failure, FailureReason, Lease, NewEvent,
+        NewTask, PendingTask, ScriptName, Serial, Source, TaskId, TaskState, Timestamp, Username,
     },
     ports::{AttemptJournal, Finish, Lane, LaneHead, SharedStore, StoreError, SubmitResult, TaskNext},
 };
@@ -24,6 +26,8 @@ pub struct Subject {
     pub store: SharedStore,
     /// As attempts see it.
     pub journal: Arc<dyn AttemptJournal>,
+    /// All events that it was given or told itself, in order.
+    pub events: Arc<dyn Fn() -> BoxFuture<'static, Vec<NewEvent>> + Send + Sync>,
 }
 
 /// A store that failed where it should not.
@@ -62,10 +66,13 @@ where
     effects::an_attempt_that_is_stopped_after_its_effect_was_confirmed_completes_its_task(fresh().await).await?;
     people::accounts_are_kept(fresh().await).await?;
     people::an_import_is_written_whole_or_not_at_all(fresh().await).await?;
+    people::a_status_that_a_person_sets_is_told_by_its_own_kind(fresh().await).await?;
+    people::a_rest_that_is_over_ends_unless_a_person_has_changed_it(fresh().await).await?;
     people::uses_are_counted_from_confirmed_ends(fresh().await).await?;
     people::devices_are_kept(fresh().await).await?;
     schedules::a_schedule_is_kept_as_it_was_written(fresh().await).await?;
     schedules::a_run_is_stored_once_with_its_tasks_and_the_next_one(fresh().await).await?;
+    schedules::runs_by_hand_at_one_instant_are_all_stored(fresh().await).await?;
     schedules::a_run_of_an_older_revision_is_not_stored(fresh().await).await?;
     schedules::a_run_without_tasks_gives_its_place_to_one_with(fresh().await).await
 }
@@ -260,9 +267,14 @@ mod tests {
     async fn the_store_in_memory_conforms() {
         let fresh = || async {
             let store = MemoryStore::new();
+            let told = store.clone();
             Subject {
                 store: store.shared(),
                 journal: Arc::new(store),
+                events: Arc::new(move || {
+                    let events = told.events().into_iter().map(|event| event.event);
+                    Box::pin(std::future::ready(events.collect()))
+                }),
             }
         };
         run_all(fresh).await.unwrap();

@@ -1,11 +1,15 @@
 //! What lies in the operator's folder.
 
 use std::{
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
+use farmhand_actors::domain::ScriptName;
+
+use super::{bundled::Bundled, name_of_script};
 use crate::flow::parse::{
     self,
     sources::{Folder, Sources},
@@ -47,6 +51,20 @@ pub(super) fn fingerprint(dir: &Path) -> io::Result<Fingerprint> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Names of the scripts that ship with farmhand and of those that the flow files of `dir` become, also of files with
+/// errors.
+#[must_use]
+pub fn script_names(dir: Option<&Path>) -> BTreeSet<ScriptName> {
+    let built_in = Bundled::scripts().filter_map(|path| name_of_script(path.split('.').next()?));
+    let files = dir.and_then(|dir| std::fs::read_dir(dir).ok()).into_iter().flatten();
+    let files = files.flatten().map(|entry| entry.path()).filter(|path| {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        matches!(ending, Some("yaml" | "yml")) && path.is_file()
+    });
+    let of_files = files.filter_map(|path| name_of_script(&path.file_stem()?.to_string_lossy()));
+    built_in.chain(of_files).collect()
 }
 
 /// Whether a file is not a flow but upstream's settings of the folder, which say what its own tool runs.

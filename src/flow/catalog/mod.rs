@@ -4,7 +4,7 @@
 //! of its name. One with faults changes nothing but the list of its errors.
 
 mod bundled;
-mod look;
+pub mod look;
 mod script;
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,9 @@ pub const USUAL_APP: &str = "tiktok";
 const RESERVED: [&str; 2] = ["import", "export"];
 /// Fields that a client may send.
 pub const WRITABLE: [&str; 6] = ["username", "app", "package", "serial", "status", "limits"];
+/// What a person may set the status of an account to, when it is created and afterwards.
+const BY_HAND: &str = "\"active\" or \"disabled\"";
+const BY_PATCH: &str = "\"active\", \"disabled\", or \"cooldown\" with cooldown_until";
 /// No limit is meant above this.
 const LIMIT_LIMIT: i64 = 1_000_000_000;
 const SCRIPTS_LIMIT: usize = 256;
@@ -84,7 +87,7 @@ pub fn read_new(fields: &mut Fields<'_>, farm: &Known) -> Option<NewAccount> {
     let app = read_app(fields, &farm.apps).unwrap_or_else(|| USUAL_APP.to_owned());
     let package = fields.parsed("package", id(Package::parse));
     let serial = fields.parsed("serial", id(Serial::parse));
-    let status = read_status(fields);
+    let status = read_status(fields, BY_HAND);
     let limits = read_limits(fields, farm).unwrap_or_default();
     Some(NewAccount {
         username: username?,
@@ -151,12 +154,13 @@ pub fn read_app(fields: &mut Fields<'_>, apps: &[String]) -> Option<String> {
     })
 }
 
-fn read_status(fields: &mut Fields<'_>) -> Option<AccountStatus> {
+/// `settable`: what a person may say here.
+fn read_status(fields: &mut Fields<'_>, settable: &str) -> Option<AccountStatus> {
     fields.parsed("status", |word| match AccountStatus::from_word(word) {
         Some(status @ (AccountStatus::Active | AccountStatus::Disabled)) => Ok(status),
-        Some(AccountStatus::Cooldown) => Err("can be \"cooldown\" by PATCH only, with cooldown_until"),
-        Some(_) => Err("can only be set to \"active\" or \"disabled\" by hand"),
-        None => Err("must be \"active\" or \"disabled\""),
+        Some(AccountStatus::Cooldown) => Err("can be \"cooldown\" by PATCH only, with cooldown_until".to_owned()),
+        Some(AccountStatus::NeedsAttention) => Err(format!("is set by farmhand alone; by hand it can be {settable}")),
+        None => Err(format!("must be {settable}")),
     })
 }
 
@@ -164,13 +168,13 @@ fn read_status(fields: &mut Fields<'_>) -> Option<AccountStatus> {
 fn read_patched_status(fields: &mut Fields<'_>, rests: bool) -> Option<AccountStatus> {
     let cooldown = AccountStatus::Cooldown;
     if fields.value("status").and_then(Value::as_str) != Some(cooldown.as_str()) {
-        let status = read_status(fields);
+        let status = read_status(fields, BY_PATCH);
         if status.is_some() && rests {
             fields.fault("status", "must be \"cooldown\", or left out, beside cooldown_until");
         }
         return status;
     }
-    if !rests {
+    if fields.value("cooldown_until").is_none() {
         fields.fault(
             "cooldown_until",
             "is required with status \"cooldown\": an instant in RFC 3339",
@@ -200,6 +204,11 @@ fn read_limits(fields: &mut Fields<'_>, farm: &Known) -> Option<Limits> {
     }
     let mut limits = Limits::new();
     for (script, limit) in object {
+        if script.trim().is_empty() {
+            let problem = "has an entry without a name; each entry is named by its script, e.g. \"follow\"";
+            fields.fault("limits", problem);
+            continue;
+        }
         let path = format!("limits.{}", crate::http::fields::echo(script));
         let named = ScriptName::parse(script).map_err(|error| error.problem.to_owned());
         let script = match named.and_then(|script| farm.script(script)) {
@@ -227,7 +236,8 @@ fn read_limit(fields: &mut Fields<'_>) -> ScriptLimit {
         let value = fields.value(name)?;
         let number = whole_number(value).filter(|number| (0..=LIMIT_LIMIT).contains(number));
         if number.is_none() {
-            fields.fault(name, "must be a whole number from 0; 0 or null means the farm's limit");
+            let wanted = format!("must be a whole number from 0 to {LIMIT_LIMIT}; 0 or null means the farm's limit");
+            fields.fault(name, wanted);
         }
         number
             .and_then(|number| u32::try_from(number).ok())

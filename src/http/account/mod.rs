@@ -15,7 +15,7 @@ pub use self::{
     fields::{USUAL_APP, read_app},
 };
 use super::{
-    body::JsonBody,
+    body::{JsonBody, NoFields},
     envelope::{Answer, ApiError, instant, success, success_list},
     evidence,
     fields::echo,
@@ -58,7 +58,7 @@ pub async fn delete(app: web::Data<App>, path: web::Path<String>) -> Answer {
 }
 
 /// `POST /api/v1/account/{username}/resume`
-pub async fn resume(app: web::Data<App>, path: web::Path<String>) -> Answer {
+pub async fn resume(_: NoFields, app: web::Data<App>, path: web::Path<String>) -> Answer {
     let username = parse_username(&path)?;
     show(&app, &app.state.farm.resume_account(username).await?).await
 }

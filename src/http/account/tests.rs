@@ -177,6 +177,53 @@ async fn an_account_is_changed_by_what_its_patch_names() {
 }
 
 #[actix_web::test]
+async fn a_fault_of_an_account_is_told_once_with_all_that_would_be_right() {
+    let api = Api::new();
+    for (body, field, message) in [
+        (
+            json!({"limits": {"follow": {"per_hour": 1_000_000_000_000_i64}}}),
+            "limits.follow.per_hour",
+            "must be a whole number from 0 to 1000000000; 0 or null means the farm's limit",
+        ),
+        (
+            json!({"status": "foo"}),
+            "status",
+            "must be \"active\", \"disabled\", or \"cooldown\" with cooldown_until",
+        ),
+        (
+            json!({"status": "needs_attention"}),
+            "status",
+            "is set by farmhand alone; by hand it can be \"active\", \"disabled\", or \"cooldown\" with cooldown_until",
+        ),
+        (
+            json!({"status": "cooldown", "cooldown_until": "2020-01-01T00:00:00Z"}),
+            "cooldown_until",
+            "must be in the future, a year from now at most",
+        ),
+        (
+            json!({"status": "cooldown", "cooldown_until": 5}),
+            "cooldown_until",
+            "must be a string, not a number",
+        ),
+        (
+            json!({"limits": {"": {"per_hour": 1}}}),
+            "limits",
+            "has an entry without a name; each entry is named by its script, e.g. \"follow\"",
+        ),
+    ] {
+        let reply = api.patch("/api/v1/account/user1", body.clone()).await.json();
+        let wanted = json!([{ "field": field, "message": message }]);
+        assert_eq!(reply["data"]["errors"], wanted, "{body}");
+    }
+    let created = json!({"username": "a", "status": "foo"});
+    let told = api.post("/api/v1/account", created).await.json();
+    assert_eq!(
+        told["data"]["errors"][0]["message"],
+        "must be \"active\" or \"disabled\""
+    );
+}
+
+#[actix_web::test]
 async fn an_account_is_resumed_and_deleted() {
     let api = Api::new();
 

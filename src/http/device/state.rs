@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{parse_serial, show};
 use crate::http::{
-    body::JsonBody,
+    body::{JsonBody, NoFields},
     envelope::{Answer, ApiError, instant},
     fields::Fields,
     state::App,
@@ -21,7 +21,7 @@ pub async fn quarantine(app: web::Data<App>, path: web::Path<String>, JsonBody(b
 }
 
 /// `POST /api/v1/device/{serial}/release`
-pub async fn release(app: web::Data<App>, path: web::Path<String>) -> Answer {
+pub async fn release(_: NoFields, app: web::Data<App>, path: web::Path<String>) -> Answer {
     show(&app, &app.state.farm.release_device(parse_serial(&path)?).await?).await
 }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 pub use self::ports::{ScheduleShown, Schedules};
 use super::{
     auth::Principal,
-    body::JsonBody,
+    body::{JsonBody, NoFields},
     envelope::{Answer, ApiError, success, success_list},
     fields::echo,
     query::NoQuery,
@@ -78,7 +78,7 @@ pub async fn delete(app: web::Data<App>, path: web::Path<String>) -> Answer {
 }
 
 /// `POST /api/v1/schedule/{id}/run`
-pub async fn run(app: web::Data<App>, path: web::Path<String>) -> Answer {
+pub async fn run(_: NoFields, app: web::Data<App>, path: web::Path<String>) -> Answer {
     let started = app.state.schedules.run(parse_id(&path)?).await?;
     Ok(success(&json!({
         "batch_id": started.batch_id,

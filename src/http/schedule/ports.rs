@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
-        ScheduleId, SubmitTasks,
+        ScheduleId, SubmitTasks, Timestamp,
         schedule::{Schedule, ScheduleRun, ScheduleSpec},
     },
     ports::StoreError,
@@ -17,6 +17,8 @@ pub struct ScheduleShown {
     pub schedule: Schedule,
     /// Its latest run, planned or by hand.
     pub last_run: Option<ScheduleRun>,
+    /// Planned instants, from an hour ago (the longest delay) on, that had their run already.
+    pub ran: Vec<Timestamp>,
 }
 
 /// Schedules: read from the store, changed by the router.

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
-        ScheduleId, SubmitTasks, TaskId,
+        ScheduleId, SubmitTasks, TaskId, Timestamp,
         schedule::{Schedule, ScheduleRun, ScheduleSpec},
     },
     ports::StoreError,
@@ -21,6 +21,8 @@ pub struct FakeSchedules {
     pub rows: Mutex<Vec<Schedule>>,
     /// Whether a run's request was to be looked at, and whether the next run was to be planned anew.
     pub changes: Mutex<Vec<(bool, bool)>>,
+    /// What had its run already.
+    pub ran: Mutex<Vec<Timestamp>>,
 }
 
 impl FakeSchedules {
@@ -40,6 +42,7 @@ impl FakeSchedules {
             .map(|schedule| ScheduleShown {
                 last_run: (schedule.revision > 1).then(|| run(&schedule)),
                 schedule,
+                ran: self.ran.lock().unwrap().clone(),
             })
             .collect()
     }

@@ -192,6 +192,19 @@ async fn a_change_keeps_what_it_does_not_name_and_looks_only_at_what_it_does() {
 }
 
 #[actix_web::test]
+async fn a_time_that_had_its_run_before_the_clock_was_set_back_is_not_shown_again() {
+    let api = Api::new();
+    let before = api.post("/api/v1/schedule", daily()).await.data()["next_runs"].clone();
+    let first = before[0].as_str().unwrap().parse().unwrap();
+    api.schedules.ran.lock().unwrap().push(first);
+
+    let shown = api.get("/api/v1/schedule/1").await.data()["next_runs"].clone();
+
+    assert_eq!(shown.as_array().unwrap()[..4], before.as_array().unwrap()[1..]);
+    assert_eq!(shown.as_array().unwrap().len(), 5);
+}
+
+#[actix_web::test]
 async fn a_schedule_is_run_and_deleted_and_no_other_is() {
     let api = Api::new();
     api.post("/api/v1/schedule", daily()).await;
@@ -199,6 +212,9 @@ async fn a_schedule_is_run_and_deleted_and_no_other_is() {
 
     let run = api.post("/api/v1/schedule/1/run", json!({})).await.data();
     assert_eq!((&run["task_ids"], &run["created_count"]), (&json!([7, 8]), &json!(2)));
+    for (body, field) in [(json!({ "at": "now" }), "at"), (json!([1]), "body")] {
+        assert_eq!(api.post("/api/v1/schedule/1/run", body).await.faults(), [field]);
+    }
     assert_eq!(
         api.delete("/api/v1/schedule/1").await.data(),
         json!({ "deleted_count": 1, "deleted": [1] })

@@ -14,7 +14,11 @@ const NEXT_RUNS: usize = 5;
 
 /// A schedule: what a client may write, and what became of it.
 pub fn schedule(shown: &ScheduleShown, now: Timestamp) -> Value {
-    let ScheduleShown { schedule, last_run } = shown;
+    let ScheduleShown {
+        schedule,
+        last_run,
+        ran,
+    } = shown;
     let Schedule {
         id,
         revision,
@@ -25,7 +29,7 @@ pub fn schedule(shown: &ScheduleShown, now: Timestamp) -> Value {
         updated_at,
     } = schedule;
     let next_runs = if spec.enabled {
-        spec.next_starts(*seed, now, NEXT_RUNS)
+        spec.next_starts(*seed, now, NEXT_RUNS, ran)
     } else {
         Vec::new()
     };

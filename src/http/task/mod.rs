@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     auth::Principal,
-    body::{JsonBody, OptionalJsonBody},
+    body::{JsonBody, NoFields, OptionalJsonBody},
     envelope::{Answer, ApiError, success},
     fields::{Fields, id, whole_number},
     query::{NoQuery, Query},
@@ -129,14 +129,14 @@ pub async fn delete_batch(app: web::Data<App>, JsonBody(body): JsonBody) -> Answ
 }
 
 /// `POST /api/v1/task/{task_id}/stop`
-pub async fn stop(app: web::Data<App>, path: web::Path<String>) -> Answer {
+pub async fn stop(_: NoFields, app: web::Data<App>, path: web::Path<String>) -> Answer {
     let id = parse_id(&path)?;
     app.state.tasks.stop(id).await?;
     Ok(success(&show(&app, id).await?))
 }
 
 /// `POST /api/v1/task/{task_id}/retry`
-pub async fn retry(app: web::Data<App>, path: web::Path<String>) -> Answer {
+pub async fn retry(_: NoFields, app: web::Data<App>, path: web::Path<String>) -> Answer {
     let id = parse_id(&path)?;
     app.state.tasks.retry(id).await?;
     Ok(success(&show(&app, id).await?))

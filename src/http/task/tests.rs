@@ -434,3 +434,25 @@ async fn counts_are_shown_as_they_are() {
         json!({"total": 10, "pending": 1, "running": 2, "completed": 3, "failed": 4})
     );
 }
+
+#[actix_web::test]
+async fn a_call_that_takes_no_fields_refuses_them_instead_of_passing_them_over() {
+    let api = Api::new();
+    for path in ["/api/v1/task/7/stop", "/api/v1/task/7/retry"] {
+        for (body, field, message) in [
+            (json!({ "force": true }), "force", "unknown field; none is taken here"),
+            (json!([1]), "body", "must be a JSON object, not an array"),
+        ] {
+            let reply = api.post(path, body).await;
+            assert_eq!(
+                (reply.code(), reply.faults()),
+                (40001, vec![field.to_owned()]),
+                "{path}"
+            );
+            assert!(String::from_utf8_lossy(&reply.body).contains(message), "{path}");
+        }
+        let bare = api.send(TestRequest::post().uri(path)).await;
+        assert_eq!(bare.code(), api.post(path, json!({})).await.code(), "{path}");
+        assert_ne!(bare.code(), 40001, "{path}");
+    }
+}

@@ -10,9 +10,9 @@ use farmhand_actors::{
 use serde_json::{Value, json};
 
 use super::{
-    body::{JsonBody, OptionalJsonBody},
+    body::{JsonBody, NoFields},
     envelope::{Answer, ApiError, instant, success, success_list},
-    fields::{Fields, echo},
+    fields::echo,
     query::{NoQuery, Query},
     state::App,
 };
@@ -72,8 +72,7 @@ pub async fn deliveries(app: web::Data<App>, path: web::Path<String>, request: H
 }
 
 /// `POST /api/v1/webhook/{id}/test`
-pub async fn test(app: web::Data<App>, path: web::Path<String>, OptionalJsonBody(body): OptionalJsonBody) -> Answer {
-    nothing_in(body)?;
+pub async fn test(_: NoFields, app: web::Data<App>, path: web::Path<String>) -> Answer {
     let webhook = find(&app, &path).await?;
     must_be_on(&webhook)?;
     let made = app.state.webhooks.make_test_message(webhook.id, app.now()).await?;
@@ -82,12 +81,7 @@ pub async fn test(app: web::Data<App>, path: web::Path<String>, OptionalJsonBody
 }
 
 /// `POST /api/v1/webhook/{id}/deliveries/{delivery}/resend`
-pub async fn resend(
-    app: web::Data<App>,
-    path: web::Path<(String, String)>,
-    OptionalJsonBody(body): OptionalJsonBody,
-) -> Answer {
-    nothing_in(body)?;
+pub async fn resend(_: NoFields, app: web::Data<App>, path: web::Path<(String, String)>) -> Answer {
     let (webhook, delivery) = path.into_inner();
     let webhook = find(&app, &webhook).await?;
     must_be_on(&webhook)?;
@@ -116,14 +110,6 @@ fn parse_query(request: &HttpRequest) -> Result<(Option<DeliveryState>, u32), Ap
     });
     let limit = query.integer("limit", 1..=DELIVERIES_LIMIT).unwrap_or(DELIVERIES);
     query.finish((state, limit))
-}
-
-/// These take no body; an empty object is none.
-fn nothing_in(body: Option<Value>) -> Result<(), ApiError> {
-    match body {
-        Some(body) => Fields::of_body(&body, &[])?.finish(()),
-        None => Ok(()),
-    }
 }
 
 async fn find(app: &App, text: &str) -> Result<Webhook, ApiError> {

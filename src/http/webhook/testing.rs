@@ -111,6 +111,9 @@ impl WebhookStore for FakeWebhooks {
     ) -> Result<Vec<Delivery>, StoreError> {
         Ok(Vec::new())
     }
+    async fn recall_deliveries(&self, _: Timestamp, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
     async fn next_delivery(&self) -> Result<Option<Timestamp>, StoreError> {
         Ok(None)
     }

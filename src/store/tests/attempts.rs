@@ -313,3 +313,24 @@ async fn a_controller_that_was_replaced_can_write_nothing() {
         [false]
     );
 }
+
+#[tokio::test]
+async fn events_tell_instants_with_milliseconds_whatever_the_clock_knows_beyond() {
+    let farm = Farm::new().await;
+    let id = farm.submit_one(task_for("a", None)).await;
+    let claimed = farm.claim(id, "a", None).await;
+    let next = TaskNext::Again {
+        due_at: at(30) + std::time::Duration::from_nanos(123_456_789),
+        purpose: Purpose::Execute,
+        counts: true,
+        remark: "again".to_owned(),
+    };
+
+    assert!(farm.finish(&claimed, next).await);
+
+    let events = farm.store.events_after(0, 100).await.expect("reads").events;
+    let retrying = events.iter().find(|event| event.event.kind == "task.retrying");
+    let due_at = &retrying.expect("is told").event.data["due_at"];
+    let wanted = at(30) + std::time::Duration::from_millis(123);
+    assert_eq!(*due_at, serde_json::json!(format!("{wanted:.3}")));
+}

@@ -17,7 +17,14 @@ async fn it_does_what_the_ports_say() {
         let store = super::open(&folder.path().join(name)).await;
         Subject {
             store: Arc::clone(&store) as _,
-            journal: store,
+            journal: Arc::clone(&store) as _,
+            events: Arc::new(move || {
+                let store = Arc::clone(&store);
+                Box::pin(async move {
+                    let page = store.events_after(0, 1000).await.expect("reads");
+                    page.events.into_iter().map(|event| event.event).collect()
+                })
+            }),
         }
     };
 

@@ -288,6 +288,19 @@ async fn attempts_steps_and_effects_of_a_task_are_found_by_it() {
 }
 
 #[tokio::test]
+async fn runs_from_a_time_on_are_found_by_their_schedules() {
+    let farm = Farm::new().await;
+    let mut conn = connection(&farm).await;
+
+    let steps = plan(&mut conn, include_str!("../queries/list_planned_runs.sql")).await;
+
+    assert!(
+        steps.iter().any(|step| step.contains("schedule_id=? AND planned_at>?")),
+        "{steps:#?}"
+    );
+}
+
+#[tokio::test]
 async fn the_latest_runs_are_found_by_their_schedules() {
     let farm = Farm::new().await;
     let mut conn = connection(&farm).await;

@@ -190,3 +190,32 @@ async fn runs_of_more_than_a_month_ago_are_forgotten_with_the_next_one() {
     assert_eq!(recent, RunStored::AlreadyRun);
     assert!(matches!(old, RunStored::Fired(_)), "forgotten: {old:?}");
 }
+
+#[tokio::test]
+async fn planned_instants_that_had_their_run_are_known_from_any_time_on() {
+    let farm = Farm::new().await;
+    let schedule = schedule(&farm).await;
+    let by_hand = NewRun {
+        manual: true,
+        ..run_of(&schedule, 4)
+    };
+    let without_tasks = NewRun {
+        tasks: Vec::new(),
+        ..run_of(&schedule, 5)
+    };
+    for run in [1, 2, 3]
+        .map(|minute| run_of(&schedule, minute))
+        .into_iter()
+        .chain([by_hand, without_tasks])
+    {
+        farm.store.store_run(run).await.expect("stores");
+    }
+
+    let ran = farm
+        .store
+        .planned_runs(&[schedule.id], at(2 * MINUTE))
+        .await
+        .expect("reads");
+
+    assert_eq!(ran[&schedule.id], [at(2 * MINUTE), at(3 * MINUTE)]);
+}

@@ -228,3 +228,30 @@ async fn messages_that_are_over_are_forgotten_dead_ones_a_week_later() {
         assert_eq!(store.list_deliveries(id, None, 10).await.unwrap().len(), left, "{days}");
     }
 }
+
+#[tokio::test]
+async fn what_waits_for_longer_than_it_may_is_due_and_the_rest_keeps_its_time() {
+    let farm = Farm::new().await;
+    let store = Arc::clone(&farm.store);
+    let id = hook(&store, &[]).await.id;
+    tell(&store, "device.changed", 3).await;
+    fan_out_all(&store).await;
+    let now = Timestamp::now();
+    let due = store.due_deliveries(id, Vec::new(), 10, now).await.unwrap();
+    let minute = std::time::Duration::from_secs(60);
+    let again = |place: usize, minutes: u32| SendResult {
+        again_at: Some(now + minute * minutes),
+        ..sent(&due[place], Some("answered 500"), true)
+    };
+    store
+        .note_sent(vec![again(0, 1), again(1, 9), sent(&due[2], None, false)])
+        .await
+        .unwrap();
+
+    store.recall_deliveries(now + minute * 5, now).await.unwrap();
+
+    let found = store.due_deliveries(id, Vec::new(), 10, now).await.unwrap();
+    assert_eq!((found.len(), found[0].id, found[0].attempts), (1, due[1].id, 1));
+    let later = store.due_deliveries(id, Vec::new(), 10, now + minute).await.unwrap();
+    assert_eq!(later.len(), 2, "what was taken is over");
+}

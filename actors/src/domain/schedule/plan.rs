@@ -1,6 +1,9 @@
 //! Which run is to start now: on time, late, or not at all.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -96,9 +99,11 @@ impl ScheduleSpec {
         later(planned, Duration::from_secs(dice % (u64::from(most) + 1)))
     }
 
-    /// When the next runs start, from now on.
+    /// When the next runs start, from now on. `ran`: planned instants that had their run already, also such as come again
+    /// because the clock was set back; they do not run twice.
     #[must_use]
-    pub fn next_starts(&self, seed: u64, now: Timestamp, count: usize) -> Vec<Timestamp> {
+    pub fn next_starts(&self, seed: u64, now: Timestamp, count: usize, ran: &[Timestamp]) -> Vec<Timestamp> {
+        let ran: HashSet<&Timestamp> = ran.iter().collect();
         let delay = Duration::from_secs(self.recurrence.text().jitter_s.into());
         let mut planned = earlier(now, delay);
         let mut start = Timestamp::MIN;
@@ -107,12 +112,15 @@ impl ScheduleSpec {
             let Some(next) = self.recurrence.next_after(planned) else {
                 break;
             };
+            planned = next;
+            if ran.contains(&next) {
+                continue;
+            }
             // One after another: a short delay does not overtake a long one.
             start = self.start_of(next, seed).max(start);
             if start > now {
                 starts.push(start);
             }
-            planned = next;
         }
         starts
     }

@@ -127,7 +127,7 @@ impl RouterCore {
 fn text_of(hold: Hold, now: Now) -> Option<String> {
     Some(match hold {
         Hold::Underway => return None,
-        Hold::NotDue(at) => format!("is due at {at}"),
+        Hold::NotDue(at) => format!("is due at {at:.3}"),
         Hold::AccountGone(name) => format!("account {name} was deleted: stop the task, or create the account again"),
         Hold::AccountElsewhere(name) => {
             format!("account {name} is not bound to this device any more: bind it back, or stop the task")

@@ -318,6 +318,20 @@ async fn a_schedule_runs_by_hand_besides_its_times_and_not_at_all_once_it_is_del
 }
 
 #[actix::test]
+async fn whoever_asks_for_a_run_at_the_same_instant_gets_one_of_their_own() {
+    let farm = farm().await;
+    let id = farm.schedule(&["p1"], times(&["06:30"])).await;
+    let router = &farm.farm.router;
+
+    let asked = (0..16).map(|_| router.run_schedule(id));
+    let started = futures_util::future::try_join_all(asked).await.unwrap();
+
+    let batches: BTreeSet<_> = started.iter().map(|run| run.batch_id.clone()).collect();
+    assert_eq!((batches.len(), farm.store.tasks().len()), (16, 16));
+    assert_eq!(farm.store.runs(id).len(), 16);
+}
+
+#[actix::test]
 async fn a_disabled_schedule_does_not_run_until_it_is_enabled() {
     let farm = farm().await;
     let (mut spec, request) = spec_of(&["p1"], json!({}), times(&["06:30", "07:30"]));
@@ -364,6 +378,9 @@ proptest! {
             }
             tokio::time::sleep(90 * SECOND).await;
             farm.store.set_latency(Duration::ZERO);
+            // The last run may have begun a moment ago.
+            let over = |farm: &TestFarm| farm.store.tasks().iter().all(|task| task.state == TaskState::Completed);
+            farm.until("every task is over", over).await;
 
             let runs = farm.store.runs(id);
             assert!(!runs.is_empty());

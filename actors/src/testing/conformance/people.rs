@@ -135,6 +135,118 @@ pub(super) async fn an_import_is_written_whole_or_not_at_all(subject: Subject) -
     Ok(())
 }
 
+pub(super) async fn a_status_that_a_person_sets_is_told_by_its_own_kind(subject: Subject) -> Checked {
+    let store = &subject.store;
+    store.create_account(account("a")).await?;
+    store.create_account(account("b")).await?;
+    let status = |status| AccountPatch {
+        status: Some(status),
+        ..AccountPatch::default()
+    };
+    let rest = AccountPatch {
+        cooldown_until: Some(after(90)),
+        ..AccountPatch::default()
+    };
+    let longer = AccountPatch {
+        cooldown_until: Some(after(900)),
+        ..status(AccountStatus::Cooldown)
+    };
+    let unbound = AccountPatch {
+        app: Some("instagram".to_owned()),
+        ..AccountPatch::default()
+    };
+    let both = AccountPatch {
+        app: Some("tiktok".to_owned()),
+        ..status(AccountStatus::Disabled)
+    };
+    let kinds = async |patch: AccountPatch| {
+        let before = (subject.events)().await.len();
+        store.patch_account(&username("a"), patch).await?;
+        let told = (subject.events)().await.split_off(before);
+        assert!(told.iter().all(|event| event.subject == "a"), "{told:?}");
+        Ok::<_, StoreError>(
+            told.into_iter()
+                .map(|event| (event.kind, event.data))
+                .collect::<Vec<_>>(),
+        )
+    };
+    let told = |status: &str, reason: &str| {
+        let data = serde_json::json!({ "status": status, "reason": reason, "evidence": null });
+        (format!("account.{status}"), data)
+    };
+    let changed = || ("account.changed".to_owned(), serde_json::json!({}));
+
+    let disabled = || told("disabled", "disabled by a person");
+    assert_eq!(kinds(status(AccountStatus::Disabled)).await?, [disabled()]);
+    assert_eq!(
+        kinds(status(AccountStatus::Active)).await?,
+        [told("active", "activated by a person")]
+    );
+    let until = |end| format!("sent to rest by a person until {:.3}", after(end));
+    assert_eq!(kinds(rest).await?, [told("cooldown", &until(90))]);
+    assert_eq!(kinds(longer.clone()).await?, [told("cooldown", &until(900))]);
+    assert_eq!(kinds(longer).await?, [changed()], "it rests until then already");
+    assert_eq!(kinds(unbound).await?, [changed()]);
+    assert_eq!(kinds(both).await?, [changed(), disabled()]);
+
+    let before = (subject.events)().await.len();
+    let refused = AccountChange::Patch(username("z"), AccountPatch::default());
+    let change = AccountChange::Patch(username("b"), status(AccountStatus::Disabled));
+    assert!(store.import_accounts(vec![change.clone(), refused]).await.is_err());
+    store.import_accounts(vec![change]).await?;
+    let told = (subject.events)().await.split_off(before);
+    let told: Vec<_> = told
+        .iter()
+        .map(|event| (event.kind.as_str(), event.subject.as_str()))
+        .collect();
+    assert_eq!(told, [("account.disabled", "b")]);
+    Ok(())
+}
+
+pub(super) async fn a_rest_that_is_over_ends_unless_a_person_has_changed_it(subject: Subject) -> Checked {
+    let store = &subject.store;
+    store.create_account(account("a")).await?;
+    let rest = |end| AccountPatch {
+        cooldown_until: Some(after(end)),
+        ..AccountPatch::default()
+    };
+    let stored = async || Ok::<_, StoreError>(store.load_accounts().await?.pop());
+    let over = NewEvent {
+        topic: EventTopic::Account,
+        kind: "account.active".to_owned(),
+        subject: "a".to_owned(),
+        data: serde_json::json!({}),
+    };
+    let name = username("a");
+    let end = |until| store.end_rest(&name, Some(after(until)), over.clone());
+    store.patch_account(&username("a"), rest(60)).await?;
+    store.patch_account(&username("a"), rest(90)).await?;
+    let before = (subject.events)().await.len();
+
+    end(60).await?;
+    let resting = stored().await?;
+    assert_eq!(
+        resting.map(|account| (account.status, account.cooldown_until)),
+        Some((AccountStatus::Cooldown, Some(after(90)))),
+        "a person wants it to rest for longer"
+    );
+    end(90).await?;
+    end(90).await?;
+
+    assert_eq!(stored().await?, Some(account("a")));
+    let told = (subject.events)().await.split_off(before);
+    assert_eq!(told, std::slice::from_ref(&over), "once");
+    let disable = AccountPatch {
+        status: Some(AccountStatus::Disabled),
+        ..AccountPatch::default()
+    };
+    store.patch_account(&username("a"), disable).await?;
+    end(90).await?;
+    let disabled = stored().await?;
+    assert_eq!(disabled.map(|account| account.status), Some(AccountStatus::Disabled));
+    Ok(())
+}
+
 pub(super) async fn uses_are_counted_from_confirmed_ends(subject: Subject) -> Checked {
     let store = &subject.store;
     store.create_account(account("a")).await?;

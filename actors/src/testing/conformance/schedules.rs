@@ -164,6 +164,27 @@ pub async fn a_run_is_stored_once_with_its_tasks_and_the_next_one(subject: Subje
     Ok(())
 }
 
+pub async fn runs_by_hand_at_one_instant_are_all_stored(subject: Subject) -> Checked {
+    let store = &subject.store;
+    let schedule = create(&subject, "one").await?;
+    store.store_run(run_of(&schedule)).await?;
+    let mut ran = Vec::new();
+    for _ in 0..16 {
+        let by_hand = NewRun {
+            manual: true,
+            next: None,
+            ..run_of(&schedule)
+        };
+        match store.store_run(by_hand).await? {
+            RunStored::Fired(tasks) => ran.extend(tasks),
+            other => unreachable!("each person gets a run: {other:?}"),
+        }
+    }
+    assert_eq!(ran, (3..35).map(TaskId).collect::<Vec<_>>());
+    assert_eq!(store.store_run(run_of(&schedule)).await?, RunStored::AlreadyRun);
+    Ok(())
+}
+
 pub async fn a_run_of_an_older_revision_is_not_stored(subject: Subject) -> Checked {
     let store = &subject.store;
     let schedule = create(&subject, "one").await?;

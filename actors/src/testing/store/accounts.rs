@@ -35,26 +35,18 @@ impl AccountStore for MemoryStore {
         let Some(record) = tables.accounts.get_mut(name) else {
             return Ok(None);
         };
-        record.app = patch.app.unwrap_or_else(|| record.app.clone());
-        record.package = patch.package.unwrap_or_else(|| record.package.clone());
-        record.serial = patch.serial.unwrap_or_else(|| record.serial.clone());
-        record.limits = patch.limits.unwrap_or_else(|| record.limits.clone());
-        if let Some(status) = patch.status {
-            // What stood behind the old status is over when a person sets another one.
-            record.status = status;
-            record.status_reason = None;
-            record.evidence = None;
-            record.cooldown_until = None;
-        }
-        if let Some(until) = patch.cooldown_until {
-            record.status = AccountStatus::Cooldown;
-            record.cooldown_until = Some(until);
-        }
-        Ok(Some(record.clone()))
+        let events = patch.apply(record);
+        let record = record.clone();
+        drop(tables);
+        self.tell(events);
+        Ok(Some(record))
     }
 
     async fn import_accounts(&self, changes: Vec<AccountChange>) -> Result<Vec<AccountRecord>, StoreError> {
-        let before = self.lock().accounts.clone();
+        let (before, told) = {
+            let tables = self.lock();
+            (tables.accounts.clone(), tables.events.len())
+        };
         let mut records = Vec::new();
         for change in changes {
             let written = match change {
@@ -64,7 +56,9 @@ impl AccountStore for MemoryStore {
             match written {
                 Ok(Some(record)) => records.push(record),
                 failed => {
-                    self.lock().accounts = before;
+                    let mut tables = self.lock();
+                    tables.accounts = before;
+                    tables.events.truncate(told);
                     let gone = || StoreError::Conflict("an account does not exist any more".to_owned());
                     return Err(failed.err().unwrap_or_else(gone));
                 }
@@ -90,6 +84,23 @@ impl AccountStore for MemoryStore {
             record.evidence = evidence;
             record.cooldown_until = cooldown_until;
         }
+        Ok(())
+    }
+
+    async fn end_rest(&self, name: &Username, ended: Option<Timestamp>, event: NewEvent) -> Result<(), StoreError> {
+        self.enter().await?;
+        let mut tables = self.lock();
+        let rests =
+            |record: &&mut AccountRecord| record.status == AccountStatus::Cooldown && record.cooldown_until == ended;
+        let Some(record) = tables.accounts.get_mut(name).filter(rests) else {
+            return Ok(());
+        };
+        record.status = AccountStatus::Active;
+        record.status_reason = None;
+        record.evidence = None;
+        record.cooldown_until = None;
+        drop(tables);
+        self.tell(vec![event]);
         Ok(())
     }
 

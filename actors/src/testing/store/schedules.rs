@@ -1,6 +1,6 @@
 //! Schedules in memory.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 
@@ -116,14 +116,17 @@ impl ScheduleStore for MemoryStore {
         if !run.manual {
             row.next = run.next;
         }
-        let key = (run.schedule, run.planned_at, run.manual);
+        let mut key = (run.schedule, run.planned_at, run.manual);
+        while run.manual && table.runs.contains_key(&key) {
+            key.1 += Duration::from_millis(1);
+        }
         if table.runs.get(&key).is_some_and(|old| old.batch_id.is_some()) {
             return Ok(RunStored::AlreadyRun);
         }
         let created = run.tasks.into_iter().map(|task| tables.create(task, run.at));
         let task_ids: Vec<_> = created.collect();
         let stored = ScheduleRun {
-            planned_at: run.planned_at,
+            planned_at: key.1,
             manual: run.manual,
             fired_at: run.at,
             revision: run.revision,

@@ -137,19 +137,30 @@ fn the_next_starts_are_those_that_come_with_their_delays() {
     let jittered = spec(Misfire::RunOnce, 1, |text| text.jitter_s = 3600);
     let now = at("2026-05-01T08:00:00Z");
 
-    let starts = jittered.next_starts(7, now, 5);
+    let starts = jittered.next_starts(7, now, 5, &[]);
 
     assert_eq!(starts.len(), 5);
     assert!(starts.is_sorted());
     let first = jittered.recurrence.next_after(now).unwrap();
     assert_eq!(starts[0], jittered.start_of(first, 7));
-    let again = jittered.next_starts(7, starts[0], 4);
+    let again = jittered.next_starts(7, starts[0], 4, &[]);
     assert_eq!(again, starts[1..]);
     let often = spec(Misfire::RunOnce, 1, |text| {
         every_minute(text);
         text.jitter_s = 3600;
     });
-    assert!(often.next_starts(7, now, 20).is_sorted());
+    assert!(often.next_starts(7, now, 20, &[]).is_sorted());
+}
+
+#[test]
+fn a_run_that_took_place_before_the_clock_was_set_back_is_none_of_the_next_ones() {
+    let daily = spec(Misfire::RunOnce, 1, |_| {});
+    let ran = ["2026-05-01T09:00:00Z", "2026-05-03T09:00:00Z"].map(at);
+
+    let starts = daily.next_starts(7, at("2026-05-01T08:00:00Z"), 3, &ran);
+
+    let wanted = ["2026-05-02T09:00:00Z", "2026-05-04T09:00:00Z", "2026-05-05T09:00:00Z"];
+    assert_eq!(starts, wanted.map(at));
 }
 
 proptest! {
