@@ -92,3 +92,20 @@ pub(super) fn http(settings: &Settings, data: &Path) -> Result<HttpSettings, Sta
         ..HttpSettings::default()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_are_kept_for_as_many_days_as_the_settings_say_and_for_ever_with_0() {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        let mut settings = Settings::defaults().unwrap();
+        for (days, kept) in [(0, None), (1, Some(DAY)), (30, Some(30 * DAY))] {
+            settings.retention.task_days = days;
+            settings.retention.event_hours = 5;
+            let retention = store(&settings, Path::new("data")).retention;
+            assert_eq!((retention.finished_tasks, retention.events), (kept, DAY * 5 / 24));
+        }
+    }
+}

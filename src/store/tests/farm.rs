@@ -336,6 +336,40 @@ async fn events_beyond_the_retention_are_forgotten_and_the_rest_says_where_it_be
     assert_eq!(store.events_after(0, 100).await.expect("reads").oldest_retained, 2001);
 }
 
+/// Whatever belongs to a task goes with it, after the days that the settings say; without any, nothing goes.
+#[tokio::test]
+async fn finished_tasks_are_kept_for_as_long_as_the_settings_say_with_all_that_belongs_to_them() {
+    let day = 24 * 60 * 60;
+    for (days, left) in [(Some(2), 1_u64), (Some(4), 2), (None, 2)] {
+        let mut farm = Farm::new().await;
+        let done = farm.submit_one(task_for("a", Some("anna"))).await;
+        let claimed = farm.claim(done, "a", Some("anna")).await;
+        let intent = intent(&farm, &claimed, 0);
+        farm.store.intend(intent).await.expect("answers");
+        farm.finish(&claimed, completed()).await;
+        farm.submit_one(task_for("a", None)).await;
+        farm.store.close().await;
+        let mut settings = settings(&farm.path());
+        settings.retention.finished_tasks = days.map(|days| Duration::from_secs(days * 24 * 60 * 60));
+        farm.store = Store::open(settings).await.expect("opens");
+
+        farm.store.prune(at(3 * day)).await.expect("prunes");
+
+        assert_eq!(farm.store.stats().await.expect("counts").total, left, "{days:?}");
+        let kept = left == 2;
+        assert_eq!(
+            farm.store.get_task(done).await.expect("reads").is_some(),
+            kept,
+            "{days:?}"
+        );
+        assert_eq!(
+            farm.store.list_attempts(done).await.expect("reads").len(),
+            usize::from(kept)
+        );
+        assert_eq!(farm.store.effects(done).await.expect("reads").len(), usize::from(kept));
+    }
+}
+
 #[tokio::test]
 async fn old_finished_tasks_are_forgotten_and_open_ones_never() {
     let farm = Farm::new().await;
