@@ -32,14 +32,8 @@ pub enum TaskCommand {
     Stop(One),
     /// Retry a failed task
     Retry(One),
-    /// Retry all failed tasks
-    RetryAll {
-        /// Also those whose outcome is unknown
-        #[arg(long)]
-        include_unknown: bool,
-        #[command(flatten)]
-        remote: Remote,
-    },
+    /// Retry all failed tasks, or those that are named
+    RetryAll(RetryAll),
     /// Delete tasks; running ones are stopped first
     Delete {
         /// Task ids
@@ -86,9 +80,43 @@ pub struct Create {
     /// Start at this time of the farm's clock
     #[arg(long, value_name = "HH:MM")]
     start_time: Option<String>,
+    /// From -10 to 10; higher goes first
+    #[arg(long, allow_negative_numbers = true)]
+    priority: Option<i64>,
+    /// Minutes at least between two starts on a device
+    #[arg(long, value_name = "MINUTES")]
+    min_interval: Option<u64>,
+    /// Minutes at most between them
+    #[arg(long, value_name = "MINUTES")]
+    max_interval: Option<u64>,
     /// Wait until the tasks are over; exit 1 if one failed
     #[arg(long)]
     wait: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// `farmhand task retry-all`
+#[derive(Debug, Args)]
+pub struct RetryAll {
+    /// Also those whose outcome is unknown
+    #[arg(long)]
+    include_unknown: bool,
+    /// Only this device's
+    #[arg(long)]
+    serial: Option<String>,
+    /// Only this account's
+    #[arg(long)]
+    username: Option<String>,
+    /// Only this script's
+    #[arg(long)]
+    script: Option<String>,
+    /// Only those of this request
+    #[arg(long, value_name = "ID")]
+    batch: Option<String>,
+    /// Only those that failed for this reason, e.g. timeout
+    #[arg(long, value_name = "REASON")]
+    failure: Option<String>,
     #[command(flatten)]
     remote: Remote,
 }
@@ -138,22 +166,7 @@ pub fn run(command: TaskCommand) -> Result<(), CliError> {
         TaskCommand::Show(one) => show(&one),
         TaskCommand::Stop(one) => act(&one, "stop"),
         TaskCommand::Retry(one) => act(&one, "retry"),
-        TaskCommand::RetryAll {
-            include_unknown,
-            remote,
-        } => {
-            let body = json!({ "include_unknown": include_unknown });
-            let answer = remote.client()?.post("/task/retry-all", &body)?;
-            summary(
-                &remote,
-                &answer,
-                &[
-                    ("retried", "/retried_count"),
-                    ("ids", "/task_ids"),
-                    ("skipped", "/skipped"),
-                ],
-            )
-        }
+        TaskCommand::RetryAll(retry) => run_retry_all(&retry),
         TaskCommand::Delete { ids, remote } => {
             let answer = remote
                 .client()?
@@ -204,6 +217,34 @@ fn act(one: &One, verb: &str) -> Result<(), CliError> {
         .client()?
         .post(&format!("/task/{}/{verb}", one.id), &json!({}))?;
     summary(&one.remote, &task, &COLUMNS)
+}
+
+fn run_retry_all(retry: &RetryAll) -> Result<(), CliError> {
+    let mut body = Map::new();
+    body.insert("include_unknown".to_owned(), json!(retry.include_unknown));
+    for (field, given) in [
+        ("serial", &retry.serial),
+        ("username", &retry.username),
+        ("script_name", &retry.script),
+        ("batch_id", &retry.batch),
+        ("failure_reason", &retry.failure),
+    ] {
+        put(&mut body, field, given.clone());
+    }
+    let answer = retry.remote.client()?.post("/task/retry-all", &Value::Object(body))?;
+    let columns = [
+        ("retried", "/retried_count"),
+        ("ids", "/task_ids"),
+        ("skipped", "/skipped"),
+    ];
+    summary(&retry.remote, &answer, &columns)
+}
+
+/// A field that is left out when nothing was given.
+fn put(body: &mut Map<String, Value>, field: &str, given: Option<impl Into<Value>>) {
+    if let Some(given) = given {
+        body.insert(field.to_owned(), given.into());
+    }
 }
 
 fn run_list(list: &List) -> Result<(), CliError> {
@@ -281,9 +322,10 @@ fn run_create(create: &Create) -> Result<(), CliError> {
     if create.multi_account {
         body.insert("enable_multi_account".to_owned(), json!(true));
     }
-    if let Some(start_time) = &create.start_time {
-        body.insert("start_time".to_owned(), json!(start_time));
-    }
+    put(&mut body, "start_time", create.start_time.clone());
+    put(&mut body, "priority", create.priority);
+    put(&mut body, "min_interval", create.min_interval);
+    put(&mut body, "max_interval", create.max_interval);
     let client = create.remote.client()?;
     let answer = client.post("/task", &Value::Object(body))?;
     for warning in answer.get("warnings").and_then(Value::as_array).into_iter().flatten() {

@@ -97,6 +97,40 @@ fn a_task_is_created_stopped_retried_and_deleted() {
 }
 
 #[test]
+fn tasks_are_created_with_their_priority_and_gap_and_retried_by_what_they_have_in_common() {
+    let line = "--config {\"target_users\":[\"a\",\"b\"]} --priority -3 --min-interval 5 --max-interval 9 --json";
+    let created = run(&format!("task create --script follow --serial {} {line}", PARKED[1])).json();
+    let ids: Vec<i64> = crate::shared::ids(&created);
+    let task = run(&format!("task show {} --json", ids[0])).json();
+    assert_eq!(task["priority"], -3, "{task}");
+    let batch = task["batch_id"].as_str().unwrap();
+    for id in &ids {
+        assert_eq!(run(&format!("task stop {id}")).code, 0);
+    }
+
+    let retried = |filters: &str| run(&format!("task retry-all --batch {batch} {filters} --json")).json();
+    assert_eq!(retried("--failure timeout")["retried_count"], 0);
+    assert_eq!(retried("--username nobody")["retried_count"], 0);
+    let all = retried(&format!("--serial {} --script follow --failure stopped", PARKED[1]));
+    assert_eq!(all["retried_count"], 2, "{all}");
+    let wrong = run("task retry-all --failure wrong");
+    assert_eq!(
+        (wrong.code, wrong.err.contains("failure_reason")),
+        (2, true),
+        "{}",
+        wrong.err
+    );
+    assert_eq!(
+        run(&format!(
+            "task create --script follow --serial {} --priority 11",
+            PARKED[1]
+        ))
+        .code,
+        2
+    );
+}
+
+#[test]
 fn a_client_that_waits_ends_as_its_task_ended() {
     let farm = shared();
     let name = farm.account(WORKING, "tiktok");
