@@ -5,12 +5,26 @@ use serde_json::json;
 use super::{Run, evidence::Evidence, fault::Fault};
 use crate::flow::step::keys::BACK;
 
+/// Pages that are left at most: one that stands before all pages behind it is no less the other account's.
+const LEFT_MAX: u32 = 6;
+
 /// Where the app is on its way to the task's account.
 #[derive(Debug, Default)]
 pub struct Arrival {
     under_way: bool,
     /// A page that asked for a person, before it was known of which account, and what it showed.
     left: Option<(String, Evidence)>,
+    /// How many times such a page was left.
+    times: u32,
+    /// What is behind such pages was seen: one that comes now is the doing of what the attempt has touched since.
+    behind: bool,
+}
+
+impl Arrival {
+    /// The screen does not ask for a person.
+    pub(super) fn sees_nothing(&mut self) {
+        self.behind = self.left.is_some();
+    }
 }
 
 impl Run {
@@ -22,37 +36,48 @@ impl Run {
         if self.spec.account.is_none() {
             return Ok(());
         }
-        self.arrival.under_way = true;
+        self.arrival = Arrival {
+            under_way: true,
+            ..Arrival::default()
+        };
         let shown = self.run_sub_flow(&flow, &[]).await;
         self.arrival.under_way = false;
+        self.judge_arrival(shown).await
+    }
+
+    /// Whose the page was that had to be left on the way: of the account from which the app was switched, or else of the
+    /// task's own, also when nothing more could be seen behind it.
+    async fn judge_arrival(&mut self, shown: Result<(), Fault>) -> Result<(), Fault> {
+        let could_look = shown.as_ref().err().is_none_or(Fault::leaves_phone_usable);
+        if let Some((page, evidence)) = self.arrival.left.take().filter(|_| could_look) {
+            let switched = self.js.output("switched").await == Some(json!(true));
+            if !switched {
+                self.failed = Some((self.step, evidence));
+                return Err(Fault::Challenge(page));
+            }
+        }
         shown.map_err(|fault| match fault {
             Fault::NotFound(_) | Fault::Assertion(_) | Fault::Invalid(_) | Fault::Script(_) | Fault::Policy(_) => {
                 Fault::Account(Box::new(fault))
             }
             fault => fault,
-        })?;
-        let switched = self.js.output("switched").await == Some(json!(true));
-        match self.arrival.left.take().filter(|_| !switched) {
-            // It was the task's own account that was asked for a person.
-            Some((page, evidence)) => {
-                self.failed = Some((self.step, evidence));
-                Err(Fault::Challenge(page))
-            }
-            None => Ok(()),
-        }
+        })
     }
 
     /// The app asks for a person. While the task's account is not shown yet, the page may be that of the account before,
-    /// whose rest is nothing to this one: it is left, once, by the way on which a person would leave it, and nothing is
-    /// done there. Whether it was this account's own shows when the app says whose it is.
+    /// whose rest is nothing to this one: it is left, by the way on which a person would leave it, and nothing is done
+    /// there. Whether it was this account's own shows when the app says whose it is.
     pub(super) async fn asked_for_a_person(&mut self, page: String) -> Result<bool, Fault> {
-        if !self.arrival.under_way || self.arrival.left.is_some() {
+        if !self.arrival.under_way || self.arrival.behind || self.arrival.times >= LEFT_MAX {
             return Err(Fault::Challenge(page));
         }
-        let evidence = self.keep_evidence(&Fault::Challenge(page.clone())).await;
-        tracing::info!(task.id = %self.spec.task, device.serial = %self.spec.serial, %page, "left a page that asks for a person");
-        self.note("page_left", json!(page));
-        self.arrival.left = Some((page, evidence));
+        if self.arrival.left.is_none() {
+            let evidence = self.keep_evidence(&Fault::Challenge(page.clone())).await;
+            tracing::info!(task.id = %self.spec.task, device.serial = %self.spec.serial, %page, "left a page that asks for a person");
+            self.note("page_left", json!(page));
+            self.arrival.left = Some((page, evidence));
+        }
+        self.arrival.times += 1;
         self.phone.call(self.phone.driver.key(BACK)).await?;
         self.look = None;
         self.phone.wait(self.settings.settle_interval).await?;

@@ -28,6 +28,9 @@ pub struct Effects {
     open: Option<EffectKey>,
     /// How many commit steps this attempt was allowed to carry out.
     pub intents: u32,
+    /// How many effects this attempt has added to what counts: those that it was allowed, and one of an earlier attempt that
+    /// it has found done.
+    pub acts: u32,
     /// How many commit steps were reached: the next one's ordinal.
     reached: u32,
     /// How many were confirmed.
@@ -104,8 +107,8 @@ impl Run {
             return Ok(Turn::PassOver);
         }
         self.effects.passed_over = false;
-        if self.spec.acts_left.is_some_and(|left| self.effects.intents >= left) {
-            return Err(Fault::Ended(Box::new(at_the_limit(self.effects.intents, self.step))));
+        if self.spec.acts_left.is_some_and(|left| self.effects.acts >= left) {
+            return Err(Fault::Ended(Box::new(at_the_limit(self.effects.acts, self.step))));
         }
         let script = self.script.clone();
         self.effects.armed = false;
@@ -137,6 +140,7 @@ impl Run {
             EffectGate::Act => {
                 self.effects.reached = self.effects.reached.saturating_add(1);
                 self.effects.intents = self.effects.intents.saturating_add(1);
+                self.effects.acts = self.effects.acts.saturating_add(1);
                 self.effects.reopen(key.clone());
                 self.show_effect(&key, &content, &baseline).await?;
                 Ok(Turn::Act)

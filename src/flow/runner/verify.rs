@@ -28,6 +28,7 @@ impl Run {
         match self.look_back().await? {
             Verdict::Done => {
                 self.settle_effect(EffectState::Confirmed).await?;
+                self.effects.acts = self.effects.acts.saturating_add(1);
                 if self.has_single_commit() {
                     return Ok(Some(completed("found done when it was verified")));
                 }

@@ -62,13 +62,48 @@ async fn a_page_that_turns_out_to_be_the_accounts_own_makes_it_wait_with_what_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_that_cannot_be_left_or_comes_again_is_left_to_a_person() {
-    for (behind, switched) in [
-        (&["Verify that it is you"][..], &[][..]),
-        (&["Switch to anna"], &["Verify that it is you"]),
-    ] {
-        let (_, phone, outcome) = arrive(behind, switched).await;
-        assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{outcome:?}");
-        assert_eq!((phone.count("Key(4)"), phone.count("Type(acting)")), (1, 0));
+async fn a_page_that_cannot_be_left_is_left_to_a_person_whatever_is_behind_it() {
+    // It stays, or the app goes with it.
+    for behind in [&["Verify that it is you"][..], &["Launcher"]] {
+        let (bench, phone, outcome) = arrive(behind, &[]).await;
+        let Outcome::NeedsAttention { screenshot, .. } = &outcome else {
+            panic!("{outcome:?}")
+        };
+        assert!(bench.evidence().contains(screenshot.as_ref().expect("a picture of it")));
+        assert!(phone.count("Key(4)") <= 6 && phone.count("Type(acting)") == 0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_comes_after_the_switch_is_the_accounts_own() {
+    let (_, phone, outcome) = arrive(&["Switch to anna"], &["Verify that it is you"]).await;
+    assert!(matches!(outcome, Outcome::NeedsAttention { .. }), "{outcome:?}");
+    assert_eq!((phone.count("Key(4)"), phone.count("Type(acting)")), (1, 0));
+}
+
+/// The account before was in the middle of something: its page stands before each of those behind it.
+#[tokio::test(start_paused = true)]
+async fn a_page_that_stands_before_several_is_left_several_times() {
+    let bench = Bench::new(FLOW).with_file("account.yaml", ACCOUNT);
+    let mut deep = 3;
+    let phone = phone(&["Verify that it is you"]).reacting(move |event, tree| {
+        if event == "Key(4)" {
+            deep -= 1;
+            show(
+                tree,
+                if deep == 0 {
+                    &["Switch to anna"]
+                } else {
+                    &["Verify that it is you"]
+                },
+            );
+        } else if event.starts_with("Tap") {
+            show(tree, &["anna"]);
+        }
+    });
+    let phone = Arc::new(phone);
+
+    completed(&bench.run(&phone).await);
+
+    assert_eq!((phone.count("Key(4)"), phone.count("Type(acting)")), (3, 1));
 }

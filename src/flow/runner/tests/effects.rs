@@ -375,6 +375,26 @@ async fn a_loop_ends_where_the_accounts_limit_is_reached() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_check_finds_done_counts_towards_what_is_left_of_the_accounts_limit() {
+    let flow = "appId: a.b\nfarmhand:\n  commit: post\n  confirm: posted\n  own_evidence: true\n  check: [ evalScript: \
+                \"${output.effect = 'done'}\" ]\n---\n- repeat:\n    times: 3\n    commands:\n      - tapOn: { text: Post, label: \
+                post }\n      - assertVisible: { text: Post, label: posted }\n";
+    let bench = Bench::new(flow);
+    bench.journal.plant(planted(EffectState::Unknown));
+    let phone = Arc::new(phone(&["Post"]));
+    let mut spec = spec("flow", json!({}), Purpose::Verify);
+    spec.acts_left = Some(2);
+
+    let outcome = bench.run_spec(&phone, spec).await;
+
+    assert_eq!(failed(&outcome), (FailureReason::AccountUnavailable, Blame::Task, true));
+    assert_eq!(
+        (phone.count("Tap"), bench.journal.states()),
+        (1, vec![EffectState::Confirmed; 2])
+    );
+}
+
 /// Taps `Post` three times, each time another effect.
 const LOOP: &str = "appId: a.b\nfarmhand:\n  commit: post\n  confirm: posted\n  check:\n    \
                     - evalScript: \"${output.effect = params.found}\"\n---\n- repeat:\n    times: 3\n    commands:\n      \
