@@ -2,5 +2,3 @@
 DROP INDEX delivery_next;
 -- An account's actor that begins anew loads what the account has done, without a look at what others have.
 CREATE INDEX account_use_by_name ON account_use (username, at, script_name);
--- Effects of which nobody knows yet whether they took place: few, and looked for whenever a check is to decide.
-CREATE INDEX effect_open ON effect (task_id) WHERE state IN ('intended', 'unknown');

@@ -56,15 +56,16 @@ impl FromRequest for OptionalJsonBody {
         let request = request.clone();
         let payload = payload.take();
         Box::pin(async move {
-            if has_body(&request) {
-                check_type(&request, &["application/json"], "application/json")?;
+            let is_json = || check_type(&request, &["application/json"], "application/json");
+            if has_length(&request) {
+                is_json()?;
             }
             let bytes = read_body(&request, payload).await?;
             if bytes.is_empty() {
-                Ok(Self(None))
-            } else {
-                parse_json(&bytes).map(|value| Self(Some(value)))
+                return Ok(Self(None));
             }
+            is_json()?;
+            parse_json(&bytes).map(|value| Self(Some(value)))
         })
     }
 }
@@ -84,13 +85,10 @@ impl FromRequest for NoFields {
     }
 }
 
-/// Whether the request announces a body.
-fn has_body(request: &HttpRequest) -> bool {
-    let headers = request.headers();
-    headers.contains_key(header::TRANSFER_ENCODING)
-        || headers
-            .get(header::CONTENT_LENGTH)
-            .is_some_and(|length| length.as_bytes() != b"0")
+/// Whether the request announces a body of some length. One that comes in chunks may turn out to be empty.
+fn has_length(request: &HttpRequest) -> bool {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    length.is_some_and(|length| length.as_bytes() != b"0")
 }
 
 /// Refuses bodies that are not of one of these media types, or compressed.

@@ -1,6 +1,6 @@
 //! Where messages may go: to hosts of the open internet, and to those that the operator has named.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use farmhand_actors::domain::net::is_public;
 use ureq::http::Uri;
@@ -96,9 +96,14 @@ fn parse_url(url: &str) -> Result<(String, u16), String> {
         return Err("names no host".to_owned());
     }
     // `Uri::port` is silent about a port that is no number, and the usual one would be taken for it.
-    let after_host = authority.strip_prefix(uri.host().unwrap_or_default());
-    match after_host.and_then(|rest| rest.strip_prefix(':')) {
-        None => Ok((host.to_owned(), usual_port)),
+    let written = uri.host().unwrap_or_default();
+    if written.starts_with('[') && host.parse::<Ipv6Addr>().is_err() {
+        return Err("holds something else than an IPv6 address between [ and ]".to_owned());
+    }
+    let after_host = authority.strip_prefix(written).unwrap_or_default();
+    match after_host.strip_prefix(':') {
+        None if after_host.is_empty() => Ok((host.to_owned(), usual_port)),
+        None => Err("must have nothing but : and a port after its host".to_owned()),
         Some(port) => parse_port(port).map(|port| (host.to_owned(), port)),
     }
 }
@@ -193,6 +198,10 @@ mod tests {
             ("http://user:word@example.com/", "name or a password"),
             ("http://127.0.0.1/", "open internet"),
             ("http://127.0.0.1:0/", "port"),
+            ("http://[::1]8080/d", "port"),
+            ("https://[2001:4860:4860::8888]8443/e", "port"),
+            ("http://[8.8.8.8]:80/", "IPv6"),
+            ("http://[8.8.8.8]x:abc/", "IPv6"),
             ("http://8.8.8.8:99999/", "its port must be from 1 to 65535"),
             ("http://8.8.8.8:65536/", "its port must be from 1 to 65535"),
             ("http://8.8.8.8:abc/", "its port must be from 1 to 65535"),

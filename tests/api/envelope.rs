@@ -194,3 +194,20 @@ fn answers_outside_of_the_api_carry_a_request_id_too() {
     }
     assert_eq!(api.send("GET", "/nope", &[], b"").json()["code"], 40401);
 }
+
+/// As clients send it that do not know the length of what they have.
+#[test]
+fn an_empty_body_in_chunks_is_no_body_whatever_its_type() {
+    let api = &shared().api;
+    for path in ["/task/999999/stop", "/task/999999/retry", "/schedule/999999/run"] {
+        let reply = api.envelope("POST", path, &[("transfer-encoding", "chunked")], b"0\r\n\r\n");
+        assert_eq!(reply.code(), 40401, "{path}");
+    }
+    let text = api.envelope(
+        "POST",
+        "/task/999999/stop",
+        &[("transfer-encoding", "chunked")],
+        b"1\r\nx\r\n0\r\n\r\n",
+    );
+    assert_eq!(text.code(), 41501);
+}

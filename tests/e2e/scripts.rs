@@ -309,6 +309,22 @@ fn an_upload_that_takes_longer_than_allowed_is_found_when_it_is_through() {
     assert_eq!(farm.sim.ledger("publish").len(), 3);
 }
 
+#[test]
+fn a_post_without_a_caption_whose_confirmation_was_lost_is_found() {
+    let farm = both_apps(1);
+    let serial = farm.sim.serial(0).to_owned();
+    farm.sim.fault(&serial, &json!({ "kind": "publish_ack_lost" }));
+
+    for username in ["tiktok0", "instagram0"] {
+        let id = farm
+            .controller
+            .create(&task_of(username, "post", &post_config("", &json!({}))))[0];
+        completed(&farm, id);
+    }
+
+    assert_eq!(farm.sim.ledger("publish").len(), 2);
+}
+
 /// A post that nobody knows of, and another one of the account after it: what is on the profile is the other one's.
 #[test]
 fn a_post_that_did_not_take_place_is_not_taken_for_a_later_one_of_the_account() {
@@ -649,6 +665,47 @@ fn an_account_that_has_to_wait_for_a_person_does_not_hold_up_another_one_of_its_
         });
         assert_eq!(farm.sim.ledger("follow").len(), 1);
     }
+}
+
+/// The page stands before each of those that the account before was in the middle of.
+#[test]
+fn an_account_that_was_stopped_in_the_middle_of_a_post_does_not_hold_up_another_one_of_its_phone() {
+    let farm = both_apps(1);
+    let serial = farm.sim.serial(0).to_owned();
+    farm.account(&serial, "tiktok", "second");
+    farm.sim.login(&serial, "tiktok", "tiktok0");
+    let stuck = farm
+        .controller
+        .create(&task_of("tiktok0", "post", &post_config("never", &json!({}))))[0];
+    wait_for("it is in the middle of the post", TABLE, || {
+        let task = farm.controller.task(stuck);
+        (task["progress"]["step"].as_i64() > Some(20)).then_some(())
+    });
+    farm.sim.fault(
+        &serial,
+        &json!({ "kind": "challenge", "app": "tiktok", "account": "tiktok0" }),
+    );
+    wait_for("the account needs a person", TABLE, || {
+        let account = farm.controller.ok("GET", "/api/v1/account/tiktok0", None);
+        (account["status"] == "needs_attention").then_some(())
+    });
+
+    let config = json!({ "target_users": ["carol"] });
+    let other = farm.controller.create(&task_of("second", "follow", &config))[0];
+    wait_for("it is over, or its account waits", TABLE, || {
+        let account = farm.controller.ok("GET", "/api/v1/account/second", None);
+        assert_eq!(
+            account["status"],
+            "active",
+            "{account:#}\n{:#}",
+            farm.controller.task(other)
+        );
+        (farm.controller.task(other)["status"].as_i64() >= Some(2)).then_some(())
+    });
+    completed(&farm, other);
+
+    assert_eq!(farm.sim.ledger("follow").len(), 1);
+    assert_eq!(farm.controller.task(stuck)["status"], 0);
 }
 
 /// A line of a flow as it would be for an app whose ids have all changed, where it knows another way than by id.

@@ -1,6 +1,6 @@
 //! The shell of an account's actor.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle};
 use futures_util::future::try_join_all;
@@ -18,6 +18,9 @@ use crate::{
     settings::FarmSettings,
     supervisor::{AccountRecordChanged, AccountSnapshot, SupervisorActor, SupervisorError},
 };
+
+/// Between two tries to store that a rest is over, while the database cannot be written.
+const STORE_PAUSE: Duration = Duration::from_secs(2);
 
 /// What an account's actor is made of.
 pub struct AccountParts {
@@ -106,9 +109,10 @@ impl AccountActor {
     fn end_rest(&self, ended: Option<Timestamp>, event: NewEvent) {
         let (store, username) = (Arc::clone(&self.parts.store), self.core.record().username.clone());
         actix_rt::spawn(async move {
-            if let Err(error) = store.end_rest(&username, ended, event).await {
-                // After the next start it is over at once.
-                tracing::error!(account = %username, %error, "cannot store that the account's rest is over");
+            // Once more changes nothing, and what a person has changed since stays.
+            while let Err(error) = store.end_rest(&username, ended, event.clone()).await {
+                tracing::error!(account = %username, %error, "cannot store that the account's rest is over; tries again");
+                tokio::time::sleep(STORE_PAUSE).await;
             }
         });
     }

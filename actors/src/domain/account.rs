@@ -183,6 +183,8 @@ impl AccountPatch {
         }
         if let Some(until) = self.cooldown_until {
             account.status = AccountStatus::Cooldown;
+            account.status_reason = None;
+            account.evidence = None;
             // As it is stored.
             account.cooldown_until = Timestamp::from_millisecond(until.as_millisecond()).ok();
         }

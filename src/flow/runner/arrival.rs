@@ -1,12 +1,10 @@
 //! The beginning of an attempt for an account: the app is brought to show it, whatever the account before has left there.
 
+use farmhand_actors::ports::LaunchApp;
 use serde_json::json;
 
 use super::{Run, evidence::Evidence, fault::Fault};
 use crate::flow::step::keys::BACK;
-
-/// Pages that are left at most: one that stands before all pages behind it is no less the other account's.
-const LEFT_MAX: u32 = 6;
 
 /// Where the app is on its way to the task's account.
 #[derive(Debug, Default)]
@@ -14,17 +12,8 @@ pub struct Arrival {
     under_way: bool,
     /// A page that asked for a person, before it was known of which account, and what it showed.
     left: Option<(String, Evidence)>,
-    /// How many times such a page was left.
+    /// How many times such a page was met.
     times: u32,
-    /// What is behind such pages was seen: one that comes now is the doing of what the attempt has touched since.
-    behind: bool,
-}
-
-impl Arrival {
-    /// The screen does not ask for a person.
-    pub(super) fn sees_nothing(&mut self) {
-        self.behind = self.left.is_some();
-    }
 }
 
 impl Run {
@@ -65,20 +54,39 @@ impl Run {
     }
 
     /// The app asks for a person. While the task's account is not shown yet, the page may be that of the account before,
-    /// whose rest is nothing to this one: it is left, by the way on which a person would leave it, and nothing is done
+    /// whose rest is nothing to this one: it is left, by the back key, or else by a start of the app, and nothing is done
     /// there. Whether it was this account's own shows when the app says whose it is.
     pub(super) async fn asked_for_a_person(&mut self, page: String) -> Result<bool, Fault> {
-        if !self.arrival.under_way || self.arrival.behind || self.arrival.times >= LEFT_MAX {
+        let switched = self.js.output("switched").await == Some(json!(true));
+        let Some(account) = self
+            .spec
+            .account
+            .as_ref()
+            .filter(|_| self.arrival.under_way && !switched)
+        else {
             return Err(Fault::Challenge(page));
-        }
+        };
+        let package = account.package.clone();
         if self.arrival.left.is_none() {
             let evidence = self.keep_evidence(&Fault::Challenge(page.clone())).await;
             tracing::info!(task.id = %self.spec.task, device.serial = %self.spec.serial, %page, "left a page that asks for a person");
             self.note("page_left", json!(page));
-            self.arrival.left = Some((page, evidence));
+            self.arrival.left = Some((page.clone(), evidence));
         }
-        self.arrival.times += 1;
-        self.phone.call(self.phone.driver.key(BACK)).await?;
+        self.arrival.times = self.arrival.times.saturating_add(1);
+        match self.arrival.times {
+            1 => self.phone.call(self.phone.driver.key(BACK)).await?,
+            // It stands before what is behind it, too: in the middle of something that the other account had begun.
+            2 => {
+                let anew = LaunchApp {
+                    package,
+                    stop_first: true,
+                    extras: Vec::new(),
+                };
+                self.phone.call(self.phone.driver.launch_app(anew)).await?;
+            }
+            _ => return Err(Fault::Challenge(page)),
+        }
         self.look = None;
         self.phone.wait(self.settings.settle_interval).await?;
         Ok(true)

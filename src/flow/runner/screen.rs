@@ -165,7 +165,6 @@ impl Run {
         if let Some(page) = asked {
             return self.asked_for_a_person(page).await;
         }
-        self.arrival.sees_nothing();
         let target = self.popups.iter().find_map(|(name, visible, tap)| {
             select::find(visible, &screen)?;
             let bounds = screen.node(select::find(tap, &screen)?)?.bounds?;

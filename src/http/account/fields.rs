@@ -111,6 +111,9 @@ pub fn parse_patch(body: &Value, farm: &Known) -> Result<AccountPatch, ApiError>
             fields.fault(name, "must not be null; leave it out to keep it");
         }
     }
+    if fields.is_null("cooldown_until") {
+        fields.fault("cooldown_until", "must not be null; POST …/resume ends a rest");
+    }
     let patch = read_patch(&mut fields, farm);
     fields.finish(patch)
 }

@@ -7,6 +7,8 @@ use farmhand_actors::{
     },
 };
 
+use serde_json::json;
+
 use super::*;
 
 pub(super) fn intent(farm: &Farm, claimed: &Claimed, ordinal: u32) -> EffectIntent {
@@ -342,6 +344,42 @@ async fn an_effect_has_a_rival_when_another_task_of_its_script_and_account_has_a
     assert!(rival(&second, Some("anna")).await, "nobody knows of the first one");
     end(&claimed, &second, EffectState::Confirmed).await;
     assert!(rival(&first, Some("anna")).await);
+    // What it did counts also when its task is gone.
+    farm.store.delete(vec![claimed.task]).await.expect("deletes");
+    assert!(rival(&first, Some("anna")).await);
+}
+
+/// Another script may bring the same file into the world, but a follow is no post.
+#[tokio::test]
+async fn two_effects_with_files_are_rivals_whatever_their_scripts() {
+    let farm = Farm::new().await;
+    let mut keys = Vec::new();
+    for (script, content) in [
+        ("post", json!({"hash": "x"})),
+        ("follow", json!({})),
+        ("promo", json!({"hash": "y"})),
+    ] {
+        let mut task = task_for("a", Some("anna"));
+        task.script = script_of(script);
+        let id = farm.submit_one(task).await;
+        let claimed = farm.claim(id, "a", Some("anna")).await;
+        let mut intent = intent(&farm, &claimed, 0);
+        intent.content = content;
+        farm.store.intend(intent.clone()).await.expect("answers");
+        farm.finish(&claimed, failed(FailureReason::Stopped)).await;
+        keys.push(intent.key);
+    }
+    let mut rivals = Vec::new();
+    for key in &keys {
+        let anna = username_of("anna");
+        rivals.push(
+            farm.store
+                .has_rival(key, Some(&anna), &serial_of("a"))
+                .await
+                .expect("reads"),
+        );
+    }
+    assert_eq!(rivals, [true, false, true]);
 }
 
 #[tokio::test]

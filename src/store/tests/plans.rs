@@ -315,8 +315,7 @@ async fn the_latest_runs_are_found_by_their_schedules() {
 }
 
 /// For each index that a statement of ours would be slow without: such a statement, and how SQLite says that it uses it.
-const USES: [(&str, &str, &str); 25] = [
-    ("effect_open", include_str!("../queries/find_rival.sql"), "SCAN other"),
+const USES: [(&str, &str, &str); 24] = [
     (
         "account_use_by_name",
         "SELECT username, script_name, at FROM account_use WHERE username = ?1 AND at >= ?2 ORDER BY at, id",
