@@ -144,6 +144,22 @@ pub(super) async fn has_rival(
     row.map_or(Ok(false), |row| get(&row, "rival"))
 }
 
+/// Whether another task of the account has acted since with the same value of this parameter.
+pub(super) async fn was_touched_again(
+    conn: &mut SqliteConnection,
+    EffectKey { task, step, ordinal }: &EffectKey,
+    param: &str,
+) -> Result<bool, Fault> {
+    let row = sqlx::query(include_str!("queries/find_touched_again.sql"))
+        .bind(task.0)
+        .bind(step.to_string())
+        .bind(*ordinal)
+        .bind(param.to_owned())
+        .fetch_optional(conn)
+        .await?;
+    row.map_or(Ok(false), |row| get(&row, "touched"))
+}
+
 /// Which of these tasks have an effect that may have taken place, in the order asked for.
 pub(super) async fn list_open(conn: &mut SqliteConnection, tasks: &[TaskId]) -> Result<Vec<TaskId>, Fault> {
     let rows = sqlx::query(

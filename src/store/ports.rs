@@ -323,6 +323,10 @@ impl AttemptJournal for Store {
         Ok(effect::has_rival(self.reader().await?.conn()?, effect, username, serial).await?)
     }
 
+    async fn was_touched_again(&self, effect: &EffectKey, param: &str) -> Result<bool, StoreError> {
+        Ok(effect::was_touched_again(self.reader().await?.conn()?, effect, param).await?)
+    }
+
     async fn reach(&self, checkpoint: Checkpoint) -> Result<(), StoreError> {
         self.write(checkpoint, checkpoint::reach).await
     }

@@ -309,6 +309,40 @@ fn an_upload_that_takes_longer_than_allowed_is_found_when_it_is_through() {
     assert_eq!(farm.sim.ledger("publish").len(), 3);
 }
 
+/// It is stopped between the touch and its confirmation, and a later task takes the follow back: the first one has done its
+/// own.
+#[test]
+fn a_follow_that_was_taken_back_since_is_not_done_a_second_time() {
+    let farm = both_apps(1);
+    let serial = farm.sim.serial(0).to_owned();
+    // So slow that the stop comes in between.
+    farm.sim.fault(&serial, &json!({ "kind": "slow", "ms": 1_000 }));
+    let config = json!({ "target_users": ["bob"] });
+    let first = farm.controller.create(&task_of("tiktok0", "follow", &config))[0];
+    wait_for("it has followed", TABLE, || {
+        (farm.sim.ledger("follow").len() == 1).then_some(())
+    });
+    farm.controller.ok("POST", &format!("/api/v1/task/{first}/stop"), None);
+    let task = ended(&farm, first);
+    assert_eq!(failure(&task).0, "stopped", "{task:#}");
+    farm.sim.heal(&serial);
+    let back = farm.controller.create(&task_of("tiktok0", "unfollow", &config))[0];
+    completed(&farm, back);
+
+    farm.controller.ok("POST", &format!("/api/v1/task/{first}/retry"), None);
+    let task = ended(&farm, first);
+
+    assert_eq!(
+        (&task["status"], failure(&task).0),
+        (&json!(3), "outcome_unknown"),
+        "{task:#}"
+    );
+    assert_eq!(
+        (farm.sim.ledger("follow").len(), farm.sim.ledger("unfollow").len()),
+        (1, 1)
+    );
+}
+
 #[test]
 fn a_post_without_a_caption_whose_confirmation_was_lost_is_found() {
     let farm = both_apps(1);

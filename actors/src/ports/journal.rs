@@ -55,6 +55,15 @@ pub trait AttemptJournal: Send + Sync {
         Ok(false)
     }
 
+    /// Whether another task of the account has acted since this effect was intended, or may have, with the same value of this
+    /// parameter: what this one has done may have been taken back by it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn was_touched_again(&self, _effect: &EffectKey, _param: &str) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     /// Writes how far the attempt is; durable on return.
     ///
     /// # Errors

@@ -243,7 +243,12 @@ impl Run {
             Some("not_done") => Verdict::NotDone,
             _ => Verdict::Unknown,
         };
-        Ok(if verdict != Verdict::Unknown && self.has_rival().await? {
+        let doubtful = match verdict {
+            Verdict::Unknown => false,
+            Verdict::NotDone if self.script.flow().config.extension.own_evidence => self.was_touched_again().await?,
+            Verdict::Done | Verdict::NotDone => self.has_rival().await?,
+        };
+        Ok(if doubtful {
             self.note(RIVAL, json!(true));
             Verdict::Unknown
         } else {
@@ -262,6 +267,16 @@ impl Run {
         let username = self.spec.account.as_ref().map(|account| &account.username);
         let rival = self.parts.journal.has_rival(open, username, &self.spec.serial).await;
         rival.map_err(Fault::Store)
+    }
+
+    /// Whether another task may have taken back since what this one has done: it is not to be seen then, and was done.
+    async fn was_touched_again(&self) -> Result<bool, Fault> {
+        let fan_out = self.script.flow().config.extension.fan_out.as_ref();
+        let (Some(open), Some(fan_out)) = (&self.effects.open, fan_out) else {
+            return Ok(false);
+        };
+        let touched = self.parts.journal.was_touched_again(open, &fan_out.list).await;
+        touched.map_err(Fault::Store)
     }
 
     /// Whether the confirmation of one effect is all that the flow is for.

@@ -349,6 +349,42 @@ async fn an_effect_has_a_rival_when_another_task_of_its_script_and_account_has_a
     assert!(rival(&first, Some("anna")).await);
 }
 
+/// An `unfollow` of the same person takes a `follow` back.
+#[tokio::test]
+async fn an_effect_is_touched_again_by_another_task_of_the_account_on_the_same_target() {
+    let farm = Farm::new().await;
+    let mut keys = Vec::new();
+    for (script, username, target) in [
+        ("follow", "anna", "bob"),
+        ("unfollow", "bert", "bob"),
+        ("unfollow", "anna", "carol"),
+        ("unfollow", "anna", "bob"),
+    ] {
+        let mut task = task_for("a", Some(username));
+        task.script = script_of(script);
+        let id = farm.submit_one(task).await;
+        let claimed = farm.claim(id, "a", Some(username)).await;
+        let mut intent = intent(&farm, &claimed, 0);
+        intent.content = json!({"username": username, "params": {"target_users": [target], "action": script}});
+        farm.store.intend(intent.clone()).await.expect("answers");
+        farm.finish(&claimed, failed(FailureReason::Stopped)).await;
+        keys.push(intent.key);
+        let touched = farm
+            .store
+            .was_touched_again(&keys[0], "target_users")
+            .await
+            .expect("reads");
+        assert_eq!(touched, keys.len() == 4, "{script} {username} {target}");
+    }
+    assert!(
+        !farm
+            .store
+            .was_touched_again(&keys[3], "target_users")
+            .await
+            .expect("reads")
+    );
+}
+
 /// Another script may bring the same file into the world, but a follow is no post.
 #[tokio::test]
 async fn two_effects_with_files_are_rivals_whatever_their_scripts() {

@@ -481,6 +481,10 @@ async fn what_is_done_now_and_then_walks_through_no_whole_table_at_once() {
             "SEARCH other USING INTEGER PRIMARY KEY (rowid>?)",
         ),
         (
+            include_str!("../queries/find_touched_again.sql"),
+            "SEARCH other USING INTEGER PRIMARY KEY (rowid>?)",
+        ),
+        (
             include_str!("../queries/pending_tasks.sql"),
             "SEARCH task USING INTEGER PRIMARY KEY (rowid=?)",
         ),
