@@ -14,7 +14,7 @@ use crate::{
     supervisor::SupervisorError,
     testing::{
         Behaviour, ScriptedRunner, TestFarm,
-        farm::{quick_settings, request, serial, times},
+        farm::{quick_settings, request, serial, times, username},
     },
 };
 
@@ -188,7 +188,7 @@ async fn a_delete_races_what_runs(work: [u64; 3], wait: u64, latency: u64) -> Re
     farm.store.set_latency(Duration::from_millis(latency));
     let ids = farm.submit(times(request(&NAMES), 2)).await;
     pause(wait).await;
-    let account = farm.farm.supervisor.delete_account(crate::testing::farm::username("a"));
+    let account = farm.farm.supervisor.delete_account(username("a"));
     let router = &farm.farm.router;
 
     let (account, (one, two)) = join(account, join(router.delete(ids.clone()), router.delete(ids.clone()))).await;
@@ -209,12 +209,7 @@ async fn a_delete_races_what_runs(work: [u64; 3], wait: u64, latency: u64) -> Re
         prop_assert!(farm.runner.acts().iter().filter(|task| *task == id).count() <= 1);
     }
     prop_assert!(next.iter().all(|next| ids.iter().all(|id| next > id)), "{next:?}");
-    let still_there = farm
-        .farm
-        .supervisor
-        .account(crate::testing::farm::username("a"))
-        .await
-        .is_ok();
+    let still_there = farm.farm.supervisor.account(username("a")).await.is_ok();
     match account {
         Ok(()) => prop_assert!(!still_there),
         Err(SupervisorError::WrongState(why)) => prop_assert!(still_there && why.contains("task"), "{}", why),

@@ -224,6 +224,7 @@ impl Run {
     pub(super) async fn withdraw_effect(&mut self) -> Result<(), Fault> {
         self.settle_effect(EffectState::Refuted).await?;
         self.effects.intents = self.effects.intents.saturating_sub(1);
+        self.effects.acts = self.effects.acts.saturating_sub(1);
         Ok(())
     }
 
@@ -243,10 +244,11 @@ impl Run {
             Some("not_done") => Verdict::NotDone,
             _ => Verdict::Unknown,
         };
-        let doubtful = match verdict {
-            Verdict::Unknown => false,
-            Verdict::NotDone if self.script.flow().config.extension.own_evidence => self.was_touched_again().await?,
-            Verdict::Done | Verdict::NotDone => self.has_rival().await?,
+        let own_evidence = script.flow().config.extension.own_evidence;
+        let doubtful = match (verdict, own_evidence) {
+            (Verdict::Unknown, _) | (Verdict::Done, true) => false,
+            (Verdict::NotDone, true) => self.was_touched_again().await?,
+            (Verdict::Done | Verdict::NotDone, false) => self.has_rival().await?,
         };
         Ok(if doubtful {
             self.note(RIVAL, json!(true));
@@ -261,9 +263,6 @@ impl Run {
         let Some(open) = &self.effects.open else {
             return Ok(false);
         };
-        if self.script.flow().config.extension.own_evidence {
-            return Ok(false);
-        }
         let username = self.spec.account.as_ref().map(|account| &account.username);
         let rival = self.parts.journal.has_rival(open, username, &self.spec.serial).await;
         rival.map_err(Fault::Store)
