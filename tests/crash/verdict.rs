@@ -54,7 +54,11 @@ pub fn judge(load: &Load, tasks: &[Value], ledger: &[Value]) -> Tally {
     }
     let share = tally.unknown as f64 / tally.tasks.max(1) as f64;
     if share > UNKNOWN_MAX {
-        faults.push(format!("{:.1} % are unknown", share * 100.0));
+        let unknown: Vec<&Value> = tasks
+            .iter()
+            .filter(|task| task["failure"]["reason"] == "outcome_unknown")
+            .collect();
+        faults.push(format!("{:.1} % are unknown: {unknown:#?}", share * 100.0));
     }
     assert!(faults.is_empty(), "{tally:?}\n{}", faults.join("\n"));
     tally

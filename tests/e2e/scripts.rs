@@ -594,6 +594,46 @@ fn the_phone_is_switched_to_the_tasks_account_and_nobody_else_acts() {
     );
 }
 
+/// An operator's own flow: it acts, and does not say how its account is shown.
+const OWN: &str = "appId: ${APP_PACKAGE}
+farmhand:
+  params: { required: [who], properties: { who: { type: string } } }
+  policy: { link_schemes: [https] }
+  commit: Follow
+---
+- openLink: https://www.tiktok.com/@${params.who}
+- tapOn: { id: follow_button, label: Follow }
+- assertVisible: { id: follow_button, text: Following }
+";
+
+#[test]
+fn an_operators_flow_that_says_nothing_of_accounts_acts_for_the_tasks_own_too() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("own.yaml"), OWN).unwrap();
+    let farm = Farm::without_adb_set(1, &format!("[flows]\ndir = \"{}\"\n", folder.path().display()));
+    let serial = farm.sim.serial(0).to_owned();
+    for name in ["anna", "bella"] {
+        farm.account(&serial, "tiktok", name);
+    }
+
+    for (name, who) in [("anna", "dora"), ("bella", "dora"), ("anna", "emma")] {
+        let id = farm.controller.create(&task_of(name, "own", &json!({ "who": who })))[0];
+        completed(&farm, id);
+    }
+
+    let ledger = farm.sim.ledger("follow");
+    let who: Vec<(&str, &str)> = ledger
+        .iter()
+        .map(|entry| {
+            (
+                entry["account"].as_str().unwrap(),
+                entry["detail"]["target"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(who, [("anna", "dora"), ("bella", "dora"), ("anna", "emma")]);
+}
+
 #[test]
 fn an_account_that_is_not_logged_in_on_its_phone_is_unavailable_and_its_steps_say_for_whom() {
     let farm = both_apps(1);

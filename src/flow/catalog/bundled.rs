@@ -1,8 +1,14 @@
 //! The flow files that ship with farmhand.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+};
 
-use crate::flow::parse::sources::Sources;
+use crate::flow::{
+    model::Flow,
+    parse::{load, sources::Sources},
+};
 
 /// Path below `flows/` and contents. Those without a folder are scripts, the others are included by them.
 const FILES: &[(&str, &str)] = &[
@@ -37,6 +43,20 @@ const FILES: &[(&str, &str)] = &[
     ("post/stories.yaml", include_str!("../../../flows/post/stories.yaml")),
     ("post/text.yaml", include_str!("../../../flows/post/text.yaml")),
 ];
+
+/// The flow that makes an app show an account, where the script that acts for it names none.
+static ACCOUNT: LazyLock<Option<Arc<Flow>>> =
+    LazyLock::new(|| load(&Bundled, "common/account.yaml").ok().map(|loaded| loaded.flow));
+
+/// The flow that ships with farmhand for showing an account of `app`; `None` when it was not written for that app.
+#[must_use]
+pub fn account_flow(app: &str) -> Option<Arc<Flow>> {
+    let flow = ACCOUNT.as_ref()?;
+    let apps = &flow.config.extension.apps;
+    apps.iter()
+        .any(|known| known.eq_ignore_ascii_case(app))
+        .then(|| flow.clone())
+}
 
 /// The files that ship with farmhand.
 pub struct Bundled;

@@ -28,7 +28,7 @@ use self::{
     bundled::Bundled,
     look::{Fingerprint, fingerprint},
 };
-pub use self::{look::is_workspace_config, script::Script};
+pub use self::{bundled::account_flow, look::is_workspace_config, script::Script};
 use super::{
     bundle::{Bundle, BundleError, Bundles},
     parse::{Platform, sources::Folder},

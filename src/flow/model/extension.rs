@@ -21,7 +21,7 @@ pub struct Extension {
     /// Which parameters say what media are needed.
     pub media: Option<MediaParams>,
     /// Makes the app show the task's account.
-    pub account: Option<Arc<Flow>>,
+    pub account: AccountFlow,
     /// Label of the steps whose effect cannot be undone.
     pub commit: Option<Arc<str>>,
     /// Label of the step whose success proves the effect; `None`: the end of the flow.
@@ -44,6 +44,29 @@ pub struct Extension {
     pub policy: Policy,
     /// Where its entries stand.
     pub places: Vec<(&'static str, Place)>,
+}
+
+/// What makes the app show the task's account.
+#[derive(Debug, Clone, Default)]
+pub enum AccountFlow {
+    /// The flow does not say: if it has a commit step, the flow that ships with farmhand does.
+    #[default]
+    Unsaid,
+    /// Nothing: the app knows no accounts.
+    None,
+    /// A flow of its own.
+    Own(Arc<Flow>),
+}
+
+impl AccountFlow {
+    /// The flow that is named.
+    #[must_use]
+    pub fn own(&self) -> Option<&Arc<Flow>> {
+        match self {
+            Self::Own(flow) => Some(flow),
+            Self::Unsaid | Self::None => None,
+        }
+    }
 }
 
 /// One task per target.

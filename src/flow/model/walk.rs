@@ -27,7 +27,7 @@ impl Walk<'_> {
         for steps in step_lists(flow) {
             self.steps(steps);
         }
-        if let Some(account) = &flow.config.extension.account {
+        if let Some(account) = flow.config.extension.account.own() {
             self.flow(account);
         }
         if let Some(body) = &flow.config.extension.check {
@@ -67,7 +67,7 @@ fn expanded(flow: &Flow, known: &mut HashMap<*const Flow, u64>) -> u64 {
     for steps in step_lists(flow) {
         count = count.saturating_add(expanded_list(steps, known));
     }
-    if let Some(account) = &flow.config.extension.account {
+    if let Some(account) = flow.config.extension.account.own() {
         count = count.saturating_add(expanded(account, known));
     }
     if let Some(body) = &flow.config.extension.check {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::flow::{
     expr::template::{Part, parts},
-    model::{Body, Extension, Popup, Text},
+    model::{AccountFlow, Body, Extension, Popup, Text},
     policy::{Permission, Policy},
 };
 
@@ -94,10 +94,18 @@ impl FlowParser<'_> {
         Some(expressions)
     }
 
-    fn account(&mut self, fields: &mut Fields) -> Option<Arc<crate::flow::model::Flow>> {
-        let node = fields.take("account")?;
-        let reference = scalar_text(&node, "account", &mut self.problems)?;
-        self.include(&reference, &node.place)
+    fn account(&mut self, fields: &mut Fields) -> AccountFlow {
+        let Some(node) = fields.take("account") else {
+            return AccountFlow::Unsaid;
+        };
+        match scalar_text(&node, "account", &mut self.problems) {
+            Some(reference) if *reference == *"none" => AccountFlow::None,
+            Some(reference) => self
+                .include(&reference, &node.place)
+                .map_or(AccountFlow::Unsaid, AccountFlow::Own),
+            // Told already.
+            None => AccountFlow::Unsaid,
+        }
     }
 
     fn check(&mut self, fields: &mut Fields) -> Option<Body> {

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use proptest::prelude::*;
 
 use super::{keys::COMMANDS, sources::Sources, *};
-use crate::flow::model::{Body, Command, SwipePath};
+use crate::flow::model::{AccountFlow, Body, Command, SwipePath};
 
 /// Flow files in memory.
 #[derive(Default)]
@@ -768,6 +768,16 @@ fn an_order_of_commit_and_confirm_that_cannot_work_is_told() {
 }
 
 #[test]
+fn a_flow_can_say_that_its_app_knows_no_accounts() {
+    let account = |said: &str| {
+        let LoadedFlow { flow, .. } = parse(&format!("appId: a.b\nfarmhand: {{ {said} }}\n---\n- back\n")).unwrap();
+        flow.config.extension.account.clone()
+    };
+    assert!(matches!(account("account: none"), AccountFlow::None));
+    assert!(matches!(account("description: x"), AccountFlow::Unsaid));
+}
+
+#[test]
 fn a_check_can_be_commands_or_a_file() {
     let files = Files::default()
         .with(
@@ -777,10 +787,7 @@ fn a_check_can_be_commands_or_a_file() {
         .with("sub/c.yaml", "appId: a.b\n---\n- back\n");
     let flow = load(&files, "f.yaml").unwrap().flow;
     assert!(matches!(flow.config.extension.check, Some(Body::File(_))));
-    assert_eq!(
-        flow.config.extension.account.as_ref().unwrap().file.as_ref(),
-        "sub/c.yaml"
-    );
+    assert_eq!(flow.config.extension.account.own().unwrap().file.as_ref(), "sub/c.yaml");
 }
 
 #[test]

@@ -1,10 +1,16 @@
 //! The beginning of an attempt for an account: the app is brought to show it, whatever the account before has left there.
 
+use std::sync::Arc;
+
 use farmhand_actors::ports::LaunchApp;
 use serde_json::json;
 
 use super::{Run, evidence::Evidence, fault::Fault};
-use crate::flow::step::keys::BACK;
+use crate::flow::{
+    catalog::account_flow,
+    model::{AccountFlow, Flow},
+    step::keys::BACK,
+};
 
 /// Where the app is on its way to the task's account.
 #[derive(Debug, Default)]
@@ -19,12 +25,9 @@ pub struct Arrival {
 impl Run {
     /// Has the app show the task's account.
     pub(super) async fn show_account(&mut self) -> Result<(), Fault> {
-        let Some(flow) = self.script.flow().config.extension.account.clone() else {
+        let Some(flow) = self.account_flow()? else {
             return Ok(());
         };
-        if self.spec.account.is_none() {
-            return Ok(());
-        }
         self.arrival = Arrival {
             under_way: true,
             ..Arrival::default()
@@ -32,6 +35,28 @@ impl Run {
         let shown = self.run_sub_flow(&flow, &[]).await;
         self.arrival.under_way = false;
         self.judge_arrival(shown).await
+    }
+
+    /// The flow that shows the task's account. One that acts without saying how gets the one that ships with farmhand:
+    /// nothing is done for whichever account happens to be shown.
+    fn account_flow(&self) -> Result<Option<Arc<Flow>>, Fault> {
+        let Some(account) = &self.spec.account else {
+            return Ok(None);
+        };
+        let extension = &self.script.flow().config.extension;
+        match &extension.account {
+            AccountFlow::Own(flow) => Ok(Some(flow.clone())),
+            AccountFlow::Unsaid if extension.commit.is_some() => {
+                account_flow(&account.app).map(Some).ok_or_else(|| {
+                    Fault::Invalid(format!(
+                        "the script `{}` acts for an account and does not say how the app {} shows it: name a flow as \
+                     `farmhand.account`, or write `account: none` if the app knows no accounts",
+                        self.spec.script, account.app
+                    ))
+                })
+            }
+            AccountFlow::Unsaid | AccountFlow::None => Ok(None),
+        }
     }
 
     /// Whose the page was that had to be left on the way: of the account from which the app was switched, or else of the

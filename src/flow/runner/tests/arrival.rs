@@ -113,3 +113,29 @@ async fn a_page_that_stands_before_several_is_left_by_a_start_of_the_app() {
         phone.events()
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_flow_that_acts_without_saying_how_the_account_is_shown_acts_for_nobody_else() {
+    let acts =
+        |farmhand: &str| format!("appId: a.b\nfarmhand: {farmhand}\n---\n- tapOn: {{ text: Post, label: post }}\n");
+
+    let other = Arc::new(phone(&["bob", "Post"]));
+    let outcome = Bench::new(&acts("{ commit: post }")).run(&other).await;
+    assert_eq!(failed(&outcome), (FailureReason::AccountUnavailable, Blame::App, true));
+    assert!(other.events()[0].starts_with("Launch"), "{:?}", other.events());
+
+    let bench = Bench::new(&acts("{ commit: post }"));
+    let mut of_another_app = spec("flow", json!({}), Purpose::Execute);
+    of_another_app.account.as_mut().unwrap().app = "chess".to_owned();
+    let unknown = Arc::new(phone(&["Post"]));
+    let outcome = bench.run_spec(&unknown, of_another_app).await;
+    let Outcome::Failed { failure, .. } = &outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(failure.message.contains("`farmhand.account`"), "{failure:?}");
+    assert!(unknown.events().is_empty(), "{:?}", unknown.events());
+
+    let single = Arc::new(phone(&["Post"]));
+    completed(&Bench::new(&acts("{ account: none, commit: post }")).run(&single).await);
+    assert_eq!(single.count("Tap"), 1);
+}

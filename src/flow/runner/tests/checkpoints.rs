@@ -3,7 +3,7 @@
 use super::*;
 
 const FLOW: &str = "appId: a.b
-farmhand: { checkpoint: here, commit: post }
+farmhand: { account: none, checkpoint: here, commit: post }
 ---
 - inputText: before
 - evalScript: ${output.found = [1, {a:'b \"c\"'}]}

@@ -5,6 +5,7 @@ use super::*;
 /// A flow that presses Post, expects Posted, and can look it up on the profile.
 const FLOW: &str = "appId: a.b
 farmhand:
+  account: none
   commit: post
   confirm: posted
   baseline:
@@ -223,7 +224,9 @@ async fn a_challenge_that_a_check_meets_is_left_to_a_person() {
 #[tokio::test(start_paused = true)]
 async fn what_fails_of_a_commit_step_is_not_shrugged_off_by_optional() {
     let step = "- runFlow:\n    label: post\n    commands: [ tapOn: { text: Gone, optional: true } ]\n";
-    let bench = Bench::new(&format!("appId: a.b\nfarmhand: {{ commit: post }}\n---\n{step}"));
+    let bench = Bench::new(&format!(
+        "appId: a.b\nfarmhand: {{ account: none, commit: post }}\n---\n{step}"
+    ));
     let phone = Arc::new(phone(&["Post"]));
 
     let outcome = bench.run(&phone).await;
@@ -342,7 +345,7 @@ async fn retry_repeats_nothing_while_an_effect_is_open() {
 
 #[tokio::test(start_paused = true)]
 async fn a_loop_has_one_effect_per_round() {
-    let flow = "appId: a.b\nfarmhand: { commit: post, confirm: posted }\n---\n- repeat:\n    times: 3\n    commands:\n\
+    let flow = "appId: a.b\nfarmhand: { account: none, commit: post, confirm: posted }\n---\n- repeat:\n    times: 3\n    commands:\n\
                 \u{20}     - tapOn: { text: Post, label: post }\n      - assertVisible: { text: Post, label: posted }\n";
     let bench = Bench::new(flow);
     let phone = Arc::new(phone(&["Post"]));
@@ -359,7 +362,7 @@ async fn a_loop_has_one_effect_per_round() {
 
 #[tokio::test(start_paused = true)]
 async fn a_loop_ends_where_the_accounts_limit_is_reached() {
-    let flow = "appId: a.b\nfarmhand: { commit: post, confirm: posted }\n---\n- repeat:\n    times: 3\n    commands:\n\
+    let flow = "appId: a.b\nfarmhand: { account: none, commit: post, confirm: posted }\n---\n- repeat:\n    times: 3\n    commands:\n\
                 \u{20}     - tapOn: { text: Post, label: post }\n      - assertVisible: { text: Post, label: posted }\n";
     let bench = Bench::new(flow);
     let phone = Arc::new(phone(&["Post"]));
@@ -377,7 +380,7 @@ async fn a_loop_ends_where_the_accounts_limit_is_reached() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_check_finds_done_counts_towards_what_is_left_of_the_accounts_limit() {
-    let flow = "appId: a.b\nfarmhand:\n  commit: post\n  confirm: posted\n  own_evidence: true\n  check: [ evalScript: \
+    let flow = "appId: a.b\nfarmhand:\n  account: none\n  commit: post\n  confirm: posted\n  own_evidence: true\n  check: [ evalScript: \
                 \"${output.effect = 'done'}\" ]\n---\n- repeat:\n    times: 3\n    commands:\n      - tapOn: { text: Post, label: \
                 post }\n      - assertVisible: { text: Post, label: posted }\n";
     let bench = Bench::new(flow);
@@ -396,7 +399,7 @@ async fn what_a_check_finds_done_counts_towards_what_is_left_of_the_accounts_lim
 }
 
 /// Taps `Post` three times, each time another effect.
-const LOOP: &str = "appId: a.b\nfarmhand:\n  commit: post\n  confirm: posted\n  check:\n    \
+const LOOP: &str = "appId: a.b\nfarmhand:\n  account: none\n  commit: post\n  confirm: posted\n  check:\n    \
                     - evalScript: \"${output.effect = params.found}\"\n---\n- repeat:\n    times: 3\n    commands:\n      \
                     - inputText: round\n      - tapOn: { text: Post, label: post }\n      \
                     - assertVisible: { text: Post, label: posted }\n";
@@ -441,7 +444,8 @@ async fn a_loop_that_was_cut_off_within_a_round_looks_first_and_then_does_what_i
 
 #[tokio::test(start_paused = true)]
 async fn a_commit_step_in_an_included_flow_is_one_too() {
-    let flow = "appId: a.b\nfarmhand: { commit: post, confirm: posted }\n---\n- runFlow: sub/post.yaml\n";
+    let flow =
+        "appId: a.b\nfarmhand: { account: none, commit: post, confirm: posted }\n---\n- runFlow: sub/post.yaml\n";
     let sub = "appId: a.b\n---\n- tapOn: { text: Post, label: post }\n- assertVisible: { text: Post, label: posted }\n";
     let bench = Bench::new(flow).with_file("sub/post.yaml", sub);
     completed(&bench.run(&Arc::new(phone(&["Post"]))).await);
@@ -457,7 +461,9 @@ async fn a_commit_step_in_an_included_flow_is_one_too() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_confirming_step_the_end_of_the_flow_confirms() {
-    let bench = Bench::new("appId: a.b\nfarmhand: { commit: post }\n---\n- tapOn: { text: Post, label: post }\n");
+    let bench = Bench::new(
+        "appId: a.b\nfarmhand: { account: none, commit: post }\n---\n- tapOn: { text: Post, label: post }\n",
+    );
     completed(&bench.run(&Arc::new(phone(&["Post"]))).await);
     assert_eq!(bench.journal.states(), [EffectState::Confirmed]);
 }
@@ -563,7 +569,7 @@ async fn labels_in_baseline_and_check_do_not_count_as_the_commit_step() {
 /// The hash of what a task of this config would publish, whose flow has said `same` so.
 async fn hash_of(same: &str, config: Value) -> String {
     let flow = format!(
-        "appId: a.b\nfarmhand: {{ commit: post, media: {{ files: f }}{same} }}\n---\n\
+        "appId: a.b\nfarmhand: {{ account: none, commit: post, media: {{ files: f }}{same} }}\n---\n\
          - evalScript: ${{output.words = params.words || 'none'}}\n- tapOn: {{ text: Post, label: post }}\n"
     );
     let bench = Bench::new(&flow);
@@ -599,7 +605,7 @@ async fn the_flow_says_what_counts_as_the_same_content() {
 
 #[tokio::test(start_paused = true)]
 async fn a_commit_step_is_touched_once_though_the_screen_does_not_change() {
-    let flow = "appId: a.b\nfarmhand: { commit: post }\n---\n\
+    let flow = "appId: a.b\nfarmhand: { account: none, commit: post }\n---\n\
                 - tapOn: { text: Post, label: post, retryTapIfNoChange: true, waitUntilVisible: true }\n";
     let phone = Arc::new(phone(&["Post"]));
     completed(&Bench::new(flow).run(&phone).await);
