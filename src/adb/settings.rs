@@ -75,25 +75,27 @@ impl AgentSettings {
 
     /// What is wrong with these settings, by key, and the mend.
     #[must_use]
-    pub fn problem(&self) -> Option<(&'static str, String)> {
+    pub fn problems(&self) -> Vec<(&'static str, String)> {
         if !self.enabled() {
-            return None;
+            return Vec::new();
         }
+        let mut problems = Vec::new();
         if !self.jar.is_file() {
             let problem = format!(
                 "{} is no file; name the u2.jar of the PyPI package uiautomator2, or leave it empty",
                 self.jar.display()
             );
-            return Some(("adb.agent.jar", problem));
+            problems.push(("adb.agent.jar", problem));
         }
-        let zero = [
+        let numbers = [
             ("adb.agent.port", u64::from(self.port)),
             ("adb.agent.start_ms", self.start_ms),
             ("adb.agent.call_ms", self.call_ms),
             ("adb.agent.idle_s", self.idle_s),
         ];
-        let (key, _) = zero.into_iter().find(|(_, value)| *value == 0)?;
-        Some((key, "must be at least 1".to_owned()))
+        let zeros = numbers.into_iter().filter(|(_, value)| *value == 0);
+        problems.extend(zeros.map(|(key, _)| (key, "must be at least 1".to_owned())));
+        problems
     }
 }
 
@@ -272,15 +274,15 @@ mod tests {
 
     #[test]
     fn an_agent_whose_file_is_not_there_is_named_with_the_mend() {
-        assert_eq!(AgentSettings::default().problem(), None);
+        assert_eq!(AgentSettings::default().problems(), []);
         let lost = AgentSettings {
             jar: "/none/u2.jar".into(),
             ..AgentSettings::default()
         };
 
-        let (key, problem) = lost.problem().unwrap();
+        let (key, problem) = &lost.problems()[0];
 
-        assert_eq!(key, "adb.agent.jar");
+        assert_eq!(*key, "adb.agent.jar");
         assert!(problem.contains("/none/u2.jar is no file"), "{problem}");
         let file = tempfile::NamedTempFile::new().unwrap();
         let hasty = AgentSettings {
@@ -288,7 +290,7 @@ mod tests {
             call_ms: 0,
             ..AgentSettings::default()
         };
-        assert_eq!(hasty.problem().unwrap().0, "adb.agent.call_ms");
+        assert_eq!(hasty.problems()[0].0, "adb.agent.call_ms");
     }
 
     #[test]

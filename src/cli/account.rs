@@ -42,7 +42,7 @@ pub enum AccountCommand {
         /// Bind it to this device; an empty text unbinds it
         #[arg(long)]
         serial: Option<String>,
-        /// `active` or `disabled`
+        /// `active` or `disabled`; `cooldown` with --cooldown-until
         #[arg(long)]
         status: Option<String>,
         /// Let it rest until this instant (RFC 3339, e.g. 2027-01-31T08:00:00Z)

@@ -12,6 +12,9 @@ const TASKS_PER_REQUEST_MAX: usize = 1_000_000;
 /// How alike a table's name must be to a script's to be taken for it (0 to 1, Jaro-Winkler).
 const NEAR_ENOUGH: f64 = 0.8;
 
+/// A stop is over after two seconds, its last word included; so long a grace leaves no time for that.
+const STOP_GRACE_MS_END: u64 = 1_700;
+
 /// Most phones of `farmhand demo`: all of them run in this process.
 const SIM_PHONES_MAX: u32 = 500;
 
@@ -37,94 +40,113 @@ impl Settings {
         told.collect()
     }
 
+    /// # Errors
+    /// All values that cannot be meant, a line each.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        self.check_values()?;
-        self.check_adb()
+        let mut faults = Faults::default();
+        self.check_values(&mut faults);
+        self.check_lists(&mut faults);
+        self.check_devices(&mut faults);
+        match faults.0.is_empty() {
+            true => Ok(()),
+            false => Err(SettingsError::Mistaken(faults.0.join("\n"))),
+        }
     }
 
-    fn check_values(&self) -> Result<(), SettingsError> {
+    fn check_values(&self, faults: &mut Faults) {
         if self.retry.delay.is_sorted_by(|from, to| from > to) {
-            return invalid("retry.delay", "the first number must not be above the second");
+            faults.add("retry.delay", "the first number must not be above the second");
         }
         if jiff::tz::TimeZone::get(&self.scheduler.time_zone).is_err() {
             let name = &self.scheduler.time_zone;
-            return invalid(
-                "scheduler.time_zone",
-                format!("'{name}' is no time zone; use an IANA name like Europe/Warsaw"),
-            );
+            let problem = format!("'{name}' is no time zone; use an IANA name like Europe/Warsaw");
+            faults.add("scheduler.time_zone", problem);
         }
         if self.http.max_body == 0 {
-            return invalid("http.max_body", "must be at least 1 byte");
+            faults.add("http.max_body", "must be at least 1 byte");
         }
         if !(1..=TASKS_PER_REQUEST_MAX).contains(&self.tasks.max_per_request) {
             let problem = format!("must be from 1 to {TASKS_PER_REQUEST_MAX}");
-            return invalid("tasks.max_per_request", problem);
+            faults.add("tasks.max_per_request", problem);
+        }
+        if self.tasks.poison_limit == 0 {
+            faults.add(
+                "tasks.poison_limit",
+                "must be at least 1: then a task is given up after its first",
+            );
         }
         if self.retention.event_hours == 0 {
             let problem = "must be at least 1: clients that follow events need some time to come back in";
-            return invalid("retention.event_hours", problem);
+            faults.add("retention.event_hours", problem);
         }
-        if self.attempt.time_limit_s == 0 || self.attempt.stop_grace_ms >= 1_700 {
-            return invalid("attempt", "time_limit_s must be at least 1, stop_grace_ms below 1700");
+        if self.attempt.time_limit_s == 0 {
+            faults.add("attempt.time_limit_s", "must be at least 1");
+        }
+        if self.attempt.stop_grace_ms >= STOP_GRACE_MS_END {
+            faults.add("attempt.stop_grace_ms", format!("must be below {STOP_GRACE_MS_END}"));
         }
         if !(0.0..=1.0).contains(&self.quarantine.max_share) {
-            return invalid("quarantine.max_share", "must be from 0 to 1");
-        }
-        if let Some(host) = self.flows.http_hosts.iter().find(|host| !is_host(host)) {
-            let problem = format!("'{host}' is no host; write a name or an address, and `:port` if only that is meant");
-            return invalid("flows.http_hosts", problem);
-        }
-        if let Err(problem) = self.webhooks.check() {
-            return invalid("webhooks", problem);
+            faults.add("quarantine.max_share", "must be from 0 to 1");
         }
         if !self.database.url.is_empty() && !self.database.url.starts_with("sqlite:") {
             let problem = "only sqlite:// is supported, e.g. sqlite://data/farmhand.db";
-            return invalid("database.url", problem);
+            faults.add("database.url", problem);
         }
         if !(1..=SIM_PHONES_MAX).contains(&self.sim.phones) {
             let phones = self.sim.phones;
-            return invalid("sim.phones", format!("{phones} is not from 1 to {SIM_PHONES_MAX}"));
+            faults.add("sim.phones", format!("{phones} is not from 1 to {SIM_PHONES_MAX}"));
         }
-        Ok(())
     }
 
-    fn check_adb(&self) -> Result<(), SettingsError> {
+    fn check_lists(&self, faults: &mut Faults) {
+        if let Some(host) = self.flows.http_hosts.iter().find(|host| !is_host(host)) {
+            let problem = format!("'{host}' is no host; write a name or an address, and `:port` if only that is meant");
+            faults.add("flows.http_hosts", problem);
+        }
+        for (key, problem) in self.webhooks.problems() {
+            faults.add(key, problem);
+        }
         let servers = &self.adb.servers;
         if servers.is_empty() {
-            return invalid("adb.servers", "name at least one server, e.g. 127.0.0.1:5037");
+            faults.add("adb.servers", "name at least one server, e.g. 127.0.0.1:5037");
         }
-        if let Some(server) = servers.iter().find(|server| !is_address(server)) {
+        for server in servers.iter().filter(|server| !is_address(server)) {
             let problem = format!("'{server}' is no address; write host:port, e.g. 127.0.0.1:5037");
-            return invalid("adb.servers", problem);
+            faults.add("adb.servers", problem);
         }
-        if let Some((key, problem)) = self.adb.agent.problem() {
-            return invalid(key, problem);
+        for (key, problem) in self.adb.agent.problems() {
+            faults.add(key, problem);
         }
+    }
+
+    fn check_devices(&self, faults: &mut Faults) {
         let (mut serials, mut addresses) = (HashSet::new(), HashSet::new());
         for (place, phone) in self.devices.iter().enumerate() {
             let (serial, address) = (&phone.serial, &phone.address);
-            if !is_address(address) {
-                let problem = format!("'{address}' is no address; write host:port, e.g. 192.168.1.20:5555");
-                return invalid(&format!("devices[{place}].address"), problem);
-            }
             if !serials.insert(serial) {
                 let problem = format!("{serial} stands here twice; each phone has its own serial");
-                return invalid(&format!("devices[{place}].serial"), problem);
+                faults.add(&format!("devices[{place}].serial"), problem);
             }
-            if !addresses.insert(address) {
-                let problem = format!("{address} stands here twice; each phone has its own address");
-                return invalid(&format!("devices[{place}].address"), problem);
-            }
+            let wrong = if !is_address(address) {
+                format!("'{address}' is no address; write host:port, e.g. 192.168.1.20:5555")
+            } else if !addresses.insert(address) {
+                format!("{address} stands here twice; each phone has its own address")
+            } else {
+                continue;
+            };
+            faults.add(&format!("devices[{place}].address"), wrong);
         }
-        Ok(())
     }
 }
 
-fn invalid(key: &str, problem: impl Into<String>) -> Result<(), SettingsError> {
-    Err(SettingsError::Invalid {
-        key: key.to_owned(),
-        problem: problem.into(),
-    })
+/// What cannot be meant, a line each.
+#[derive(Default)]
+struct Faults(Vec<String>);
+
+impl Faults {
+    fn add(&mut self, key: &str, problem: impl std::fmt::Display) {
+        self.0.push(format!("settings: {key}: {problem}"));
+    }
 }
 
 /// Whether a text can be the host of a link.

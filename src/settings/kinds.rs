@@ -14,6 +14,9 @@ const DEVICE_KEYS: [&str; 2] = ["address", "serial"];
 /// Values that are one word of a few.
 const CHOICES: [(&str, [&str; 2]); 2] = [("auth.mode", ["off", "keys"]), ("log.format", ["text", "json"])];
 
+/// Numbers of bytes beside those whose names end so: larger than all others.
+const IN_BYTES: [&str; 2] = ["http.max_body", "media.max_upload"];
+
 /// Environment variables are texts: those that stand where the defaults have a list, a table of texts, a number or a
 /// switch become one. (The config crate's own parsing would also turn the name `007` into a number.)
 pub fn read_texts(path: &str, known: &Value, given: &mut Value) {
@@ -151,6 +154,16 @@ fn compare_device(path: &str, entry: &Value, problems: &mut Vec<String>) {
     }
 }
 
+/// The largest number that a key takes.
+fn most(path: &str) -> i64 {
+    match path.rsplit(['.', '_']).next() {
+        Some("port") => u16::MAX.into(),
+        Some("bytes") => i64::MAX,
+        _ if IN_BYTES.contains(&path) => i64::MAX,
+        _ => u32::MAX.into(),
+    }
+}
+
 /// What a value of another kind should have been.
 fn wanted(path: &str, known: &Value, given: &Value) -> Option<String> {
     let choices = CHOICES.iter().find(|(key, _)| *key == path);
@@ -159,7 +172,11 @@ fn wanted(path: &str, known: &Value, given: &Value) -> Option<String> {
             let (_, words) = choices.filter(|(_, words)| !words.contains(&word.as_str()))?;
             Some(format!("must be \"{}\"", words.join("\" or \"")))
         }
-        (ValueKind::I64(_), ValueKind::I64(number)) => (*number < 0).then(|| "must not be below 0".to_owned()),
+        (ValueKind::I64(_), ValueKind::I64(number)) if *number < 0 => Some("must not be below 0".to_owned()),
+        (ValueKind::I64(_), ValueKind::I64(number)) => {
+            let most = most(path);
+            (*number > most).then(|| format!("must be at most {most}"))
+        }
         (ValueKind::I64(_), _) => Some("must be a whole number of 0 or more".to_owned()),
         (ValueKind::Float(_), ValueKind::Float(_) | ValueKind::I64(_)) => None,
         (ValueKind::Float(_), _) => Some("must be a number".to_owned()),
@@ -245,6 +262,11 @@ mod tests {
             (
                 "[limits.my_flow]\nper_day = \"x\"",
                 "limits.my_flow.per_day = \"x\": must be a whole number",
+            ),
+            ("[http]\nport = 70000", "http.port = 70000: must be at most 65535"),
+            (
+                "[tasks]\npoison_limit = 4294967296",
+                "poison_limit = 4294967296: must be at most 4294967295",
             ),
             ("[limits]\nenabled = 3", "limits.enabled = 3: must be true or false"),
             ("http = 1", "http = 1: must be a table: write its keys below [http]"),

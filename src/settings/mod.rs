@@ -20,27 +20,20 @@ pub const DEFAULTS: &str = include_str!("../../settings.toml");
 /// Why the settings cannot be used. Every text names the key and the mend.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// Keys that do not exist, each with the one probably meant, and values of the wrong kind: a line each.
+    /// Keys that do not exist, each with the one probably meant, values of the wrong kind or out of their range: a line
+    /// each.
     #[error("{0}")]
     Mistaken(String),
     /// A file cannot be read or is not TOML, or a value does not fit its key.
     #[error("settings: {0}")]
     Unreadable(String),
-    /// A value is out of its range.
-    #[error("settings: {key}: {problem}")]
-    Invalid {
-        /// Dotted key.
-        key: String,
-        /// What is wrong, and what would be right.
-        problem: String,
-    },
 }
 
 impl Settings {
     /// Reads all layers. `overrides` are flags: dotted key and value.
     ///
     /// # Errors
-    /// Names every unknown key with the one probably meant and every value of the wrong kind, or the first value that
+    /// Names every unknown key with the one probably meant and every value of the wrong kind, or else all values that
     /// cannot be meant.
     pub fn load(file: Option<&Path>, overrides: &[(&str, String)]) -> Result<Self, SettingsError> {
         Self::load_over("", file, overrides)
@@ -264,6 +257,7 @@ mod tests {
             ("[adb]\nservers = [\"nonsense\"]", "adb.servers"),
             ("[adb]\nservers = [\"127.0.0.1:99999\"]", "adb.servers"),
             ("[adb]\nservers = [\"127.0.0.1:0\"]", "adb.servers"),
+            ("[tasks]\npoison_limit = 0", "tasks.poison_limit"),
             ("[sim]\nphones = 0", "sim.phones"),
             ("[sim]\nphones = 501", "sim.phones"),
             (
@@ -282,6 +276,26 @@ mod tests {
             let error = load(toml, &[]).unwrap_err().to_string();
             assert!(error.contains(key), "{toml}: {error}");
         }
+    }
+
+    #[test]
+    fn all_values_that_cannot_be_meant_are_told_at_once() {
+        let toml = "[retry]\ndelay = [60, 5]\n[webhooks]\ntimeout_s = 0\ngive_up_s = 0\n[adb]\nservers = [\"a\", \"b\"]\n\
+                    [attempt]\ntime_limit_s = 0\nstop_grace_ms = 9000\n";
+
+        let error = load(toml, &[]).unwrap_err().to_string();
+
+        let keys: Vec<&str> = error.lines().map(|line| line.split(": ").nth(1).unwrap()).collect();
+        let wanted = [
+            "retry.delay",
+            "attempt.time_limit_s",
+            "attempt.stop_grace_ms",
+            "webhooks.timeout_s",
+            "webhooks.give_up_s",
+            "adb.servers",
+            "adb.servers",
+        ];
+        assert_eq!(keys, wanted, "{error}");
     }
 
     #[test]

@@ -26,19 +26,23 @@ pub struct WebhookSettings {
 }
 
 impl WebhookSettings {
-    /// # Errors
-    /// Which value cannot be used, and what would do.
-    pub fn check(&self) -> Result<(), String> {
-        TargetPolicy::parse(&self.allow).map_err(|problem| format!("allow: {problem}"))?;
+    /// Which values cannot be used, by key, and what would do.
+    #[must_use]
+    pub fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        if let Err(problem) = TargetPolicy::parse(&self.allow) {
+            problems.push(("webhooks.allow", problem));
+        }
         if !(1..=60).contains(&self.timeout_s) {
-            return Err("timeout_s must be from 1 to 60".to_owned());
+            problems.push(("webhooks.timeout_s", "must be from 1 to 60".to_owned()));
         }
         if self.retry_s.is_empty() || self.retry_s.contains(&0) {
-            return Err("retry_s needs at least one pause, each at least 1".to_owned());
+            let problem = "needs at least one pause, each at least 1";
+            problems.push(("webhooks.retry_s", problem.to_owned()));
         }
         if !(1..=86_400).contains(&self.give_up_s) {
-            return Err("give_up_s must be from 1 to 86400 (a day)".to_owned());
+            problems.push(("webhooks.give_up_s", "must be from 1 to 86400 (a day)".to_owned()));
         }
-        Ok(())
+        problems
     }
 }

@@ -27,7 +27,7 @@ const TIMED_EVERY: u32 = 10;
 /// do many other things, and for phones that are on their way back from a reboot.
 const DISPATCH_P99: Duration = Duration::from_secs(30);
 /// The kills of a usual run are over after about this: on a slow machine the long lives become shorter.
-const KILLING: Duration = Duration::from_secs(75);
+const KILLING: Duration = Duration::from_secs(120);
 
 /// Says how to repeat a run, if it fails.
 struct Seed {

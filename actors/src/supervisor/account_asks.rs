@@ -111,6 +111,15 @@ impl SupervisorActor {
             );
             return Err(SupervisorError::WrongState(problem));
         }
+        let stopped = matches!(record.status, AccountStatus::NeedsAttention | AccountStatus::Disabled);
+        if stopped && patch.cooldown_until.is_some() && patch.status.is_none() {
+            let problem = format!(
+                "account {username} is {}, which the end of a rest would end, too: set status cooldown beside \
+                 cooldown_until if that is meant",
+                record.status.as_str()
+            );
+            return Err(SupervisorError::WrongState(problem));
+        }
         record.app = patch.app.clone().unwrap_or(record.app);
         record.package = patch.package.clone().unwrap_or(record.package);
         self.check_app(&record)

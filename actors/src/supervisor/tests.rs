@@ -498,6 +498,32 @@ async fn nothing_is_online_after_a_restart_before_it_was_seen() {
     next.connect(&["p1"]).await;
 }
 
+/// A rest ends by itself: nobody would have looked at what stopped the account.
+#[actix::test]
+async fn an_account_that_a_person_or_the_app_has_stopped_rests_only_if_that_is_said() {
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), ScriptedRunner::default()).await;
+    let supervisor = &farm.farm.supervisor;
+    let disabled = AccountPatch {
+        status: Some(AccountStatus::Disabled),
+        ..AccountPatch::default()
+    };
+    supervisor.patch_account(username("a"), disabled).await.unwrap();
+    let mut rest = AccountPatch {
+        cooldown_until: Some(farm.clock.now().wall + SECOND * 100),
+        ..AccountPatch::default()
+    };
+
+    let refused = supervisor.patch_account(username("a"), rest.clone()).await.unwrap_err();
+    assert!(refused.to_string().contains("status cooldown"), "{refused}");
+    let kept = supervisor.account(username("a")).await.unwrap().record;
+    assert_eq!((kept.status, kept.cooldown_until), (AccountStatus::Disabled, None));
+
+    rest.status = Some(AccountStatus::Cooldown);
+    supervisor.patch_account(username("a"), rest).await.unwrap();
+    let resting = supervisor.account(username("a")).await.unwrap().record;
+    assert_eq!(resting.status, AccountStatus::Cooldown);
+}
+
 #[actix::test]
 async fn a_rest_ends_at_its_time_without_a_task_and_also_when_the_clock_is_set() {
     let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), ScriptedRunner::default()).await;
