@@ -49,14 +49,22 @@ impl Finding {
 
 /// Looks, and fails when something is wrong.
 pub fn run(doctor: &Doctor) -> Result<(), CliError> {
-    let settings = doctor.local.settings("", Vec::new())?;
+    let settings = match doctor.local.settings("", Vec::new()) {
+        Ok(settings) => settings,
+        Err(error) => {
+            if doctor.json {
+                let text = error.to_string();
+                let faults = text
+                    .lines()
+                    .map(|line| Finding::of("settings", Err(line.to_owned()), "wrong"));
+                output::json(&as_json(&faults.collect::<Vec<_>>()))?;
+            }
+            return Err(error);
+        }
+    };
     let findings = in_system(async { Ok(look(&settings).await) })?;
-    let rows: Vec<Value> = findings
-        .iter()
-        .map(|finding| json!({ "check": finding.what, "state": finding.state, "finding": finding.text }))
-        .collect();
     if doctor.json {
-        output::json(&Value::Array(rows))?;
+        output::json(&as_json(&findings))?;
     } else {
         output::print(&report(&findings))?;
     }
@@ -65,6 +73,14 @@ pub fn run(doctor: &Doctor) -> Result<(), CliError> {
         return Ok(());
     }
     Err(CliError::Failed(format!("{wrong} thing(s) to mend")))
+}
+
+fn as_json(findings: &[Finding]) -> Value {
+    let rows = findings.iter().map(|finding| {
+        let Finding { what, state, text } = finding;
+        json!({ "check": what, "state": state, "finding": text })
+    });
+    Value::Array(rows.collect())
 }
 
 /// One line for each finding, never cut: its end says how to mend it.

@@ -336,6 +336,13 @@ fn keys_and_the_doctor_look_into_the_folder_that_they_are_told() {
     assert_eq!(state("media.roots").0, "warning");
     let (license, said) = state("license");
     assert!(license == "wrong" && said.contains("Gold"), "{said}");
+
+    std::fs::write(&settings, "[http]\nport = 70000\n[rety]\nmax = 1\n").unwrap();
+    let mistaken = run(&format!("doctor --json --data-dir {data_dir} --config {config}"));
+    assert_eq!(mistaken.code, 2, "{}", mistaken.err);
+    let findings: Value = serde_json::from_str(&mistaken.out).unwrap();
+    assert_eq!(findings.as_array().unwrap().len(), 2, "{findings}");
+    assert_eq!(findings[0]["state"], "wrong");
 }
 
 #[test]
