@@ -47,7 +47,7 @@ async fn end_all(tx: &mut Transaction, finishes: &[&Finish]) -> Result<Vec<Finis
             all.push(Finished::default());
             continue;
         };
-        all.push(found.finished()?);
+        all.push(found.finished(&finish.next)?);
         ends.push(TaskEnd::of(finish, found));
         accepted.push(*finish);
     }
@@ -123,12 +123,18 @@ impl Endable {
         self.effects.as_ref().is_some_and(|effects| effects.open != 0)
     }
 
-    fn finished(&self) -> Result<Finished, Fault> {
+    /// Whether a task that would go on is stopped instead.
+    fn is_stopped(&self, next: &TaskNext) -> bool {
+        self.stop_requested != 0 && !self.is_done() && matches!(next, TaskNext::Again { .. })
+    }
+
+    fn finished(&self, next: &TaskNext) -> Result<Finished, Fault> {
         let acts = self.effects.iter().flat_map(|effects| &effects.acts);
         let acts = acts.map(|act| timestamp(*act));
         Ok(Finished {
             written: true,
             done: self.is_done(),
+            stopped: self.is_stopped(next),
             acts: acts.collect::<Result<_, _>>()?,
         })
     }
@@ -175,6 +181,7 @@ pub(super) struct TaskEnd {
 impl TaskEnd {
     fn of(finish: &Finish, found: Endable) -> Self {
         let (done, effect_open) = (found.is_done(), found.has_open_effect());
+        let stopped = found.is_stopped(&finish.next);
         let next = match &finish.next {
             // Whatever has ended the attempt afterwards: what the task is for has taken place.
             TaskNext::Failed { failure } if done => TaskNext::Completed {
@@ -183,7 +190,7 @@ impl TaskEnd {
             TaskNext::Again { remark, .. } if done => TaskNext::Completed {
                 remark: format!("done; what came after it was cut short: {remark}"),
             },
-            TaskNext::Again { purpose, .. } if found.stop_requested != 0 => TaskNext::Failed {
+            TaskNext::Again { purpose, .. } if stopped => TaskNext::Failed {
                 failure: stopped_failure(*purpose),
             },
             next => next.clone(),

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use farmhand_actors::{
     domain::{PendingTask, ScriptName, Status, TaskId, Timestamp},
-    ports::{Lane, LaneAsk, LaneHead},
+    ports::{Lane, LaneAsk, LaneHead, OpenTask},
 };
 use serde::Deserialize;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteRow};
@@ -108,10 +108,19 @@ pub(super) async fn list_heads(
                 due: due.collect::<Result<_, Fault>>()?,
                 more,
                 next_due: get::<Option<i64>>(row, "next_due")?.map(timestamp).transpose()?,
+                unverified: open_of(row)?,
                 lane,
             })
         })
         .collect()
+}
+
+fn open_of(row: &SqliteRow) -> Result<Option<OpenTask>, Fault> {
+    let Some(open) = get::<Option<&str>>(row, "unverified")? else {
+        return Ok(None);
+    };
+    let (task, unknown_checks) = parse_json(open)?;
+    Ok(Some(OpenTask { task, unknown_checks }))
 }
 
 /// A task of a lane as `list_due.sql` writes it, in the order of its columns.

@@ -74,6 +74,11 @@ pub(super) fn migrations() -> Vec<Migration> {
         (14, "lean", include_str!("../../migrations/0014_lean.sql")),
         (15, "quiet", include_str!("../../migrations/0015_quiet.sql")),
         (16, "indexes", include_str!("../../migrations/0016_indexes.sql")),
+        (
+            17,
+            "effect_order",
+            include_str!("../../migrations/0017_effect_order.sql"),
+        ),
     ]
     .into_iter()
     .map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false))

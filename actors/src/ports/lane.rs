@@ -1,6 +1,6 @@
 //! The queues that the stored tasks wait in.
 
-use crate::domain::{PendingTask, ScriptName, Serial, Timestamp, Username};
+use crate::domain::{PendingTask, ScriptName, Serial, TaskId, Timestamp, Username};
 
 /// A queue of its own: tasks of one device for one account (or for none).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,4 +41,15 @@ pub struct LaneHead {
     pub more: bool,
     /// When its next task that is not due yet becomes so.
     pub next_due: Option<Timestamp>,
+    /// Its task that has to be verified before any other one of it acts, due or not; one that runs is not told.
+    pub unverified: Option<OpenTask>,
+}
+
+/// A pending task of which nobody knows whether it took place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenTask {
+    /// Which.
+    pub task: TaskId,
+    /// Checks of it that could not tell, the attempt's own included.
+    pub unknown_checks: u32,
 }

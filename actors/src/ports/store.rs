@@ -93,6 +93,8 @@ pub struct Finished {
     pub written: bool,
     /// The one effect that the task is for had taken place: the task is completed, whatever ended the attempt.
     pub done: bool,
+    /// The task would have gone on, but somebody had asked to stop it: it failed.
+    pub stopped: bool,
     /// When the attempt did what counts towards its account's limits.
     pub acts: Vec<Timestamp>,
 }

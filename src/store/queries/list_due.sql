@@ -36,7 +36,14 @@ SELECT (SELECT json_group_array(json_array(id, batch_id, script_name, due_at, ga
               ORDER BY rank, id LIMIT ?3)) AS due,
        (SELECT min(due_at) FROM task
         WHERE finished_at IS NULL AND state <> 'running' AND due_at IS NOT NULL AND lane_id = lane.id
-          AND due_at > ?2) AS next_due
+          AND due_at > ?2) AS next_due,
+       -- The first of those that are to be verified, due or not, and how many checks could not tell.
+       (SELECT json_array(open.id, (SELECT coalesce(max(unknown_checks), 0) FROM effect
+                                    WHERE effect.task_id = open.id AND effect.state IN ('intended', 'unknown')))
+        FROM (SELECT id, rank FROM task AS open INDEXED BY task_lane
+              WHERE open.lane_id = lane.id AND open.rank < -500000000000000 AND open.finished_at IS NULL
+                AND open.state <> 'running' AND (open.due_at IS NOT NULL OR open.rank <> open.created_at)
+              ORDER BY rank, id LIMIT 1) AS open) AS unverified
 FROM json_each(?1) AS asked
      LEFT JOIN lane ON lane.serial = asked.value ->> 0
          AND coalesce(lane.username, '') = coalesce(asked.value ->> 1, '')

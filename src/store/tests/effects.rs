@@ -3,7 +3,8 @@
 use farmhand_actors::{
     domain::{EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, FailureReason, Purpose, TaskState},
     ports::{
-        AccountStore, AttemptJournal, MaterialStore, Resolution, ResolveResult, RetryFilter, StoreError, TaskStore,
+        AccountStore, AttemptJournal, MaterialStore, Resolution, ResolveResult, RetryFilter, RetryResult, StoreError,
+        TaskStore,
     },
 };
 
@@ -383,6 +384,53 @@ async fn an_effect_is_touched_again_by_another_task_of_the_account_on_the_same_t
             .await
             .expect("reads")
     );
+}
+
+/// The row of an effect that is intended once more is as old as its first intent.
+#[tokio::test]
+async fn what_was_done_later_is_told_by_the_attempts_and_not_by_the_rows() {
+    let farm = Farm::new().await;
+    let act = async |task: TaskId, username: &str, state: Option<EffectState>| {
+        let claimed = farm.claim(task, "a", Some(username)).await;
+        let mut intent = intent(&farm, &claimed, 0);
+        intent.content = json!({"username": username, "params": {"target_users": ["bob"]}});
+        let gate = farm.store.intend(intent.clone()).await.expect("answers");
+        assert_eq!(gate, EffectGate::Act);
+        if let Some(state) = state {
+            farm.store.settle(finding(&intent, state)).await.expect("settles");
+        }
+        farm.finish(&claimed, failed(FailureReason::Stopped)).await;
+        intent.key
+    };
+    let again = async |task: TaskId| {
+        let retried = farm.store.retry(task, Timestamp::now()).await.expect("answers");
+        assert!(matches!(retried, RetryResult::Retried(_)), "{retried:?}");
+    };
+    let touched = async |key: &EffectKey| {
+        let touched = farm.store.was_touched_again(key, "target_users").await;
+        touched.expect("reads")
+    };
+
+    let first = farm.submit_one(task_for("a", Some("anna"))).await;
+    let second = farm.submit_one(task_for("a", Some("anna"))).await;
+    act(first, "anna", Some(EffectState::Refuted)).await;
+    let open = act(second, "anna", None).await;
+    assert!(!touched(&open).await);
+    again(first).await;
+    let later = act(first, "anna", Some(EffectState::Confirmed)).await;
+    assert!(touched(&open).await, "the first task has acted after the second");
+    assert!(!touched(&later).await);
+
+    // What was over before an act was intended once more is nothing that came after it.
+    let third = farm.submit_one(task_for("a", Some("bert"))).await;
+    let fourth = farm.submit_one(task_for("a", Some("bert"))).await;
+    act(third, "bert", Some(EffectState::Refuted)).await;
+    act(fourth, "bert", Some(EffectState::Confirmed)).await;
+    again(third).await;
+    let open = act(third, "bert", None).await;
+    let bert = username_of("bert");
+    let rival = farm.store.has_rival(&open, Some(&bert), &serial_of("a")).await;
+    assert!(!rival.expect("reads"));
 }
 
 /// Another script may bring the same file into the world, but a follow is no post.

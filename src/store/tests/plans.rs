@@ -315,7 +315,7 @@ async fn the_latest_runs_are_found_by_their_schedules() {
 }
 
 /// For each index that a statement of ours would be slow without: such a statement, and how SQLite says that it uses it.
-const USES: [(&str, &str, &str); 24] = [
+const USES: [(&str, &str, &str); 25] = [
     (
         "account_use_by_name",
         "SELECT username, script_name, at FROM account_use WHERE username = ?1 AND at >= ?2 ORDER BY at, id",
@@ -365,6 +365,11 @@ const USES: [(&str, &str, &str); 24] = [
            AND id NOT IN (SELECT value FROM json_each(?3))
          ORDER BY due_at, id LIMIT ?4",
         "webhook_id=? AND due_at<?",
+    ),
+    (
+        "effect_by_attempt",
+        include_str!("../queries/find_touched_again.sql"),
+        "attempt_id>?",
     ),
     (
         "effect_by_hash",
@@ -478,11 +483,11 @@ async fn what_is_done_now_and_then_walks_through_no_whole_table_at_once() {
         ),
         (
             include_str!("../queries/find_rival.sql"),
-            "SEARCH other USING INTEGER PRIMARY KEY (rowid>?)",
+            "SEARCH other USING INDEX effect_by_attempt (attempt_id>?)",
         ),
         (
             include_str!("../queries/find_touched_again.sql"),
-            "SEARCH other USING INTEGER PRIMARY KEY (rowid>?)",
+            "SEARCH other USING INDEX effect_by_attempt (attempt_id>?)",
         ),
         (
             include_str!("../queries/pending_tasks.sql"),

@@ -272,7 +272,12 @@ impl RouterCore {
     }
 
     fn settle(&mut self, mut finish: Finish, finished: Finished, now: Now, effects: &mut Vec<Effect>) {
-        let Finished { written, done, acts } = finished;
+        let Finished {
+            written,
+            done,
+            stopped,
+            acts,
+        } = finished;
         let task = finish.task;
         let Some(running) = self.free(task) else { return };
         let lane = lane_of(&running.task);
@@ -280,7 +285,7 @@ impl RouterCore {
             Phase::Finishing(usage, checks, told) => (usage, checks, told),
             _ => (LeaseUsage::Nothing, 0, None),
         };
-        effects.extend(told.filter(|_| written && !done).map(Effect::Tell));
+        effects.extend(told.filter(|_| written && !done && !stopped).map(Effect::Tell));
         if checks == 0 {
             self.unknown_checks.remove(&task);
         } else {
@@ -294,13 +299,13 @@ impl RouterCore {
             TaskNext::Again {
                 purpose: Purpose::Verify,
                 ..
-            } if written => self.verify_first(&lane, task),
+            } if written && !stopped => self.verify_first(&lane, task),
             _ => self.verified(&lane, task),
         }
         match finish.next {
-            TaskNext::Again { due_at, .. } if written && due_at > now.wall => self.note_due(&lane, due_at),
-            TaskNext::Again { .. } => self.want_refill(lane.clone()),
-            TaskNext::Completed { .. } | TaskNext::Failed { .. } => {
+            TaskNext::Again { due_at, .. } if written && !stopped && due_at > now.wall => self.note_due(&lane, due_at),
+            TaskNext::Again { .. } if !stopped => self.want_refill(lane.clone()),
+            TaskNext::Again { .. } | TaskNext::Completed { .. } | TaskNext::Failed { .. } => {
                 self.unknown_checks.remove(&task);
             }
         }

@@ -68,6 +68,7 @@ impl RouterCore {
     pub fn on_lanes(&mut self, lanes: Vec<Lane>) {
         for lane in lanes {
             self.lanes.entry(lane.clone()).or_default();
+            self.cold.insert(lane.clone());
             self.refills.insert(lane);
         }
     }
@@ -124,6 +125,9 @@ impl RouterCore {
         }
         for head in heads {
             self.take_head(head);
+        }
+        for lane in &asked {
+            self.cold.remove(lane);
         }
         self.plan_wanted = true;
     }
@@ -289,6 +293,7 @@ impl RouterCore {
             mut due,
             more,
             next_due,
+            unverified,
         } = head;
         due.retain(|task| !self.running.contains_key(&task.id));
         let state = self.lanes.entry(lane.clone()).or_default();
@@ -305,11 +310,18 @@ impl RouterCore {
             }
         }
         state.more = more;
-        let verify = due.iter().find(|task| task.purpose == Purpose::Verify);
-        state.unverified = verify.map(|task| task.id).or(state.unverified);
+        // The store does not tell of one that runs, nor of one that has come in while it was read.
+        let known = state.unverified;
+        let unseen = known.filter(|task| state.touched || self.running.contains_key(task));
+        state.unverified = unverified.map(|open| open.task).or(unseen);
         if let Some(task) = state.unverified {
             self.unverified.note(&lane, task);
             due.retain(|task| task.purpose == Purpose::Verify);
+        } else if let Some(task) = known {
+            self.unverified.forget(&lane, task);
+        }
+        if let Some(open) = unverified.filter(|open| open.unknown_checks > 0 && self.cold.contains(&lane)) {
+            self.unknown_checks.insert(open.task, open.unknown_checks);
         }
         state.window = due.into();
         if !state.window.is_empty() {

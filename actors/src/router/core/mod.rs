@@ -127,6 +127,9 @@ pub struct RouterCore {
     due: BTreeSet<(Timestamp, Lane)>,
     /// Lanes to be read from the store.
     refills: BTreeSet<Lane>,
+    /// Lanes that were not read since the start. Until all were, nothing is begun: one of them may hold a task that has to
+    /// be verified before its account does anything else.
+    cold: BTreeSet<Lane>,
     /// Devices whose lanes have tasks at hand.
     candidates: BTreeSet<Serial>,
     running: HashMap<TaskId, Running>,
@@ -175,6 +178,7 @@ impl RouterCore {
             lanes: BTreeMap::new(),
             due: BTreeSet::new(),
             refills: BTreeSet::new(),
+            cold: BTreeSet::new(),
             candidates: BTreeSet::new(),
             running: HashMap::new(),
             busy_devices: 0,

@@ -52,7 +52,8 @@ impl RouterCore {
     pub(super) fn plan(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.plan_wanted = false;
         self.plan_again = None;
-        if self.draining {
+        // What is read last asks for the plan again.
+        if self.draining || !self.cold.is_empty() {
             return;
         }
         if self.drains.holds_farm() {

@@ -156,6 +156,8 @@ pub(super) async fn what_a_dead_controller_left_is_taken_up_by_the_rules(subject
     let (open, open_attempt) = subject.running("p2", &old).await?;
     let (confirmed, confirmed_attempt) = subject.running("p3", &old).await?;
     let (stopped, stopped_attempt) = subject.running("p4", &old).await?;
+    let (doubtful, doubtful_attempt) = subject.running("p5", &old).await?;
+    assert_eq!(subject.intend(doubtful, doubtful_attempt, &old).await?, EffectGate::Act);
     assert_eq!(subject.intend(open, open_attempt, &old).await?, EffectGate::Act);
     assert_eq!(
         subject.intend(confirmed, confirmed_attempt, &old).await?,
@@ -174,6 +176,7 @@ pub(super) async fn what_a_dead_controller_left_is_taken_up_by_the_rules(subject
     };
     subject.journal.settle(finding).await?;
     subject.store.intend_stop(stopped, after(1)).await?;
+    subject.store.intend_stop(doubtful, after(1)).await?;
     assert_eq!(subject.store.open_effects(vec![plain, open, confirmed]).await?, [open]);
 
     let epoch = subject.epoch().await?;
@@ -187,6 +190,12 @@ pub(super) async fn what_a_dead_controller_left_is_taken_up_by_the_rules(subject
         (open, open_attempt, RescueVerdict::Verify),
         (confirmed, confirmed_attempt, RescueVerdict::Completed),
         (stopped, stopped_attempt, RescueVerdict::Failed(FailureReason::Stopped)),
+        // Its check may say that it did not take place, and then nothing must run: who stopped it was told so.
+        (
+            doubtful,
+            doubtful_attempt,
+            RescueVerdict::Failed(FailureReason::Stopped),
+        ),
     ];
     assert_eq!(verdicts, expected);
     assert_eq!(
@@ -199,6 +208,12 @@ pub(super) async fn what_a_dead_controller_left_is_taken_up_by_the_rules(subject
     );
     assert_eq!(subject.state(confirmed).await?, Some(TaskState::Completed));
     assert_eq!(subject.state(stopped).await?, Some(TaskState::Failed));
+    assert_eq!(subject.state(doubtful).await?, Some(TaskState::Failed));
+    assert_eq!(
+        subject.store.open_effects(vec![doubtful]).await?,
+        [doubtful],
+        "a retry looks first"
+    );
     assert!(
         subject.store.rescue(epoch, 3, after(6)).await?.is_empty(),
         "once is enough"
@@ -206,7 +221,7 @@ pub(super) async fn what_a_dead_controller_left_is_taken_up_by_the_rules(subject
     let stats = subject.store.stats().await?;
     assert_eq!(
         (stats.pending, stats.running, stats.completed, stats.failed),
-        (2, 0, 1, 1)
+        (2, 0, 1, 2)
     );
     Ok(())
 }

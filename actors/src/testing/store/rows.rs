@@ -10,7 +10,7 @@ use crate::{
         AccountUse, AttemptId, Claim, Claimed, Effect, EffectState, Epoch, Failure, FailureReason, NewTask,
         ONE_OF_SEVERAL, PendingTask, Purpose, RescueVerdict, Rescued, Task, TaskId, TaskState, Timestamp, Username,
     },
-    ports::{Finish, Finished, Lane, LaneAsk, LaneHead, Resolution, RetryFilter, StoreError, TaskNext},
+    ports::{Finish, Finished, Lane, LaneAsk, LaneHead, OpenTask, Resolution, RetryFilter, StoreError, TaskNext},
 };
 
 impl Tables {
@@ -59,7 +59,12 @@ impl Tables {
         let (mut due, later): (Vec<&TaskRow>, Vec<&TaskRow>) =
             rows.partition(|row| row.due_at.is_none_or(|due| due <= at));
         let is_open = |row: &&TaskRow| row.task.purpose == Purpose::Verify;
-        if due.iter().chain(&later).any(is_open) {
+        let open = due.iter().chain(&later).filter(|row| is_open(row));
+        let unverified = open.min_by_key(|row| row.place()).map(|row| OpenTask {
+            task: row.task.id,
+            unknown_checks: self.unknown_checks(row.task.id),
+        });
+        if unverified.is_some() {
             due.retain(is_open);
         }
         due.retain(|row| is_open(row) || !passed_over.contains(&row.task.request.script));
@@ -69,6 +74,7 @@ impl Tables {
             more: due.len() > limit,
             due: due.into_iter().take(limit).filter_map(TaskRow::pending).collect(),
             next_due: later.into_iter().filter_map(|row| row.due_at).min(),
+            unverified,
             lane,
         }
     }
@@ -135,6 +141,7 @@ impl Tables {
         let stop_intended = std::mem::take(&mut row.stop_intended);
         row.task.progress = None;
         row.cut_off = 0;
+        let stopped_here = stop_intended && !done && matches!(finish.next, TaskNext::Again { .. });
         match finish.next {
             TaskNext::Completed { remark } => row.complete(remark, finish.at),
             TaskNext::Failed { .. } | TaskNext::Again { .. } if done => {
@@ -161,8 +168,15 @@ impl Tables {
         Finished {
             written: true,
             done,
+            stopped: stopped_here,
             acts,
         }
+    }
+
+    fn unknown_checks(&self, task: TaskId) -> u32 {
+        let own = self.effects.iter().filter(|effect| effect.key.task == task);
+        let open = own.filter(|effect| matches!(effect.state, EffectState::Intended | EffectState::Unknown));
+        open.map(|effect| effect.unknown_checks).max().unwrap_or_default()
     }
 
     /// Whether the one effect that the task is for has taken place.
@@ -249,7 +263,10 @@ impl Tables {
         let row = self.tasks.get_mut(&task)?;
         let stop_intended = std::mem::take(&mut row.stop_intended);
         row.cut_off += 1;
-        let verdict = if open {
+        let verdict = if open && stop_intended {
+            row.fail(stopped("stopped; a retry looks first"), at);
+            RescueVerdict::Failed(FailureReason::Stopped)
+        } else if open {
             row.again(Purpose::Verify, "the controller ended in the middle of it; looks first");
             RescueVerdict::Verify
         } else if done {
