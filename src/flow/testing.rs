@@ -418,6 +418,8 @@ pub struct FakeJournal {
     pub settle_fails: Mutex<bool>,
     /// Whether other tasks have done the same kind of thing.
     pub rival: Mutex<bool>,
+    /// Whether somebody has asked to stop the task.
+    pub stop_requested: Mutex<bool>,
     /// How far an earlier attempt has come.
     pub checkpoint: Mutex<Option<Reached>>,
 }
@@ -464,6 +466,10 @@ fn away() -> StoreError {
 impl AttemptJournal for FakeJournal {
     async fn has_rival(&self, _: &EffectKey, _: Option<&Username>, _: &Serial) -> Result<bool, StoreError> {
         Ok(*self.rival.lock().unwrap())
+    }
+
+    async fn is_stop_requested(&self, _: TaskId) -> Result<bool, StoreError> {
+        Ok(*lock(&self.stop_requested))
     }
 
     fn record_step(&self, _attempt: AttemptId, step: StepRecord) {

@@ -69,7 +69,7 @@ pub(super) async fn rescue(
             script: attempt.script.clone(),
             source: attempt.source,
             effect_open: attempt.effect_open,
-            next: next(*verdict, attempt.effect_open, at),
+            next: next(*verdict, at),
             at: millis(at),
         })
         .collect::<Vec<_>>();
@@ -99,10 +99,8 @@ fn cut_off_of(row: &SqliteRow) -> Result<CutOff, Fault> {
 
 fn verdict(attempt: &CutOff, poison_limit: u32) -> RescueVerdict {
     if attempt.effect_open {
-        if attempt.stop_requested {
-            // As when the attempt itself had been stopped: whether it took place is looked up when it is retried.
-            RescueVerdict::Failed(FailureReason::Stopped)
-        } else if attempt.interruptions >= poison_limit.saturating_mul(VERIFY_PATIENCE) {
+        // Also if it was to be stopped: a check only looks, and the stop still counts when it has.
+        if attempt.interruptions >= poison_limit.saturating_mul(VERIFY_PATIENCE) {
             RescueVerdict::Failed(FailureReason::OutcomeUnknown)
         } else {
             RescueVerdict::Verify
@@ -118,7 +116,7 @@ fn verdict(attempt: &CutOff, poison_limit: u32) -> RescueVerdict {
     }
 }
 
-fn next(verdict: RescueVerdict, effect_open: bool, at: Timestamp) -> TaskNext {
+fn next(verdict: RescueVerdict, at: Timestamp) -> TaskNext {
     let again = |purpose, remark: &str| TaskNext::Again {
         due_at: at,
         purpose,
@@ -138,7 +136,7 @@ fn next(verdict: RescueVerdict, effect_open: bool, at: Timestamp) -> TaskNext {
             remark: "confirmed before the controller ended".to_owned(),
         },
         RescueVerdict::Failed(FailureReason::Stopped) => TaskNext::Failed {
-            failure: stopped_failure(if effect_open { Purpose::Verify } else { Purpose::Execute }),
+            failure: stopped_failure(Purpose::Execute),
         },
         RescueVerdict::Failed(reason) => TaskNext::Failed {
             failure: Failure {

@@ -160,6 +160,15 @@ pub(super) async fn was_touched_again(
     row.map_or(Ok(false), |row| get(&row, "touched"))
 }
 
+/// Whether somebody has asked to stop the task.
+pub(super) async fn is_stop_requested(conn: &mut SqliteConnection, task: TaskId) -> Result<bool, Fault> {
+    let row = sqlx::query("SELECT stop_requested_at IS NOT NULL AS stop_requested FROM task WHERE id = ?1")
+        .bind(task.0)
+        .fetch_optional(conn)
+        .await?;
+    row.map_or(Ok(false), |row| get(&row, "stop_requested"))
+}
+
 /// Which of these tasks have an effect that may have taken place, in the order asked for.
 pub(super) async fn list_open(conn: &mut SqliteConnection, tasks: &[TaskId]) -> Result<Vec<TaskId>, Fault> {
     let rows = sqlx::query(

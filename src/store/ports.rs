@@ -327,6 +327,10 @@ impl AttemptJournal for Store {
         Ok(effect::was_touched_again(self.reader().await?.conn()?, effect, param).await?)
     }
 
+    async fn is_stop_requested(&self, task: TaskId) -> Result<bool, StoreError> {
+        Ok(effect::is_stop_requested(self.reader().await?.conn()?, task).await?)
+    }
+
     async fn reach(&self, checkpoint: Checkpoint) -> Result<(), StoreError> {
         self.write(checkpoint, checkpoint::reach).await
     }

@@ -64,6 +64,14 @@ pub trait AttemptJournal: Send + Sync {
         Ok(false)
     }
 
+    /// Whether somebody has asked to stop the task: an attempt of a later life that only looked does nothing more then.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn is_stop_requested(&self, _task: TaskId) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     /// Writes how far the attempt is; durable on return.
     ///
     /// # Errors

@@ -181,6 +181,33 @@ async fn retry_all_races_itself(rounds: Vec<(u64, bool)>, latency: u64) -> Resul
     nothing_is_held(&farm)
 }
 
+/// What an attempt left open is looked up, and a stop comes in between, before or after; then the account goes on.
+async fn a_stop_races_an_end_that_nobody_knows(work: u64, waits: [u64; 3], latency: u64) -> Result<(), TestCaseError> {
+    let runner = ScriptedRunner::usually(Behaviour::completes(Duration::from_millis(3)));
+    let mut unverified = Behaviour::unverified(FailureReason::Timeout);
+    if let Behaviour::Work(duration, _) = &mut unverified {
+        *duration = Duration::from_millis(work);
+    }
+    for id in 1..=3 {
+        runner.script(TaskId(id), vec![unverified.clone(), unverified.clone()]);
+    }
+    let farm = TestFarm::start(&DEVICES, quick_settings(), runner).await;
+    farm.store.set_latency(Duration::from_millis(latency));
+    let ids = farm.submit(request(&NAMES)).await;
+    let router = &farm.farm.router;
+    join_all(ids.iter().zip(waits).map(async |(id, wait)| {
+        pause(wait).await;
+        router.stop(*id).await
+    }))
+    .await;
+
+    let later = farm.submit(request(&NAMES)).await;
+    for id in later {
+        farm.until_state(id, TaskState::Completed).await;
+    }
+    nothing_is_held(&farm)
+}
+
 async fn a_delete_races_what_runs(work: [u64; 3], wait: u64, latency: u64) -> Result<(), TestCaseError> {
     let [before, act, after] = work.map(Duration::from_millis);
     let runner = ScriptedRunner::usually(Behaviour::Act { before, act, after });
@@ -336,6 +363,17 @@ proptest! {
         drains in proptest::collection::vec((0_u64..40, proptest::option::of(0_usize..3), any::<bool>()), 1..6),
     ) {
         actix::System::new().block_on(drains_race_dispatch(work, drains, latency))?;
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(OTHERS))]
+
+    #[test]
+    fn r2_a_stop_that_races_an_end_that_nobody_knows_leaves_the_account_free(
+        work in 0_u64..30, waits in [0_u64..1_100, 0_u64..60, 0_u64..60], latency in 0_u64..12,
+    ) {
+        actix::System::new().block_on(a_stop_races_an_end_that_nobody_knows(work, waits, latency))?;
     }
 }
 

@@ -825,6 +825,38 @@ async fn what_may_have_taken_place_is_looked_up_before_the_account_does_anything
 }
 
 #[actix::test]
+async fn after_a_start_what_may_have_taken_place_comes_first_though_its_check_is_not_due_yet() {
+    let unverified = Behaviour::unverified(FailureReason::Timeout);
+    let mut farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), ScriptedRunner::usually(unverified)).await;
+    let first = farm.submit(request_for(&["a"])).await[0];
+    // The attempt and two looks; the third waits longest.
+    farm.until("two looks are over", |farm| {
+        farm.store
+            .attempts(first)
+            .iter()
+            .filter(|attempt| attempt.outcome.is_some())
+            .count()
+            == 3
+    })
+    .await;
+    farm.farm.shutdown(SECOND).await;
+    let runner = ScriptedRunner::usually(Behaviour::completes(SECOND));
+    let next = TestFarm::on(farm.store.clone(), quick_settings(), runner).await;
+    next.connect(&["p1"]).await;
+
+    let later = next.submit(request_for(&["a"])).await[0];
+    next.until_state(later, TaskState::Completed).await;
+
+    let order: Vec<(TaskId, Purpose)> = next
+        .runner
+        .runs()
+        .iter()
+        .map(|run| (run.spec.task, run.spec.purpose))
+        .collect();
+    assert_eq!(order, [(first, Purpose::Verify), (later, Purpose::Execute)]);
+}
+
+#[actix::test]
 async fn f33_an_attempt_that_panics_is_a_failed_task_and_nothing_stays_held() {
     let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(1)).await;
     farm.runner.script(TaskId(1), vec![Behaviour::Panic]);

@@ -1,6 +1,6 @@
 //! The way of an attempt that looks whether what an earlier one intended took place.
 
-use farmhand_actors::domain::{EffectState, Outcome};
+use farmhand_actors::domain::{Blame, EffectState, Failure, FailureReason, Outcome};
 use serde_json::Value;
 
 use super::{
@@ -53,8 +53,20 @@ impl Run {
         }
     }
 
-    /// Forgets what the check has left in the scripts: the flow runs from its start.
+    /// Forgets what the check has left in the scripts: the flow runs from its start; unless somebody had asked to stop the
+    /// task before the controller that ran it ended. Then nothing more is done.
     async fn begin_anew(&mut self) -> Result<Option<Outcome>, Fault> {
+        let stopped = self.parts.journal.is_stop_requested(self.spec.task).await;
+        if stopped.map_err(Fault::Store)? {
+            let failure = Failure {
+                reason: FailureReason::Stopped,
+                message: "stopped on request".to_owned(),
+                step: None,
+                retryable: true,
+            };
+            let blame = Blame::Task;
+            return Ok(Some(Outcome::Failed { failure, blame }));
+        }
         self.js.set("effect", &Value::Null).await?;
         self.js
             .run("for (const name of Object.keys(output)) delete output[name]")

@@ -12,6 +12,11 @@ use crate::{
 
 #[async_trait]
 impl AttemptJournal for MemoryStore {
+    async fn is_stop_requested(&self, task: TaskId) -> Result<bool, StoreError> {
+        let tables = self.lock();
+        Ok(tables.tasks.get(&task).is_some_and(|row| row.stop_intended))
+    }
+
     fn record_step(&self, attempt: AttemptId, step: StepRecord) {
         let mut tables = self.lock();
         let Some(row) = tables.attempts.get_mut(&attempt) else {

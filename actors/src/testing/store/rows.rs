@@ -263,10 +263,8 @@ impl Tables {
         let row = self.tasks.get_mut(&task)?;
         let stop_intended = std::mem::take(&mut row.stop_intended);
         row.cut_off += 1;
-        let verdict = if open && stop_intended {
-            row.fail(stopped("stopped; a retry looks first"), at);
-            RescueVerdict::Failed(FailureReason::Stopped)
-        } else if open {
+        let verdict = if open {
+            row.stop_intended = stop_intended;
             row.again(Purpose::Verify, "the controller ended in the middle of it; looks first");
             RescueVerdict::Verify
         } else if done {

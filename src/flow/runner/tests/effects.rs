@@ -504,6 +504,28 @@ async fn a_verifying_attempt_does_it_when_it_was_not_done() {
     assert_eq!(bench.journal.states(), [EffectState::Confirmed]);
 }
 
+/// Who asked for the stop was told of it by a controller that ended then.
+#[tokio::test(start_paused = true)]
+async fn a_verifying_attempt_of_a_task_that_is_to_stop_only_looks() {
+    for (on_check, wanted) in [
+        (["On profile"], EffectState::Confirmed),
+        (["Not on profile"], EffectState::Refuted),
+    ] {
+        let bench = Bench::new(FLOW);
+        bench.journal.plant(planted(EffectState::Unknown));
+        *bench.journal.stop_requested.lock().unwrap() = true;
+        let on_check: &'static [&'static str] = Box::leak(Box::new(on_check));
+        let phone = Arc::new(app(&["Posted"], on_check));
+        let outcome = bench.run_as(&phone, Purpose::Verify, json!({})).await;
+        match wanted {
+            EffectState::Confirmed => drop(completed(&outcome)),
+            _ => assert_eq!(failed(&outcome).0, FailureReason::Stopped),
+        }
+        assert_eq!(phone.count("Tap"), 0);
+        assert_eq!(bench.journal.states(), [wanted]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_verifying_attempt_that_cannot_tell_does_nothing() {
     let bench = Bench::new(FLOW);
