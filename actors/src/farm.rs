@@ -7,7 +7,7 @@ use actix::{Actor, Arbiter};
 use crate::{
     boot::boot_router,
     domain::{
-        Serial, Timestamp,
+        LoadedUses, Serial, Timestamp,
         limits::USES_KEPT,
         schedule::{ScheduleError, parse_zone},
     },
@@ -92,10 +92,12 @@ impl Farm {
         let devices = store.load_devices().await.map_err(store_error("load the devices"))?;
         let accounts = store.load_accounts().await.map_err(store_error("load the accounts"))?;
         let since = now.checked_sub(USES_KEPT).unwrap_or(Timestamp::MIN);
-        let uses = store
-            .account_uses(since)
-            .await
-            .map_err(store_error("load the uses of accounts"))?;
+        let load_uses = async || {
+            let open = store.open_uses(None).await?;
+            let confirmed = store.account_uses(since).await?;
+            Ok(LoadedUses { confirmed, open })
+        };
+        let uses = load_uses().await.map_err(store_error("load the uses of accounts"))?;
 
         let arbiters: Vec<Arbiter> = (0..control_and(parts.settings.device_arbiters))
             .map(|_| Arbiter::new())

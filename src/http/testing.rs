@@ -225,6 +225,7 @@ pub fn account(name: &str) -> AccountSnapshot {
             status_reason: None,
             evidence: None,
             cooldown_until: None,
+            status_revision: 0,
             limits: Limits::from([(script("post"), limit)]),
             last_used: None,
             created_at: now(),

@@ -291,6 +291,7 @@ mod tests {
             outcome: "unverified",
             next: TaskNext::Failed { failure },
             used: None,
+            attention: None,
             at,
         };
         assert!(
@@ -326,6 +327,7 @@ mod tests {
             status_reason: Some("a code".to_owned()),
             evidence: Some("2-1-1.jpg".to_owned()),
             cooldown_until: None,
+            status_revision: 0,
             limits: farmhand_actors::domain::Limits::new(),
             last_used: None,
             created_at: at,

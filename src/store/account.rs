@@ -1,25 +1,16 @@
 //! Accounts.
 
 use farmhand_actors::domain::{
-    AccountChange, AccountPatch, AccountRecord, AccountStatus, EventTopic, NewEvent, Package, Timestamp, Username,
+    AccountChange, AccountPatch, AccountRecord, AccountStatus, Attention, EventTopic, NewEvent, Package, Timestamp,
+    Username,
 };
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     fault::Fault,
     transaction::Transaction,
-    value::{get, get_json, get_serial_opt, get_time, get_time_opt, get_username, json, millis},
+    value::{get, get_json, get_serial_opt, get_time, get_time_opt, get_unsigned, get_username, json, millis},
 };
-
-/// A change of an account's status.
-pub(super) struct StatusChange {
-    pub username: Username,
-    pub status: AccountStatus,
-    pub reason: Option<String>,
-    pub evidence: Option<String>,
-    pub cooldown_until: Option<Timestamp>,
-    pub event: NewEvent,
-}
 
 /// All accounts, by name.
 pub(super) async fn list_accounts(conn: &mut SqliteConnection) -> Result<Vec<AccountRecord>, Fault> {
@@ -67,7 +58,7 @@ pub(super) async fn patch_account(
     let events = patch.clone().apply(&mut account);
     sqlx::query(
         "UPDATE account SET app = ?2, package = ?3, serial = ?4, status = ?5, status_reason = ?6, evidence = ?7,
-                            cooldown_until = ?8, limits = ?9
+                            cooldown_until = ?8, limits = ?9, status_revision = ?10
          WHERE username = ?1",
     )
     .bind(username.as_str())
@@ -79,6 +70,7 @@ pub(super) async fn patch_account(
     .bind(&account.evidence)
     .bind(account.cooldown_until.map(millis))
     .bind(json(&account.limits)?)
+    .bind(i64::try_from(account.status_revision).unwrap_or(i64::MAX))
     .execute(&mut tx.conn)
     .await?;
     for event in events {
@@ -109,21 +101,47 @@ pub(super) async fn import_accounts(
     Ok(records)
 }
 
-/// Sets status, reason, evidence and the end of a cooldown.
-pub(super) async fn set_status(tx: &mut Transaction, change: &StatusChange) -> Result<(), Fault> {
+/// Makes an account active that waits for a person or rests; the record as it is then.
+pub(super) async fn resume_account(
+    tx: &mut Transaction,
+    (username, event): &(Username, NewEvent),
+) -> Result<Option<AccountRecord>, Fault> {
     let written = sqlx::query(
-        "UPDATE account SET status = ?2, status_reason = ?3, evidence = ?4, cooldown_until = ?5 WHERE username = ?1",
+        "UPDATE account SET status = 'active', status_reason = NULL, evidence = NULL, cooldown_until = NULL,
+                            status_revision = status_revision + 1
+         WHERE username = ?1 AND status IN ('needs_attention', 'cooldown')",
     )
-    .bind(change.username.as_str())
-    .bind(change.status.as_str())
-    .bind(&change.reason)
-    .bind(&change.evidence)
-    .bind(change.cooldown_until.map(millis))
+    .bind(username.as_str())
     .execute(&mut tx.conn)
     .await?;
-    must_exist(&change.username, written.rows_affected())?;
-    tx.tell(change.event.clone())?;
-    Ok(())
+    if written.rows_affected() > 0 {
+        tx.tell(event.clone())?;
+    }
+    find_account(&mut tx.conn, username).await
+}
+
+/// The app asks the account for a person. The new revision of its status; `None` when a person has disabled it, or it is
+/// gone.
+pub(super) async fn ask_for_a_person(
+    tx: &mut Transaction,
+    username: &Username,
+    Attention { message, screenshot }: &Attention,
+) -> Result<Option<u64>, Fault> {
+    let row = sqlx::query(
+        "UPDATE account SET status = 'needs_attention', status_reason = ?2, evidence = ?3, cooldown_until = NULL,
+                            status_revision = status_revision + 1
+         WHERE username = ?1 AND status <> 'disabled' RETURNING *",
+    )
+    .bind(username.as_str())
+    .bind(message)
+    .bind(screenshot)
+    .fetch_optional(&mut tx.conn)
+    .await?;
+    let Some(account) = row.as_ref().map(account_of).transpose()? else {
+        return Ok(None);
+    };
+    tx.tell(account.status_event(message))?;
+    Ok(Some(account.status_revision))
 }
 
 /// Makes an account active that rests until `ended`; one that a person has changed since stays as it is.
@@ -132,7 +150,8 @@ pub(super) async fn end_rest(
     (username, ended, event): &(Username, Option<Timestamp>, NewEvent),
 ) -> Result<(), Fault> {
     let written = sqlx::query(
-        "UPDATE account SET status = 'active', status_reason = NULL, evidence = NULL, cooldown_until = NULL
+        "UPDATE account SET status = 'active', status_reason = NULL, evidence = NULL, cooldown_until = NULL,
+                            status_revision = status_revision + 1
          WHERE username = ?1 AND status = 'cooldown' AND cooldown_until IS ?2",
     )
     .bind(username.as_str())
@@ -157,6 +176,16 @@ pub(super) async fn touch_account(tx: &mut Transaction, (username, at): &(Userna
 
 /// Deletes an account; `false` when there is none.
 pub(super) async fn delete_account(tx: &mut Transaction, username: &Username) -> Result<bool, Fault> {
+    let row = sqlx::query("SELECT task_id FROM attempt WHERE username = ?1 AND finished_at IS NULL")
+        .bind(username.as_str())
+        .fetch_optional(&mut tx.conn)
+        .await?;
+    if let Some(row) = row {
+        let task: i64 = get(&row, "task_id")?;
+        return Err(Fault::Conflict(format!(
+            "task {task} runs for account {username}: stop it, or wait for its end"
+        )));
+    }
     let deleted = sqlx::query("DELETE FROM account WHERE username = ?1")
         .bind(username.as_str())
         .execute(&mut tx.conn)
@@ -178,7 +207,11 @@ fn tell(tx: &mut Transaction, username: &Username, kind: &str) -> Result<(), Fau
     })
 }
 
-async fn find_account(conn: &mut SqliteConnection, username: &Username) -> Result<Option<AccountRecord>, Fault> {
+/// One account.
+pub(super) async fn find_account(
+    conn: &mut SqliteConnection,
+    username: &Username,
+) -> Result<Option<AccountRecord>, Fault> {
     let row = sqlx::query("SELECT * FROM account WHERE username = ?1")
         .bind(username.as_str())
         .fetch_optional(conn)
@@ -211,6 +244,7 @@ fn account_of(row: &SqliteRow) -> Result<AccountRecord, Fault> {
         status_reason: get(row, "status_reason")?,
         evidence: get(row, "evidence")?,
         cooldown_until: get_time_opt(row, "cooldown_until")?,
+        status_revision: get_unsigned(row, "status_revision")?,
         limits: get_json(row, "limits")?,
         last_used: get_time_opt(row, "last_used")?,
         created_at: get_time(row, "created_at")?,

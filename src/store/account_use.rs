@@ -1,6 +1,6 @@
 //! What accounts have done: it counts towards their limits, and uses up files.
 
-use farmhand_actors::domain::{AccountUse, AttemptId, TaskId, Timestamp, Username};
+use farmhand_actors::domain::{AccountUse, AttemptId, OpenUse, TaskId, Timestamp, Username};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
@@ -35,6 +35,53 @@ pub(super) async fn list_uses_of(
     .fetch_all(conn)
     .await?;
     rows.iter().map(use_of).collect()
+}
+
+/// Effects of accounts (or of one) that may have taken place.
+pub(super) async fn list_open(conn: &mut SqliteConnection, username: Option<&Username>) -> Result<Vec<OpenUse>, Fault> {
+    let rows = sqlx::query(include_str!("queries/list_open_uses.sql"))
+        .bind(username.map(|username| username.as_str().to_owned()))
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(open_of).collect()
+}
+
+/// Those of these tasks.
+pub(super) async fn list_open_of_tasks(conn: &mut SqliteConnection, tasks: &[TaskId]) -> Result<Vec<OpenUse>, Fault> {
+    let rows = sqlx::query(
+        "SELECT attempt.username, task.id AS task_id, task.script_name, effect.intended_at
+         FROM json_each(?1) AS asked CROSS JOIN effect ON effect.task_id = asked.value
+              JOIN attempt ON attempt.id = effect.attempt_id JOIN task ON task.id = effect.task_id
+         WHERE effect.state IN ('intended', 'unknown') AND attempt.username IS NOT NULL",
+    )
+    .bind(json(tasks)?)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(open_of).collect()
+}
+
+fn open_of(row: &SqliteRow) -> Result<OpenUse, Fault> {
+    Ok(OpenUse {
+        username: get_username(row, "username")?,
+        task: TaskId(get(row, "task_id")?),
+        script: get_script(row, "script_name")?,
+        at: get_time(row, "intended_at")?,
+    })
+}
+
+/// What may have taken place for tasks that are about to be deleted goes on to count: nobody will find out any more.
+pub(super) async fn keep_open_uses(tx: &mut Transaction, tasks: &[TaskId]) -> Result<(), Fault> {
+    sqlx::query(
+        "INSERT INTO account_use (username, script_name, at, doubtful)
+         SELECT attempt.username, task.script_name, effect.intended_at, 1
+         FROM json_each(?1) AS asked CROSS JOIN effect ON effect.task_id = asked.value
+              JOIN attempt ON attempt.id = effect.attempt_id JOIN task ON task.id = effect.task_id
+         WHERE effect.state IN ('intended', 'unknown') AND attempt.username IS NOT NULL AND task.state <> 'running'",
+    )
+    .bind(json(tasks)?)
+    .execute(&mut tx.conn)
+    .await?;
+    Ok(())
 }
 
 fn use_of(row: &SqliteRow) -> Result<AccountUse, Fault> {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
+    account::ask_for_a_person,
     account_use::{count_effects, insert_uses},
     change::Ask,
     effect::{confirm_open_effects, doubt_open_effects},
@@ -60,6 +61,12 @@ async fn end_all(tx: &mut Transaction, finishes: &[&Finish]) -> Result<Vec<Finis
     count_late_effects(tx, &ends, finishes, &mut all).await?;
     let uses = accepted.iter().filter_map(|finish| finish.used.as_ref());
     insert_uses(tx, &uses.collect::<Vec<_>>()).await?;
+    let asking = finishes.iter().zip(&mut all).filter(|(_, finished)| finished.written);
+    for (finish, finished) in asking {
+        if let Some((username, attention)) = &finish.attention {
+            finished.asked = ask_for_a_person(tx, username, attention).await?;
+        }
+    }
     Ok(all)
 }
 
@@ -135,6 +142,7 @@ impl Endable {
             written: true,
             done: self.is_done(),
             stopped: self.is_stopped(next),
+            asked: None,
             acts: acts.collect::<Result<_, _>>()?,
         })
     }

@@ -76,8 +76,8 @@ pub(super) fn migrations() -> Vec<Migration> {
         (16, "indexes", include_str!("../../migrations/0016_indexes.sql")),
         (
             17,
-            "effect_order",
-            include_str!("../../migrations/0017_effect_order.sql"),
+            "effects_and_accounts",
+            include_str!("../../migrations/0017_effects_and_accounts.sql"),
         ),
     ]
     .into_iter()

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use farmhand_actors::{
     domain::{
-        AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, AttemptId, BatchStart, Checkpoint,
-        Claim, ClaimAhead, Claimed, DeviceInfo, DevicePatch, DeviceRecord, Drain, Effect, EffectFinding, EffectGate,
-        EffectIntent, EffectKey, Epoch, Held, IdempotencyKey, Material, MaterialId, NewEvent, NewTask, PendingTask,
+        AccountChange, AccountPatch, AccountRecord, AccountUse, AttemptId, BatchStart, Checkpoint, Claim, ClaimAhead,
+        Claimed, DeviceInfo, DevicePatch, DeviceRecord, Drain, Effect, EffectFinding, EffectGate, EffectIntent,
+        EffectKey, Epoch, Held, IdempotencyKey, Material, MaterialId, NewEvent, NewTask, OpenUse, PendingTask,
         Progress, Reached, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats, Timestamp, Username,
         schedule::Schedule,
     },
@@ -196,24 +196,12 @@ impl AccountStore for Store {
         self.write(changes, account::import_accounts).await
     }
 
-    async fn set_account_status(
-        &self,
-        username: &Username,
-        status: AccountStatus,
-        reason: Option<String>,
-        evidence: Option<String>,
-        cooldown_until: Option<Timestamp>,
-        event: NewEvent,
-    ) -> Result<(), StoreError> {
-        let change = account::StatusChange {
-            username: username.clone(),
-            status,
-            reason,
-            evidence,
-            cooldown_until,
-            event,
-        };
-        self.write(change, account::set_status).await
+    async fn find_account(&self, username: &Username) -> Result<Option<AccountRecord>, StoreError> {
+        Ok(account::find_account(self.reader().await?.conn()?, username).await?)
+    }
+
+    async fn resume_account(&self, username: &Username, event: NewEvent) -> Result<Option<AccountRecord>, StoreError> {
+        self.write((username.clone(), event), account::resume_account).await
     }
 
     async fn end_rest(&self, username: &Username, ended: Option<Timestamp>, event: NewEvent) -> Result<(), StoreError> {
@@ -226,6 +214,14 @@ impl AccountStore for Store {
 
     async fn delete_account(&self, username: &Username) -> Result<bool, StoreError> {
         self.write(username.clone(), account::delete_account).await
+    }
+
+    async fn open_uses(&self, username: Option<&Username>) -> Result<Vec<OpenUse>, StoreError> {
+        Ok(account_use::list_open(self.reader().await?.conn()?, username).await?)
+    }
+
+    async fn open_uses_of_tasks(&self, tasks: Vec<TaskId>) -> Result<Vec<OpenUse>, StoreError> {
+        Ok(account_use::list_open_of_tasks(self.reader().await?.conn()?, &tasks).await?)
     }
 
     async fn uses_of_account(&self, username: &Username, since: Timestamp) -> Result<Vec<AccountUse>, StoreError> {

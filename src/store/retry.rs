@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     account_use::{BY_A_PERSON, count_effects},
-    effect::resolve_effects,
+    effect::{list_open, resolve_effects},
     fault::Fault,
     lane::list_pending,
     transaction::Transaction,
@@ -86,7 +86,9 @@ pub(super) async fn resolve(tx: &mut Transaction, resolution: &Resolution) -> Re
     let Some(found) = find(tx, *task).await? else {
         return Ok(ResolveResult::NotFound);
     };
-    if found.reason != Some(FailureReason::OutcomeUnknown) {
+    // One that was stopped in the middle of its effect, too: whoever looks at the phone need not wait for a retry that does.
+    let is_open = found.state == TaskState::Failed && !list_open(&mut tx.conn, &[*task]).await?.is_empty();
+    if found.reason != Some(FailureReason::OutcomeUnknown) && !is_open {
         return Ok(ResolveResult::WrongState(found.state));
     }
     let from = (Status::Failed, found.reason);

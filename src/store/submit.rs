@@ -61,10 +61,11 @@ pub(super) async fn submit(tx: &mut Transaction, asks: &mut [Ask<Submission, Sto
             continue;
         }
         let first = numbered.len();
+        let created_at = tx.creation(input.at).await?;
         numbered.extend(input.tasks.iter().map(|task| Numbered {
             id: TaskId(tx.next_task()),
             task,
-            created_at: input.at,
+            created_at,
         }));
         let submitted = Submitted {
             task_ids: numbered.iter().skip(first).map(|numbered| numbered.id).collect(),
@@ -125,10 +126,11 @@ fn claim_of_new<'a>(ask: &'a Ask<Submission, Stored>, ahead: &ClaimAhead) -> Opt
 
 /// Creates tasks; answers their ids in the same order.
 pub(super) async fn create_tasks(tx: &mut Transaction, tasks: &[NewTask], at: Timestamp) -> Result<Vec<TaskId>, Fault> {
+    let created_at = tx.creation(at).await?;
     let numbered = tasks.iter().map(|task| Numbered {
         id: TaskId(tx.next_task()),
         task,
-        created_at: at,
+        created_at,
     });
     let numbered = numbered.collect::<Vec<_>>();
     insert_tasks_bulk(tx, &numbered).await?;

@@ -13,9 +13,12 @@ use super::{
     counts::Counts,
     fault::Fault,
     foresight::{Finds, Found},
-    value::{get, get_json, json, millis},
+    value::{get, get_json, json, millis, timestamp},
     writes::{Piece, Writes},
 };
+
+/// A clock that was further ahead than this was wrong, milliseconds: nothing is to wait for it to come there again.
+const SET_BACK_MAX: i64 = 2 * 60 * 60 * 1_000;
 
 /// The one connection that writes, and what a transaction on it has gathered so far.
 pub(super) struct Transaction {
@@ -30,6 +33,8 @@ pub(super) struct Transaction {
     own_epoch: Option<Epoch>,
     /// The largest numbers that were ever given to rows.
     last_task: i64,
+    /// When the newest task was created, milliseconds since 1970; `None` until it is asked for.
+    newest_task: Option<i64>,
     last_attempt: i64,
     events: Vec<EventRun>,
     last_event: i64,
@@ -74,6 +79,7 @@ impl Transaction {
             newest_epoch: None,
             own_epoch: None,
             last_task: 0,
+            newest_task: None,
             last_attempt: 0,
             events: Vec::new(),
             last_event: 0,
@@ -211,6 +217,29 @@ impl Transaction {
     pub(super) fn next_task(&mut self) -> i64 {
         self.last_task += 1;
         self.last_task
+    }
+
+    /// When a task counts as created that is created now. A clock that was set back by some hours puts none before those
+    /// that are there: first come is first served by these times.
+    pub(super) async fn creation(&mut self, now: Timestamp) -> Result<Timestamp, Fault> {
+        let newest = match self.newest_task {
+            Some(newest) => newest,
+            None => {
+                let row = sqlx::query("SELECT created_at FROM task ORDER BY id DESC LIMIT 1")
+                    .fetch_optional(&mut self.conn)
+                    .await?;
+                row.map_or(Ok(0), |row| get(&row, "created_at"))?
+            }
+        };
+        let now = millis(now);
+        let ahead = newest.saturating_sub(now);
+        let at = if (0..=SET_BACK_MAX).contains(&ahead) {
+            newest
+        } else {
+            now
+        };
+        self.newest_task = Some(at);
+        timestamp(at)
     }
 
     /// The number for the next attempt.

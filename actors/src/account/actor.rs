@@ -1,9 +1,8 @@
 //! The shell of an account's actor.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle};
-use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
 
 use super::{
@@ -11,7 +10,7 @@ use super::{
     core::{AccountCore, Effect},
 };
 use crate::{
-    domain::{AccountRecord, AccountUse, Generation, NewEvent, Timestamp, limits::USES_KEPT},
+    domain::{AccountRecord, Generation, LoadedUses, NewEvent, Timestamp, Username, limits::USES_KEPT},
     mail::{DeathWatch, Ping, Pulse, Slot, Terminate},
     ports::{Clock, SharedStore, StoreError},
     router::{AccountChanged, LeaseAnswered, RouterActor},
@@ -26,8 +25,8 @@ const STORE_PAUSE: Duration = Duration::from_secs(2);
 pub struct AccountParts {
     /// The stored record.
     pub record: AccountRecord,
-    /// Its confirmed uses, when they are already at hand; `None`: it loads them itself.
-    pub uses: Option<Arc<Vec<AccountUse>>>,
+    /// Its uses, when they are already at hand; `None`: it loads them itself.
+    pub uses: Option<Arc<LoadedUses>>,
     /// The store.
     pub store: SharedStore,
     /// The clock.
@@ -56,7 +55,7 @@ pub struct AccountActor {
 
 #[derive(Message)]
 #[rtype(result = "()")]
-struct UsesLoaded(Result<Vec<AccountUse>, StoreError>);
+struct UsesLoaded(u64, Result<(LoadedUses, Option<AccountRecord>), StoreError>);
 
 impl AccountActor {
     /// An actor that is not started yet.
@@ -64,7 +63,8 @@ impl AccountActor {
     pub fn new(parts: AccountParts) -> Self {
         let mut core = AccountCore::new(parts.record.clone(), Arc::clone(&parts.settings), parts.zone.clone());
         if let Some(uses) = &parts.uses {
-            core.on_uses_loaded(uses);
+            let load = core.on_load();
+            core.on_uses_loaded(load, uses);
         }
         Self {
             core,
@@ -81,7 +81,6 @@ impl AccountActor {
         for effect in effects {
             match effect {
                 Effect::Touch(at) => self.touch(at),
-                Effect::StoreStatus(event) => self.store_status(event),
                 Effect::EndRest(ended, event) => self.end_rest(ended, event),
                 Effect::TellChanged => self.tell_changed(),
             }
@@ -93,15 +92,6 @@ impl AccountActor {
         actix_rt::spawn(async move {
             if let Err(error) = store.touch_account(&username, at).await {
                 tracing::warn!(account = %username, %error, "cannot note when the account was used");
-            }
-        });
-    }
-
-    fn store_status(&self, event: NewEvent) {
-        let (stored, username) = (self.status_stored(event), self.core.record().username.clone());
-        actix_rt::spawn(async move {
-            if let Err(error) = stored.await {
-                tracing::error!(account = %username, %error, "cannot store the account's status");
             }
         });
     }
@@ -132,17 +122,6 @@ impl AccountActor {
         });
     }
 
-    fn status_stored(&self, event: NewEvent) -> impl Future<Output = Result<(), StoreError>> + 'static {
-        let (store, record) = (Arc::clone(&self.parts.store), self.core.record().clone());
-        async move {
-            let AccountRecord { username, status, .. } = record;
-            let (reason, evidence, until) = (record.status_reason, record.evidence, record.cooldown_until);
-            store
-                .set_account_status(&username, status, reason, evidence, until, event)
-                .await
-        }
-    }
-
     fn tell_changed(&self) {
         self.parts.router.tell(AccountChanged {
             view: self.core.view(self.parts.clock.now()),
@@ -154,15 +133,28 @@ impl AccountActor {
             .tell(AccountRecordChanged(self.core.record().clone()));
     }
 
-    fn load_uses(&self, ctx: &Context<Self>) {
-        let (store, addr) = (Arc::clone(&self.parts.store), ctx.address());
+    fn load_uses(&mut self, ctx: &Context<Self>) {
+        let (store, addr, load) = (Arc::clone(&self.parts.store), ctx.address(), self.core.on_load());
         let since = self.parts.clock.now().wall.checked_sub(USES_KEPT);
         let username = self.core.record().username.clone();
         actix_rt::spawn(async move {
-            let loaded = store.uses_of_account(&username, since.unwrap_or(Timestamp::MIN)).await;
-            crate::mail::tell(&addr, UsesLoaded(loaded));
+            let since = since.unwrap_or(Timestamp::MIN);
+            crate::mail::tell(&addr, UsesLoaded(load, uses_of(&store, &username, since).await));
         });
     }
+}
+
+/// What may have been done is read first: what is confirmed in between is then seen twice, and not lost.
+/// The record with it: what an attempt's end has stored of the status may have come while nobody was here.
+async fn uses_of(
+    store: &SharedStore,
+    username: &Username,
+    since: Timestamp,
+) -> Result<(LoadedUses, Option<AccountRecord>), StoreError> {
+    let open = store.open_uses(Some(username)).await?;
+    let confirmed = store.uses_of_account(username, since).await?;
+    let record = store.find_account(username).await?;
+    Ok((LoadedUses { confirmed, open }, record))
 }
 
 impl Actor for AccountActor {
@@ -180,9 +172,17 @@ impl Actor for AccountActor {
 impl Handler<UsesLoaded> for AccountActor {
     type Result = ();
 
-    fn handle(&mut self, UsesLoaded(loaded): UsesLoaded, ctx: &mut Self::Context) {
+    fn handle(&mut self, UsesLoaded(load, loaded): UsesLoaded, ctx: &mut Self::Context) {
         match loaded {
-            Ok(uses) => self.core.on_uses_loaded(&uses),
+            Ok((uses, record)) => {
+                self.core.on_uses_loaded(load, &uses);
+                let newer = record.filter(|record| record.status_revision > self.core.record().status_revision);
+                if let Some(record) = newer {
+                    let effects = self.core.on_record(record);
+                    self.perform(effects);
+                    self.watch_rest(ctx);
+                }
+            }
             Err(error) => {
                 // Without its counters the account must not act: end, and be rebuilt after the back-off.
                 tracing::error!(account = %self.core.record().username, %error, "cannot load the account's uses");
@@ -253,20 +253,19 @@ impl Handler<ChangeRecord> for AccountActor {
 impl Handler<ResumeAccount> for AccountActor {
     type Result = ResponseFuture<Result<AccountSnapshot, SupervisorError>>;
 
-    fn handle(&mut self, _: ResumeAccount, _: &mut Self::Context) -> Self::Result {
-        let effects = match self.core.on_resume() {
-            Ok(effects) => effects,
+    fn handle(&mut self, _: ResumeAccount, ctx: &mut Self::Context) -> Self::Result {
+        let record = match self.core.on_resume() {
+            Ok(record) => record,
             Err(problem) => return Box::pin(async { Err(SupervisorError::WrongState(problem)) }),
         };
-        let mut stored = Vec::new();
-        for effect in effects {
-            match effect {
-                Effect::StoreStatus(event) => stored.push(self.status_stored(event)),
-                other => self.perform(vec![other]),
-            }
-        }
-        let snapshot = self.core.snapshot(self.parts.clock.now());
-        Box::pin(async move { Ok(try_join_all(stored).await.map(|_| snapshot)?) })
+        let (store, addr) = (Arc::clone(&self.parts.store), ctx.address());
+        Box::pin(async move {
+            let event = record.status_event("resumed by a person");
+            let stored = store.resume_account(&record.username, event).await?;
+            let stored = stored.ok_or(SupervisorError::UnknownAccount(record.username))?;
+            crate::mail::tell(&addr, ChangeRecord(stored));
+            addr.send(GetAccount).await.map_err(|_| SupervisorError::Away)
+        })
     }
 }
 

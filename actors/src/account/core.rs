@@ -8,10 +8,13 @@ use std::{
 
 use jiff::tz::TimeZone;
 
-use super::{AccountView, LeaseAccount, LeaseUsage, ReleaseAccount};
+use super::{
+    AccountView, LeaseAccount, LeaseUsage, ReleaseAccount,
+    view::{blocked_by_status, package_of, view_of},
+};
 use crate::{
     domain::{
-        AccountRecord, AccountStatus, AccountUse, Epoch, NewEvent, Now, Package, Purpose, ScriptLimit, ScriptName,
+        AccountRecord, AccountStatus, Epoch, LoadedUses, NewEvent, Now, Package, Purpose, ScriptLimit, ScriptName,
         TaskId, Timestamp,
         limits::{NotNow, Usage, UseLog, check_limit, uses_left},
     },
@@ -30,9 +33,6 @@ const LONGEST_LOOK: Duration = Duration::from_secs(30);
 pub enum Effect {
     /// Note the start of an attempt.
     Touch(Timestamp),
-    /// Store status, reason, evidence and the end of a cooldown, as the record has them now, with the event that tells of
-    /// it.
-    StoreStatus(NewEvent),
     /// Store that the rest which went on until then is over, unless a person has changed it since, with the event that
     /// tells of it.
     EndRest(Option<Timestamp>, NewEvent),
@@ -44,6 +44,16 @@ struct LeaseHold {
     task: TaskId,
     token: Arc<str>,
     epoch: Epoch,
+    /// What the lease has replaced: put back when no attempt begins with it.
+    script: ScriptName,
+    former_start: Option<Timestamp>,
+    former_use: Option<Timestamp>,
+}
+
+/// What was told of an open effect while its account's uses were read anew.
+enum Told {
+    Open(TaskId, ScriptName, Timestamp),
+    Settled(TaskId),
 }
 
 /// An account's state.
@@ -55,8 +65,13 @@ pub struct AccountCore {
     uses: UseLog,
     uses_loaded: bool,
     starts: BTreeMap<ScriptName, Timestamp>,
-    /// Tasks whose effect may have taken place: counted, so that a late confirmation cannot exceed a limit.
-    unverified: BTreeMap<TaskId, ScriptName>,
+    /// Tasks whose effect may have taken place, and when: counted, so that a late confirmation cannot exceed a limit.
+    unverified: BTreeMap<TaskId, (ScriptName, Timestamp)>,
+    /// How many times the uses were asked for, and what was told since the last time.
+    loads: u64,
+    told: Vec<Told>,
+    /// Uses were loaded since the lease was given: what its attempt did may be among them.
+    loaded_since: bool,
     lease: Option<LeaseHold>,
     retired: bool,
     touched: Option<Timestamp>,
@@ -74,6 +89,9 @@ impl AccountCore {
             uses_loaded: false,
             starts: BTreeMap::new(),
             unverified: BTreeMap::new(),
+            loads: 0,
+            told: Vec::new(),
+            loaded_since: true,
             lease: None,
             retired: false,
             touched: None,
@@ -83,26 +101,54 @@ impl AccountCore {
         core
     }
 
-    /// Confirmed uses from the store, oldest first; those that are known already count once.
-    pub fn on_uses_loaded(&mut self, uses: &[AccountUse]) {
-        for used in uses.iter().filter(|used| used.username == self.record.username) {
+    /// The uses are about to be read from the store: the number is to come back with them.
+    pub fn on_load(&mut self) -> u64 {
+        self.told.clear();
+        self.loads += 1;
+        self.loads
+    }
+
+    /// Uses from the store, as they were at the earliest when they were asked for; those that are known already count once.
+    pub fn on_uses_loaded(&mut self, load: u64, uses: &LoadedUses) {
+        let own = &self.record.username;
+        for used in uses.confirmed.iter().filter(|used| used.username == *own) {
             self.uses.merge(&used.script, used.at);
         }
         self.uses_loaded = true;
+        self.loaded_since = true;
+        if load != self.loads {
+            return;
+        }
+        let open = uses.open.iter().filter(|open| open.username == *own);
+        self.unverified = open.map(|open| (open.task, (open.script.clone(), open.at))).collect();
+        for told in self.told.drain(..) {
+            match told {
+                Told::Open(task, script, at) => drop(self.unverified.insert(task, (script, at))),
+                Told::Settled(task) => drop(self.unverified.remove(&task)),
+            }
+        }
     }
 
     /// Gives the account to an attempt, or says why not.
     pub fn on_lease(&mut self, ask: &LeaseAccount, now: Now) -> (Result<(), NotNow>, Vec<Effect>) {
         let mut effects = self.end_cooldown(now);
+        self.settle_ahead(now.wall);
         if let Some(not_now) = self.availability(&ask.script, ask.purpose, now) {
             return (Err(not_now), effects);
         }
+        self.loaded_since = false;
         self.lease = Some(LeaseHold {
             task: ask.task,
             token: Arc::clone(&ask.token),
             epoch: ask.epoch,
+            script: ask.script.clone(),
+            former_start: self.starts.get(&ask.script).copied(),
+            former_use: self.record.last_used,
         });
-        self.starts.insert(ask.script.clone(), now.wall);
+        // A check begins nothing.
+        if ask.purpose == Purpose::Execute {
+            self.starts.insert(ask.script.clone(), now.wall);
+        }
         self.record.last_used = Some(now.wall);
         let touched_lately = self
             .touched
@@ -115,27 +161,51 @@ impl AccountCore {
         (Ok(()), effects)
     }
 
+    /// A clock that was set back leaves what was done before in the future: for the limits it was done now.
+    fn settle_ahead(&mut self, now: Timestamp) {
+        self.uses.settle_ahead(now);
+        let open = self.unverified.values_mut().map(|(_, at)| at);
+        for at in self.starts.values_mut().chain(open) {
+            *at = now.min(*at);
+        }
+    }
+
     /// Takes the account back.
     pub fn on_release(&mut self, release: ReleaseAccount) -> Vec<Effect> {
-        if self.lease.as_ref().is_some_and(|lease| lease.token == release.token) {
-            self.lease = None;
+        let lease = self.lease.take_if(|lease| lease.token == release.token);
+        if let Some(lease) = lease.filter(|_| !release.begun) {
+            match lease.former_start {
+                Some(at) => drop(self.starts.insert(lease.script, at)),
+                None => drop(self.starts.remove(&lease.script)),
+            }
+            self.record.last_used = lease.former_use;
         }
-        self.unverified.remove(&release.task);
+        if release.begun {
+            self.on_settled(release.task);
+        }
         for used in &release.uses {
-            self.uses.add(&used.script, used.at);
+            if self.loaded_since {
+                self.uses.merge(&used.script, used.at);
+            } else {
+                self.uses.add(&used.script, used.at);
+            }
         }
         match release.usage {
             LeaseUsage::Nothing => Vec::new(),
-            LeaseUsage::Unverified { script, attention } => {
-                self.unverified.insert(release.task, script);
-                attention.map_or_else(Vec::new, |asked| self.ask_for_a_person(asked.message, asked.screenshot))
+            LeaseUsage::Unverified { script, at, attention } => {
+                self.told.push(Told::Open(release.task, script.clone(), at));
+                self.unverified.insert(release.task, (script, at));
+                attention.map_or_else(Vec::new, |asked| {
+                    self.ask_for_a_person(asked.message, asked.screenshot, release.asked)
+                })
             }
-            LeaseUsage::NeedsAttention { message, evidence } => self.ask_for_a_person(message, evidence),
+            LeaseUsage::NeedsAttention { message, evidence } => self.ask_for_a_person(message, evidence, release.asked),
         }
     }
 
     /// What the task may have done is known now, and counted in the store if it counts.
     pub fn on_settled(&mut self, task: TaskId) {
+        self.told.push(Told::Settled(task));
         self.unverified.remove(&task);
     }
 
@@ -147,8 +217,12 @@ impl AccountCore {
     /// The stored record was changed by a person.
     pub fn on_record(&mut self, record: AccountRecord) -> Vec<Effect> {
         let last_used = self.record.last_used.max(record.last_used);
-        self.record = record;
+        let before = std::mem::replace(&mut self.record, record);
         self.record.last_used = last_used;
+        if before.status_revision > self.record.status_revision {
+            // It was changed before the status was that is known here.
+            self.record.take_status_of(&before);
+        }
         self.retired = false;
         self.derive();
         vec![Effect::TellChanged]
@@ -170,13 +244,17 @@ impl AccountCore {
         self.end_cooldown(now)
     }
 
-    /// A person has dealt with it.
+    /// A person has dealt with it. The record as it is to be stored: nothing is leased before it is.
     ///
     /// # Errors
     /// The account waits for nobody.
-    pub fn on_resume(&mut self) -> Result<Vec<Effect>, String> {
+    pub fn on_resume(&self) -> Result<AccountRecord, String> {
         match self.record.status {
-            AccountStatus::NeedsAttention | AccountStatus::Cooldown => Ok(self.activate("resumed by a person")),
+            AccountStatus::NeedsAttention | AccountStatus::Cooldown => {
+                let mut record = self.record.clone();
+                record.activate();
+                Ok(record)
+            }
             AccountStatus::Active | AccountStatus::Disabled => Err(format!(
                 "account {} is {}: only one that needs attention or rests can be resumed",
                 self.record.username,
@@ -225,23 +303,23 @@ impl AccountCore {
             return None;
         }
         let usage = self.usage(script, None);
-        check_limit(&self.limit_of(script), script, usage, &self.zone, now.wall)
+        check_limit(&self.limit_of(script), script, &usage, &self.zone, now.wall)
     }
 
     /// How many effects the limits allow to the task's attempt now; `None`: any number.
     #[must_use]
     pub fn acts_left(&self, script: &ScriptName, task: TaskId, now: Now) -> Option<u32> {
         let usage = self.usage(script, Some(task));
-        uses_left(&self.limit_of(script), script, usage, &self.zone, now.wall)
+        uses_left(&self.limit_of(script), script, &usage, &self.zone, now.wall)
     }
 
     /// What counts towards the limits of a script, apart from what the task itself may have done already.
     fn usage(&self, script: &ScriptName, task: Option<TaskId>) -> Usage<'_> {
         let others = self.unverified.iter().filter(|(other, _)| Some(**other) != task);
-        let provisional = others.filter(|(_, other)| *other == script).count();
+        let open = others.filter(|(_, (other, _))| other == script);
         Usage {
             log: &self.uses,
-            provisional: u32::try_from(provisional).unwrap_or(u32::MAX),
+            open: open.map(|(_, (_, at))| *at).collect(),
             last_start: self.starts.get(script).copied().or_else(|| self.uses.latest(script)),
         }
     }
@@ -297,74 +375,17 @@ impl AccountCore {
         if !rested {
             return Vec::new();
         }
-        self.set_active();
+        self.record.activate();
         let event = self.record.status_event("rested long enough");
         vec![Effect::EndRest(ended, event), Effect::TellChanged]
     }
 
-    fn activate(&mut self, why: &str) -> Vec<Effect> {
-        self.set_active();
-        self.status_changed(why)
-    }
-
-    fn set_active(&mut self) {
-        self.record.status = AccountStatus::Active;
-        self.record.status_reason = None;
-        self.record.evidence = None;
-        self.record.cooldown_until = None;
-    }
-
-    fn ask_for_a_person(&mut self, message: String, evidence: Option<String>) -> Vec<Effect> {
-        let why = message.clone();
-        self.record.status = AccountStatus::NeedsAttention;
-        self.record.status_reason = Some(message);
-        self.record.evidence = evidence;
-        self.status_changed(&why)
-    }
-
-    fn status_changed(&self, why: &str) -> Vec<Effect> {
-        vec![Effect::StoreStatus(self.record.status_event(why)), Effect::TellChanged]
-    }
-}
-
-/// The account as the router needs to know it, from its record alone.
-#[must_use]
-pub fn view_of(record: &AccountRecord, settings: &FarmSettings, now: Timestamp) -> AccountView {
-    AccountView {
-        username: record.username.clone(),
-        app: record.app.clone(),
-        package: package_of(record, settings),
-        serial: record.serial.clone(),
-        enabled: record.status != AccountStatus::Disabled,
-        blocked: blocked_by_status(record, now),
-        last_used: record.last_used,
-    }
-}
-
-/// The package that the account's app means.
-#[must_use]
-pub fn package_of(record: &AccountRecord, settings: &FarmSettings) -> Option<Package> {
-    record
-        .package
-        .clone()
-        .or_else(|| settings.apps.get(&record.app).cloned())
-}
-
-fn blocked_by_status(record: &AccountRecord, now: Timestamp) -> Option<NotNow> {
-    let because = |reason: String, until| Some(NotNow { reason, until });
-    match record.status {
-        AccountStatus::Active => None,
-        AccountStatus::Disabled => because("is disabled; enable it to go on".to_owned(), None),
-        AccountStatus::NeedsAttention => {
-            let why = record.status_reason.as_deref().unwrap_or("the app asked for a person");
-            because(
-                format!("needs a person ({why}); deal with it on the phone, then resume it"),
-                None,
-            )
-        }
-        AccountStatus::Cooldown => {
-            let until = record.cooldown_until.filter(|end| *end > now)?;
-            because(format!("rests until {until:.3}"), Some(until))
-        }
+    /// What is stored already, unless a person has disabled the account or said something else of it since.
+    fn ask_for_a_person(&mut self, message: String, evidence: Option<String>, revision: Option<u64>) -> Vec<Effect> {
+        let Some(revision) = revision.filter(|revision| *revision > self.record.status_revision) else {
+            return Vec::new();
+        };
+        self.record.ask_for_a_person(message, evidence, revision);
+        vec![Effect::TellChanged]
     }
 }

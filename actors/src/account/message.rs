@@ -6,7 +6,7 @@ use actix::Message;
 
 use crate::{
     domain::{
-        AccountRecord, AccountUse, Attention, Epoch, Package, Purpose, ScriptName, Serial, TaskId, Username,
+        AccountRecord, AccountUse, Attention, Epoch, Package, Purpose, ScriptName, Serial, TaskId, Timestamp, Username,
         limits::NotNow,
     },
     supervisor::{AccountSnapshot, SupervisorError},
@@ -36,10 +36,14 @@ pub struct ReleaseAccount {
     pub token: Arc<str>,
     /// The task that it was for.
     pub task: TaskId,
+    /// Whether an attempt has begun with it.
+    pub begun: bool,
     /// What the attempt did with the account.
     pub usage: LeaseUsage,
     /// What counts towards its limits, as it is stored.
     pub uses: Vec<AccountUse>,
+    /// The revision of its status, if it was stored with the end of the attempt that the app asks for a person.
+    pub asked: Option<u64>,
 }
 
 /// What an attempt did with the account that it had.
@@ -52,6 +56,8 @@ pub enum LeaseUsage {
     Unverified {
         /// Which script did it.
         script: ScriptName,
+        /// When, at the latest.
+        at: Timestamp,
         /// Set when the app asks for a person, too.
         attention: Option<Attention>,
     },

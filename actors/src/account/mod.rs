@@ -13,6 +13,7 @@
 pub mod actor;
 pub mod core;
 pub mod message;
+pub mod view;
 
 #[cfg(test)]
 mod tests;

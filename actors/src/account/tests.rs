@@ -11,8 +11,8 @@ use super::{
 use crate::{
     FarmSettings,
     domain::{
-        AccountRecord, AccountStatus, AccountUse, Attention, Epoch, Limits, Now, Purpose, ScriptLimit, TaskId,
-        Timestamp,
+        AccountRecord, AccountStatus, AccountUse, Attention, Epoch, Limits, LoadedUses, Now, OpenUse, Purpose,
+        ScriptLimit, TaskId, Timestamp,
     },
     testing::farm::{account_record, script, username},
 };
@@ -31,7 +31,7 @@ fn account(limit: ScriptLimit) -> AccountCore {
     let mut record = account_record("a", Some("p1"));
     record.limits = Limits::from([(script("follow"), limit)]);
     let mut core = AccountCore::new(record, Arc::new(FarmSettings::default()), TimeZone::UTC);
-    core.on_uses_loaded(&[]);
+    load(&mut core, &[]);
     core
 }
 
@@ -49,9 +49,27 @@ fn release(task: i64, usage: LeaseUsage) -> ReleaseAccount {
     ReleaseAccount {
         token: format!("token-{task}").into(),
         task: TaskId(task),
+        begun: true,
         usage,
         uses: Vec::new(),
+        asked: Some(1),
     }
+}
+
+fn load(core: &mut AccountCore, confirmed: &[AccountUse]) {
+    let load = core.on_load();
+    let uses = LoadedUses {
+        confirmed: confirmed.to_vec(),
+        open: Vec::new(),
+    };
+    core.on_uses_loaded(load, &uses);
+}
+
+/// As the store does, which knows it before the account does.
+fn resume(core: &mut AccountCore) {
+    let mut record = core.on_resume().unwrap();
+    record.status_revision += 1;
+    core.on_record(record);
 }
 
 fn used(seconds: u64) -> AccountUse {
@@ -64,7 +82,8 @@ fn used(seconds: u64) -> AccountUse {
 
 fn may_have(attention: Option<Attention>) -> LeaseUsage {
     let script = script("follow");
-    LeaseUsage::Unverified { script, attention }
+    let at = at(1).wall;
+    LeaseUsage::Unverified { script, at, attention }
 }
 
 fn per_hour(limit: u32) -> ScriptLimit {
@@ -123,13 +142,16 @@ fn uses_from_the_store_count_and_before_they_are_loaded_nothing_starts() {
     let loading = core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap_err();
     assert!(loading.reason.contains("loaded") && loading.until.is_some());
 
-    core.on_uses_loaded(&[
-        used(0),
-        AccountUse {
-            username: username("b"),
-            ..used(1)
-        },
-    ]);
+    load(
+        &mut core,
+        &[
+            used(0),
+            AccountUse {
+                username: username("b"),
+                ..used(1)
+            },
+        ],
+    );
 
     let refusal = core.on_lease(&lease(1, Purpose::Execute), at(10)).0.unwrap_err();
     assert_eq!(refusal.until, Some(at(3600).wall));
@@ -168,15 +190,12 @@ fn an_account_that_needs_a_person_gives_no_lease_until_it_is_resumed() {
 
     let effects = core.on_release(release(1, attention));
 
-    assert!(
-        matches!(&effects[..], [Effect::StoreStatus(_), Effect::TellChanged]),
-        "{effects:?}"
-    );
+    assert!(matches!(&effects[..], [Effect::TellChanged]), "{effects:?}");
     assert_eq!(core.record().status, AccountStatus::NeedsAttention);
     assert_eq!(core.record().evidence.as_deref(), Some("x.png"));
     assert!(core.view(at(1)).blocked.unwrap().reason.contains("a code"));
     assert!(core.on_lease(&lease(2, Purpose::Verify), at(1)).0.is_err());
-    core.on_resume().unwrap();
+    resume(&mut core);
     assert_eq!(core.record().evidence, None);
     assert_eq!(core.on_lease(&lease(2, Purpose::Execute), at(2)).0, Ok(()));
     assert!(core.on_resume().unwrap_err().contains("only one that needs attention"));
@@ -196,7 +215,7 @@ fn an_account_that_needs_a_person_in_the_middle_of_an_effect_rests_and_the_effec
     assert_eq!(core.record().status, AccountStatus::NeedsAttention);
     assert_eq!(core.record().evidence.as_deref(), Some("x.png"));
     assert!(core.on_lease(&lease(1, Purpose::Verify), at(1)).0.is_err());
-    core.on_resume().unwrap();
+    resume(&mut core);
     assert!(
         core.on_lease(&lease(2, Purpose::Execute), at(2)).0.is_err(),
         "task 1 may still count"
@@ -210,7 +229,7 @@ fn a_cooldown_ends_by_itself() {
     record.status = AccountStatus::Cooldown;
     record.cooldown_until = Some(at(100).wall);
     let mut core = AccountCore::new(record, Arc::new(FarmSettings::default()), TimeZone::UTC);
-    core.on_uses_loaded(&[]);
+    load(&mut core, &[]);
 
     let refusal = core.on_lease(&lease(1, Purpose::Execute), at(99)).0.unwrap_err();
     assert_eq!(refusal.until, Some(at(100).wall));
@@ -290,4 +309,95 @@ fn the_last_use_is_written_at_most_once_a_second() {
         core.on_release(release(task, LeaseUsage::Nothing));
     }
     assert_eq!(writes, 5);
+}
+
+#[test]
+fn what_a_person_said_before_the_app_asked_for_one_does_not_undo_it() {
+    let mut core = account(ScriptLimit::default());
+    core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
+    let older = core.record().clone();
+    let asked = LeaseUsage::NeedsAttention {
+        message: "a code".to_owned(),
+        evidence: None,
+    };
+    core.on_release(release(1, asked.clone()));
+
+    core.on_record(older);
+    assert_eq!(core.record().status, AccountStatus::NeedsAttention);
+
+    // One that comes later than what was said since changes nothing either.
+    resume(&mut core);
+    core.on_lease(&lease(2, Purpose::Execute), at(1)).0.unwrap();
+    core.on_release(release(2, asked.clone()));
+    assert_eq!(core.record().status, AccountStatus::Active);
+    // Nor one that the store did not take: the account is disabled there.
+    core.on_lease(&lease(3, Purpose::Execute), at(2)).0.unwrap();
+    let mut refused = release(3, asked);
+    refused.asked = None;
+    core.on_release(refused);
+    assert_eq!(core.record().status, AccountStatus::Active);
+}
+
+#[test]
+fn a_lease_that_no_attempt_began_with_is_no_start() {
+    let mut core = account(ScriptLimit {
+        min_gap_s: Some(60),
+        ..ScriptLimit::default()
+    });
+    let mut unused = release(1, LeaseUsage::Nothing);
+    unused.begun = false;
+    core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
+    core.on_release(unused);
+    assert_eq!(core.on_lease(&lease(2, Purpose::Execute), at(1)).0, Ok(()));
+    core.on_release(release(2, LeaseUsage::Nothing));
+    // A check begins nothing either.
+    core.on_lease(&lease(3, Purpose::Verify), at(50)).0.unwrap();
+    core.on_release(release(3, LeaseUsage::Nothing));
+    assert_eq!(core.on_lease(&lease(4, Purpose::Execute), at(61)).0, Ok(()));
+}
+
+#[test]
+fn what_may_have_taken_place_is_read_from_the_store_and_what_was_told_meanwhile_counts() {
+    let mut core = account(per_hour(1));
+    let open = |task: i64| OpenUse {
+        username: username("a"),
+        task: TaskId(task),
+        script: script("follow"),
+        at: at(0).wall,
+    };
+    let uses = |open: Vec<OpenUse>| LoadedUses {
+        confirmed: Vec::new(),
+        open,
+    };
+    let busy = |core: &AccountCore| core.availability(&script("follow"), Purpose::Execute, at(10)).is_some();
+    let load = core.on_load();
+    core.on_uses_loaded(load, &uses(vec![open(1)]));
+    assert!(busy(&core));
+
+    let load = core.on_load();
+    core.on_settled(TaskId(1));
+    core.on_uses_loaded(load, &uses(vec![open(1)]));
+    assert!(!busy(&core), "it was settled after the store was asked");
+
+    let (older, newer) = (core.on_load(), core.on_load());
+    core.on_uses_loaded(newer, &uses(vec![]));
+    core.on_uses_loaded(older, &uses(vec![open(1)]));
+    assert!(!busy(&core), "an older answer tells nothing new");
+}
+
+#[test]
+fn a_use_that_was_read_from_the_store_before_its_lease_came_back_counts_once() {
+    let mut core = account(per_hour(2));
+    core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
+    load(&mut core, &[used(1)]);
+    let mut ended = release(1, LeaseUsage::Nothing);
+    ended.uses.push(used(1));
+    core.on_release(ended);
+
+    let follow = core
+        .snapshot(at(2))
+        .counters
+        .into_iter()
+        .find(|one| one.script == script("follow"));
+    assert_eq!(follow.unwrap().last_hour, 1);
 }

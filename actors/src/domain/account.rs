@@ -104,6 +104,8 @@ pub struct AccountRecord {
     pub evidence: Option<String>,
     /// End of a cooldown.
     pub cooldown_until: Option<Timestamp>,
+    /// Goes up each time that the stored status is set: of two records the one with the higher number knows it.
+    pub status_revision: u64,
     /// Its own limits; scripts not named here use the farm's.
     pub limits: Limits,
     /// Start of its latest attempt.
@@ -123,6 +125,32 @@ impl AccountRecord {
             subject: self.username.to_string(),
             data: serde_json::json!({ "status": status, "reason": why, "evidence": self.evidence }),
         }
+    }
+
+    /// It may be used again.
+    pub fn activate(&mut self) {
+        self.status = AccountStatus::Active;
+        self.status_reason = None;
+        self.evidence = None;
+        self.cooldown_until = None;
+    }
+
+    /// Its app asks for a person; stored under this revision.
+    pub fn ask_for_a_person(&mut self, message: String, evidence: Option<String>, revision: u64) {
+        self.status = AccountStatus::NeedsAttention;
+        self.status_reason = Some(message);
+        self.evidence = evidence;
+        self.cooldown_until = None;
+        self.status_revision = revision;
+    }
+
+    /// Takes the status of another record of it.
+    pub fn take_status_of(&mut self, other: &Self) {
+        self.status = other.status;
+        self.status_reason.clone_from(&other.status_reason);
+        self.evidence.clone_from(&other.evidence);
+        self.cooldown_until = other.cooldown_until;
+        self.status_revision = other.status_revision;
     }
 }
 
@@ -188,6 +216,9 @@ impl AccountPatch {
             // As it is stored.
             account.cooldown_until = Timestamp::from_millisecond(until.as_millisecond()).ok();
         }
+        if self.status.is_some() || self.cooldown_until.is_some() {
+            account.status_revision += 1;
+        }
         let status_changed = (account.status, account.cooldown_until) != (before.status, before.cooldown_until);
         let changed = NewEvent {
             topic: EventTopic::Account,
@@ -222,4 +253,26 @@ pub struct AccountUse {
     pub script: ScriptName,
     /// When the effect was confirmed.
     pub at: Timestamp,
+}
+
+/// What an account may have done and nobody knows yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenUse {
+    /// Who.
+    pub username: Username,
+    /// The task whose effect it is.
+    pub task: super::TaskId,
+    /// What.
+    pub script: ScriptName,
+    /// When it was intended.
+    pub at: Timestamp,
+}
+
+/// What counts towards the limits of accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LoadedUses {
+    /// What they have done, oldest first.
+    pub confirmed: Vec<AccountUse>,
+    /// What they may have done.
+    pub open: Vec<OpenUse>,
 }

@@ -1,7 +1,7 @@
 //! How often an account may act: pure counting over its confirmed uses.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -28,12 +28,18 @@ pub struct NotNow {
 #[derive(Debug, Clone, Default)]
 pub struct UseLog {
     uses: BTreeMap<ScriptName, VecDeque<Timestamp>>,
+    /// Uses that a clock which was set back has left in the future, as they are stored; they count as of the moment when
+    /// that was seen.
+    ahead: BTreeSet<(ScriptName, Timestamp)>,
 }
 
 impl UseLog {
     /// Adds a use unless it is known already.
     pub fn merge(&mut self, script: &ScriptName, at: Timestamp) {
         let known = self.uses.get(script);
+        if self.ahead.contains(&(script.clone(), stored(at))) {
+            return;
+        }
         if known.is_none_or(|uses| uses.binary_search(&stored(at)).is_err()) {
             self.add(script, at);
         }
@@ -48,6 +54,17 @@ impl UseLog {
         let oldest = earlier_by(at, USES_KEPT);
         while uses.front().is_some_and(|first| *first < oldest) {
             uses.pop_front();
+        }
+    }
+
+    /// What lies in the future was done now at the latest: otherwise it would count for as long as the clock was set back.
+    pub fn settle_ahead(&mut self, now: Timestamp) {
+        let now = stored(now);
+        for (script, uses) in &mut self.uses {
+            for at in uses.iter_mut().rev().take_while(|at| **at > now) {
+                self.ahead.insert((script.clone(), *at));
+                *at = now;
+            }
         }
     }
 
@@ -84,22 +101,50 @@ impl UseLog {
         self.uses.get(script).and_then(|uses| uses.back().copied())
     }
 
-    /// The `count`-th latest use: when it leaves a window, there is room for one more.
-    fn nth_latest(&self, script: &ScriptName, count: u32) -> Option<Timestamp> {
+    /// The `count`-th latest use, these among them: when it leaves a window, there is room for one more.
+    fn nth_latest(&self, script: &ScriptName, open: &[Timestamp], count: u32) -> Option<Timestamp> {
+        let mut all: Vec<Timestamp> = self
+            .uses
+            .get(script)
+            .into_iter()
+            .flatten()
+            .chain(open)
+            .copied()
+            .collect();
+        all.sort_unstable();
         let count = usize::try_from(count).ok()?;
-        self.uses.get(script)?.iter().rev().nth(count.checked_sub(1)?).copied()
+        all.into_iter().rev().nth(count.checked_sub(1)?)
     }
 }
 
 /// What is known of an account's use of one script.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Usage<'a> {
     /// Its confirmed uses.
     pub log: &'a UseLog,
-    /// Uses that are not confirmed yet, but may be.
-    pub provisional: u32,
+    /// When it did what is not confirmed yet, but may be.
+    pub open: Vec<Timestamp>,
     /// Start of its latest attempt.
     pub last_start: Option<Timestamp>,
+}
+
+impl Usage<'_> {
+    fn today(&self, script: &ScriptName, zone: &TimeZone, now: Timestamp) -> u32 {
+        let midnight = day_bounds(zone, now).0;
+        self.log
+            .today(script, zone, now)
+            .saturating_add(self.open_since(midnight))
+    }
+
+    fn last_hour(&self, script: &ScriptName, now: Timestamp) -> u32 {
+        let since = after(earlier_by(now, HOUR));
+        self.log.last_hour(script, now).saturating_add(self.open_since(since))
+    }
+
+    fn open_since(&self, since: Timestamp) -> u32 {
+        let count = self.open.iter().filter(|at| **at >= since).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
 }
 
 /// Whether the limit allows one more now.
@@ -107,25 +152,18 @@ pub struct Usage<'a> {
 pub fn check_limit(
     limit: &ScriptLimit,
     script: &ScriptName,
-    usage: Usage<'_>,
+    usage: &Usage<'_>,
     zone: &TimeZone,
     now: Timestamp,
 ) -> Option<NotNow> {
-    let Usage { log, provisional, .. } = usage;
-    if let Some(limit) = limit
-        .per_day
-        .filter(|limit| log.today(script, zone, now) + provisional >= *limit)
-    {
+    if let Some(limit) = limit.per_day.filter(|limit| usage.today(script, zone, now) >= *limit) {
         let reason = format!("has done {script} {limit} times today, as often as its limit per day allows");
         let until = Some(day_bounds(zone, now).1);
         return Some(NotNow { reason, until });
     }
-    if let Some(limit) = limit
-        .per_hour
-        .filter(|limit| log.last_hour(script, now) + provisional >= *limit)
-    {
+    if let Some(limit) = limit.per_hour.filter(|limit| usage.last_hour(script, now) >= *limit) {
         let reason = format!("has done {script} {limit} times within an hour, as often as its limit per hour allows");
-        let until = log.nth_latest(script, limit).unwrap_or(now);
+        let until = usage.log.nth_latest(script, &usage.open, limit).unwrap_or(now);
         // A clock that was set back leaves uses in the future: never wait longer than a whole window for them.
         let until = Some(later_by(until.min(now), HOUR).max(later_by(now, Duration::from_secs(1))));
         return Some(NotNow { reason, until });
@@ -143,19 +181,17 @@ pub fn check_limit(
 pub fn uses_left(
     limit: &ScriptLimit,
     script: &ScriptName,
-    usage: Usage<'_>,
+    usage: &Usage<'_>,
     zone: &TimeZone,
     now: Timestamp,
 ) -> Option<u32> {
-    let Usage { log, provisional, .. } = usage;
     let of_day = limit
         .per_day
-        .map(|limit| limit.saturating_sub(log.today(script, zone, now)));
+        .map(|limit| limit.saturating_sub(usage.today(script, zone, now)));
     let of_hour = limit
         .per_hour
-        .map(|limit| limit.saturating_sub(log.last_hour(script, now)));
-    let left = of_day.into_iter().chain(of_hour).min();
-    left.map(|left| left.saturating_sub(provisional))
+        .map(|limit| limit.saturating_sub(usage.last_hour(script, now)));
+    of_day.into_iter().chain(of_hour).min()
 }
 
 /// As precise as a store keeps it.
@@ -191,13 +227,13 @@ mod tests {
     fn check(limit: ScriptLimit, log: &UseLog, last_start: Option<&str>, now: &str) -> Option<NotNow> {
         let usage = Usage {
             log,
-            provisional: 0,
+            open: Vec::new(),
             last_start: last_start.map(at),
         };
         check_limit(
             &limit,
             &follow(),
-            usage,
+            &usage,
             &TimeZone::get("Europe/Warsaw").unwrap(),
             at(now),
         )
@@ -251,6 +287,42 @@ mod tests {
     }
 
     #[test]
+    fn what_a_clock_that_was_set_back_left_in_the_future_is_over_after_one_window() {
+        let limit = ScriptLimit {
+            per_hour: Some(1),
+            ..ScriptLimit::default()
+        };
+        let mut log = UseLog::default();
+        log.add(&follow(), at("2026-05-02T10:00:00Z"));
+
+        log.settle_ahead(at("2026-05-01T10:00:00Z"));
+        // As it comes from the store once more.
+        log.merge(&follow(), at("2026-05-02T10:00:00Z"));
+        log.settle_ahead(at("2026-05-01T10:30:00Z"));
+
+        assert!(check(limit, &log, None, "2026-05-01T10:59:00Z").is_some());
+        assert_eq!(check(limit, &log, None, "2026-05-01T11:00:00Z"), None);
+    }
+
+    #[test]
+    fn what_may_have_taken_place_counts_no_longer_than_what_has() {
+        let limit = ScriptLimit {
+            per_hour: Some(1),
+            ..ScriptLimit::default()
+        };
+        let log = UseLog::default();
+        let usage = Usage {
+            log: &log,
+            open: vec![at("2026-05-01T10:00:00Z")],
+            last_start: None,
+        };
+        let not_now = |now: &str| check_limit(&limit, &follow(), &usage, &TimeZone::UTC, at(now));
+        let until = not_now("2026-05-01T10:30:00Z").and_then(|not_now| not_now.until);
+        assert_eq!(until, Some(at("2026-05-01T11:00:00Z")));
+        assert_eq!(not_now("2026-05-01T11:00:00Z"), None);
+    }
+
+    #[test]
     fn no_limit_never_blocks() {
         let mut log = UseLog::default();
         for _ in 0..1000 {
@@ -271,8 +343,8 @@ mod tests {
             let mut done: Vec<Timestamp> = Vec::new();
             for gap in gaps {
                 now += Duration::from_secs(gap.unsigned_abs());
-                let usage = Usage { log: &log, provisional: 0, last_start: None };
-                if check_limit(&limit, &follow(), usage, &TimeZone::UTC, now).is_none() {
+                let usage = Usage { log: &log, open: Vec::new(), last_start: None };
+                if check_limit(&limit, &follow(), &usage, &TimeZone::UTC, now).is_none() {
                     log.add(&follow(), now);
                     done.push(now);
                 }

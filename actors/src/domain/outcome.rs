@@ -153,3 +153,18 @@ pub enum Outcome {
         screenshot: Option<String>,
     },
 }
+
+impl Outcome {
+    /// What the app asks a person for.
+    #[must_use]
+    pub fn attention(&self) -> Option<Attention> {
+        match self {
+            Self::NeedsAttention { message, screenshot } => Some(Attention {
+                message: message.clone(),
+                screenshot: screenshot.clone(),
+            }),
+            Self::Unverified { attention, .. } => attention.clone(),
+            Self::Completed { .. } | Self::Failed { .. } => None,
+        }
+    }
+}

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::{Lane, LaneAsk, LaneHead, ScheduleStore};
 use crate::domain::{
-    AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, BatchStart, Claim, ClaimAhead, Claimed,
+    AccountChange, AccountPatch, AccountRecord, AccountUse, Attention, BatchStart, Claim, ClaimAhead, Claimed,
     DeviceInfo, DevicePatch, DeviceRecord, Drain, Epoch, Failure, FailureReason, Held, IdempotencyKey, Lease, NewEvent,
-    NewTask, PendingTask, Purpose, Rescued, ScriptName, Serial, Submitted, TaskId, TaskState, TaskStats, Timestamp,
-    Username,
+    NewTask, OpenUse, PendingTask, Purpose, Rescued, ScriptName, Serial, Submitted, TaskId, TaskState, TaskStats,
+    Timestamp, Username,
 };
 
 /// Why the store did not do it; nothing was written.
@@ -82,6 +82,8 @@ pub struct Finish {
     pub next: TaskNext,
     /// Counts towards the account's limits, besides the effects that were confirmed.
     pub used: Option<AccountUse>,
+    /// The app asks this account for a person: stored with the end, so that its tasks wait whatever comes in between.
+    pub attention: Option<(Username, Attention)>,
     /// When.
     pub at: Timestamp,
 }
@@ -97,6 +99,8 @@ pub struct Finished {
     pub stopped: bool,
     /// When the attempt did what counts towards its account's limits.
     pub acts: Vec<Timestamp>,
+    /// The account waits for a person now: the revision of its status. `None` also when a person has disabled it.
+    pub asked: Option<u64>,
 }
 
 /// What a stop did.
@@ -309,16 +313,12 @@ pub trait AccountStore: Send + Sync {
     /// Writes all of these, or nothing; answers the records as they are then.
     async fn import_accounts(&self, changes: Vec<AccountChange>) -> Result<Vec<AccountRecord>, StoreError>;
 
-    /// Sets status, its reason, its evidence and the end of a cooldown, and tells `event` in the same transaction.
-    async fn set_account_status(
-        &self,
-        username: &Username,
-        status: AccountStatus,
-        reason: Option<String>,
-        evidence: Option<String>,
-        cooldown_until: Option<Timestamp>,
-        event: NewEvent,
-    ) -> Result<(), StoreError>;
+    /// The account as it is stored; `None` when there is none.
+    async fn find_account(&self, username: &Username) -> Result<Option<AccountRecord>, StoreError>;
+
+    /// Makes an account active that waits for a person or rests, and tells `event` in the same transaction; one that does
+    /// neither any more is left as it is. Answers the record as it is then, `None` when there is no such account.
+    async fn resume_account(&self, username: &Username, event: NewEvent) -> Result<Option<AccountRecord>, StoreError>;
 
     /// Makes an account active that rests until `ended`, and tells `event` in the same transaction; one that a person has
     /// changed since is left as it is.
@@ -328,7 +328,16 @@ pub trait AccountStore: Send + Sync {
     async fn touch_account(&self, username: &Username, at: Timestamp) -> Result<(), StoreError>;
 
     /// Deletes it; its finished tasks stay. `false` when there is no such account.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] while an attempt has it.
     async fn delete_account(&self, username: &Username) -> Result<bool, StoreError>;
+
+    /// Effects of accounts (or of one) that may have taken place.
+    async fn open_uses(&self, username: Option<&Username>) -> Result<Vec<OpenUse>, StoreError>;
+
+    /// The same of these tasks.
+    async fn open_uses_of_tasks(&self, tasks: Vec<TaskId>) -> Result<Vec<OpenUse>, StoreError>;
 
     /// Confirmed uses since `since`, oldest first.
     async fn account_uses(&self, since: Timestamp) -> Result<Vec<AccountUse>, StoreError>;

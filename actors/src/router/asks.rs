@@ -148,7 +148,11 @@ impl Errand {
         let mut left: Vec<TaskId> = tasks.iter().copied().filter(|task| seen.insert(*task)).collect();
         let mut gone: HashSet<TaskId> = HashSet::new();
         for _ in 0..STOP_ROUNDS {
+            let open = self.store.open_uses_of_tasks(left.clone()).await?;
             let deleted = self.store.delete(left.clone()).await?;
+            for open in open.into_iter().filter(|open| deleted.contains(&open.task)) {
+                tell(&self.router, EffectResolved(open.username, open.task));
+            }
             tell(&self.router, TasksGone(deleted.clone()));
             gone.extend(deleted);
             let states = self.store.states(left).await?;
@@ -180,7 +184,7 @@ impl Errand {
             }
             ResolveResult::NotFound => Err(RouterError::NotFound(task)),
             ResolveResult::WrongState(state) => {
-                let mend = "only a task that failed with outcome_unknown can be resolved";
+                let mend = "only a failed task of which nobody knows whether it took place can be resolved";
                 Err(RouterError::WrongState { task, state, mend })
             }
         }

@@ -10,7 +10,7 @@ use super::{
     asks::{Reply, answer},
 };
 use crate::{
-    account::{AccountActor, ChangeRecord, core::package_of},
+    account::{AccountActor, ChangeRecord, view::package_of},
     domain::{AccountChange, AccountPatch, AccountRecord, AccountStatus, Username},
     mail::tell,
     ports::StoreError,
@@ -88,6 +88,7 @@ impl SupervisorActor {
             status_reason: None,
             evidence: None,
             cooldown_until: None,
+            status_revision: 0,
             limits: new.limits,
             last_used: None,
             created_at: self.parts.clock.now().wall,
@@ -269,7 +270,10 @@ impl SupervisorActor {
         let Some(account) = self.accounts.get_mut(&record.username) else {
             return;
         };
-        account.record = record.clone();
+        let before = std::mem::replace(&mut account.record, record.clone());
+        if before.status_revision > record.status_revision {
+            account.record.take_status_of(&before);
+        }
         if let Some(living) = &account.living {
             tell(&living.addr, ChangeRecord(record.clone()));
         }
@@ -296,7 +300,11 @@ impl SupervisorActor {
                 if let Some(record) = self.accounts.get(username).map(|account| account.record.clone()) {
                     self.apply_record(record);
                 }
-                Err(SupervisorError::Store(error))
+                Err(match error {
+                    // Its actor was rebuilt meanwhile and does not know that an attempt has it.
+                    StoreError::Conflict(problem) => SupervisorError::WrongState(problem),
+                    error => SupervisorError::Store(error),
+                })
             }
         }
     }

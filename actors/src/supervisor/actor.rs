@@ -17,7 +17,7 @@ use crate::{
     account::AccountActor,
     boot::RouterBoot,
     device::{DeviceActor, DeviceStatus},
-    domain::{AccountRecord, AccountUse, DeviceRecord, DeviceState, Generation, Serial, TaskId, Timestamp, Username},
+    domain::{AccountRecord, DeviceRecord, DeviceState, Generation, LoadedUses, Serial, TaskId, Timestamp, Username},
     mail::{ChildExited, ChildKey, Ping, Pulse, Slot, Terminate, tell},
     ports::{Clock, DriverFactory, ScriptCatalog, ScriptRunner, SharedStore},
     router::RouterActor,
@@ -51,7 +51,7 @@ pub struct SupervisorParts {
     /// Accounts to begin with.
     pub accounts: Vec<AccountRecord>,
     /// Their confirmed uses, until they have them.
-    pub uses: Option<Arc<Vec<AccountUse>>>,
+    pub uses: Option<Arc<LoadedUses>>,
     /// What the first router begins with.
     pub boot: Option<RouterBoot>,
 }

@@ -11,7 +11,7 @@ use super::{
     actor::{AccountEntry, DeviceEntry, Living},
 };
 use crate::{
-    account::{AccountActor, AccountParts, ForgetLeases, core::view_of},
+    account::{AccountActor, AccountParts, ForgetLeases, view::view_of},
     boot::{RouterBoot, boot_router},
     device::{AbandonBefore, ChangePresence, DeviceActor, DeviceParts},
     domain::{AccountRecord, DeviceInfo, DeviceRecord, Generation, Serial, Username},

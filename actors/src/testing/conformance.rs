@@ -69,6 +69,8 @@ where
     people::a_status_that_a_person_sets_is_told_by_its_own_kind(fresh().await).await?;
     people::a_rest_that_is_over_ends_unless_a_person_has_changed_it(fresh().await).await?;
     people::uses_are_counted_from_confirmed_ends(fresh().await).await?;
+    people::that_the_app_asks_for_a_person_is_stored_with_the_end_of_the_attempt(fresh().await).await?;
+    people::an_account_that_an_attempt_has_is_not_deleted(fresh().await).await?;
     people::devices_are_kept(fresh().await).await?;
     schedules::a_schedule_is_kept_as_it_was_written(fresh().await).await?;
     schedules::a_run_is_stored_once_with_its_tasks_and_the_next_one(fresh().await).await?;
@@ -200,6 +202,7 @@ impl Subject {
             outcome,
             next,
             used: None,
+            attention: None,
             at: after(2),
         };
         let finished = self.store.finish(vec![finish]).await?;

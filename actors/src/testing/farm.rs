@@ -58,6 +58,7 @@ pub fn account_record(name: &str, device: Option<&str>) -> AccountRecord {
         status_reason: None,
         evidence: None,
         cooldown_until: None,
+        status_revision: 0,
         limits: Limits::new(),
         last_used: None,
         created_at: MORNING.parse().unwrap(),

@@ -15,7 +15,8 @@ SELECT -- One that was intended later, of the same script, or of any when both b
        -- One whose task is gone: what it did still counts.
        OR EXISTS (
            SELECT 1 FROM account_use
-           WHERE account_use.username = ?4 AND account_use.at > own.intended_at
+           WHERE account_use.username = ?4
+             AND account_use.at > own.intended_at - 600000 * account_use.doubtful
              AND account_use.script_name = mine.script_name)
        -- One of the ten minutes before, of which nobody knew at that time: its upload may have come through since.
        OR EXISTS (

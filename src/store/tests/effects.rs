@@ -221,10 +221,17 @@ async fn a_person_who_saw_it_completes_the_task() {
 
 #[tokio::test]
 async fn a_person_who_saw_that_it_is_not_there_opens_the_gate_again() {
+    // Also of a task that was stopped in the middle of its effect, and whose phone may be lost.
+    for reason in [FailureReason::OutcomeUnknown, FailureReason::Stopped] {
+        is_opened_again(reason).await;
+    }
+}
+
+async fn is_opened_again(reason: FailureReason) {
     let farm = Farm::new().await;
     let claimed = claimed_task(&farm).await;
     farm.store.intend(intent(&farm, &claimed, 0)).await.expect("answers");
-    farm.finish(&claimed, failed(FailureReason::OutcomeUnknown)).await;
+    farm.finish(&claimed, failed(reason)).await;
     let word = Resolution {
         task: claimed.task,
         done: false,

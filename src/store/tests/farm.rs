@@ -33,6 +33,7 @@ fn account(name: &str) -> AccountRecord {
         status_reason: None,
         evidence: None,
         cooldown_until: None,
+        status_revision: 0,
         limits: BTreeMap::from([(script_of("post"), limit)]),
         last_used: None,
         created_at: at(0),
@@ -63,17 +64,11 @@ async fn an_account_is_created_once_changed_and_deleted() {
     assert_eq!(farm.store.load_accounts().await.expect("reads"), [anna.clone(), bert]);
 
     let name = &anna.username;
-    farm.store
-        .set_account_status(
-            name,
-            AccountStatus::Cooldown,
-            Some("rests".into()),
-            Some("e.png".into()),
-            Some(at(9)),
-            resting("anna"),
-        )
-        .await
-        .expect("writes");
+    let rest = AccountPatch {
+        cooldown_until: Some(at(9)),
+        ..AccountPatch::default()
+    };
+    farm.store.patch_account(name, rest).await.expect("writes");
     farm.store.touch_account(name, at(5)).await.expect("writes");
     let patch = AccountPatch {
         serial: Some(None),
@@ -91,9 +86,8 @@ async fn an_account_is_created_once_changed_and_deleted() {
         serial: None,
         package: None,
         status: AccountStatus::Cooldown,
-        status_reason: Some("rests".to_owned()),
-        evidence: Some("e.png".to_owned()),
         cooldown_until: Some(at(9)),
+        status_revision: 1,
         last_used: Some(at(5)),
         ..anna.clone()
     };

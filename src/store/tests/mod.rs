@@ -101,6 +101,7 @@ impl Farm {
             },
             next,
             used: None,
+            attention: None,
             at: at(20),
         }
     }

@@ -315,7 +315,7 @@ async fn the_latest_runs_are_found_by_their_schedules() {
 }
 
 /// For each index that a statement of ours would be slow without: such a statement, and how SQLite says that it uses it.
-const USES: [(&str, &str, &str); 25] = [
+const USES: [(&str, &str, &str); 26] = [
     (
         "account_use_by_name",
         "SELECT username, script_name, at FROM account_use WHERE username = ?1 AND at >= ?2 ORDER BY at, id",
@@ -378,6 +378,11 @@ const USES: [(&str, &str, &str); 25] = [
            AND state IN ('intended', 'confirmed', 'unknown', 'resolved_done')
          ORDER BY id DESC LIMIT 1",
         "<expr>=?",
+    ),
+    (
+        "effect_open",
+        include_str!("../queries/list_open_uses.sql"),
+        "SCAN effect",
     ),
     (
         "idempotency_by_age",

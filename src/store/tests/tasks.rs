@@ -458,3 +458,39 @@ async fn every_change_of_a_task_is_told_in_order() {
     );
     assert_eq!(page.events[0].event.data["status"], 2);
 }
+
+/// As of the time that each counts as created at.
+#[tokio::test]
+async fn f19_a_clock_that_was_set_back_puts_no_new_task_before_those_that_wait() {
+    let farm = Farm::new().await;
+    let submit = async |at: Timestamp| {
+        let submitted = farm.store.submit(vec![task_for("a", None)], None, Vec::new(), at).await;
+        match submitted.expect("submits") {
+            SubmitResult::Created(submitted) => submitted.task_ids[0],
+            other => panic!("not created: {other:?}"),
+        }
+    };
+    let mut ids = Vec::new();
+    for seconds in [10_000, 10_000 - 3_600, 10_001 - 3_600, 10_002] {
+        ids.push(submit(at(seconds)).await);
+    }
+
+    let lane = Lane {
+        serial: serial_of("a"),
+        username: None,
+    };
+    let heads = farm
+        .store
+        .lane_heads(vec![lane.into()], 10, at(10_000))
+        .await
+        .expect("reads");
+
+    let order: Vec<TaskId> = heads[0].due.iter().map(|task| task.id).collect();
+    assert_eq!(order, ids);
+    let claimed = farm.claim(ids[1], "a", None).await;
+    let task = farm.task(claimed.task).await;
+    assert!(task.started_at >= Some(task.created_at), "{task:?}");
+    // One that was wrong by days tells nothing of what comes first.
+    let late = submit(at(-1_000_000)).await;
+    assert_eq!(farm.task(late).await.created_at, at(-1_000_000));
+}

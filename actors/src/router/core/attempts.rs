@@ -364,8 +364,10 @@ pub(super) fn release(username: Username, token: Arc<str>, task: TaskId) -> Effe
     let release = ReleaseAccount {
         token,
         task,
+        begun: false,
         usage,
         uses,
+        asked: None,
     };
     Effect::Release(username, release)
 }

@@ -226,10 +226,12 @@ impl RouterCore {
             script: running.task.script.clone(),
             at: now.wall,
         });
+        let attention = running.task.username.clone().zip(outcome.attention());
         let usage = match outcome {
             Outcome::Completed { .. } | Outcome::Failed { .. } => LeaseUsage::Nothing,
             Outcome::Unverified { attention, .. } => LeaseUsage::Unverified {
                 script: running.task.script.clone(),
+                at: now.wall,
                 attention,
             },
             Outcome::NeedsAttention {
@@ -246,6 +248,7 @@ impl RouterCore {
             outcome: verdict.outcome,
             next: verdict.next,
             used,
+            attention,
             at: now.wall,
         });
         // Whatever else may come of an attempt bears on what its device does next.
@@ -277,6 +280,7 @@ impl RouterCore {
             done,
             stopped,
             acts,
+            asked,
         } = finished;
         let task = finish.task;
         let Some(running) = self.free(task) else { return };
@@ -321,8 +325,10 @@ impl RouterCore {
             let release = ReleaseAccount {
                 token,
                 task,
+                begun: true,
                 usage,
                 uses,
+                asked,
             };
             effects.push(Effect::Release(username, release));
         }

@@ -1,12 +1,12 @@
 //! Accounts, their uses, devices.
 
-use super::{Checked, Subject, after, completed, lease, morning, script, serial, username};
+use super::{Checked, Subject, after, completed, lease, morning, script, serial, task, username};
 use crate::{
     domain::{
-        AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, DeviceInfo, DevicePatch, DeviceRecord,
-        EventTopic, Held, Limits, NewEvent, ScriptLimit,
+        AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, Attention, Claim, DeviceInfo,
+        DevicePatch, DeviceRecord, EventTopic, Held, Limits, NewEvent, Purpose, ScriptLimit,
     },
-    ports::{Finish, Finished, StoreError},
+    ports::{Finish, Finished, StoreError, TaskNext},
 };
 
 fn account(name: &str) -> AccountRecord {
@@ -19,6 +19,7 @@ fn account(name: &str) -> AccountRecord {
         status_reason: None,
         evidence: None,
         cooldown_until: None,
+        status_revision: 0,
         limits: Limits::new(),
         last_used: None,
         created_at: morning(),
@@ -57,31 +58,17 @@ pub(super) async fn accounts_are_kept(subject: Subject) -> Checked {
         None
     );
 
-    let (reason, evidence) = (Some("a code".to_owned()), Some("shot.png".to_owned()));
-    let status = AccountStatus::NeedsAttention;
-    let event = NewEvent {
-        topic: EventTopic::Account,
-        kind: "account.needs_attention".to_owned(),
-        subject: "a".to_owned(),
-        data: serde_json::Value::Null,
-    };
-    store
-        .set_account_status(&username("a"), status, reason, evidence, Some(after(9)), event)
-        .await?;
     store.touch_account(&username("a"), after(7)).await?;
     let accounts = store.load_accounts().await?;
     let names: Vec<&str> = accounts.iter().map(|account| account.username.as_str()).collect();
     assert_eq!(names, ["a", "b"]);
-    let stored = accounts.first().cloned();
     let expected = AccountRecord {
-        status,
-        status_reason: Some("a code".to_owned()),
-        evidence: Some("shot.png".to_owned()),
-        cooldown_until: Some(after(9)),
         last_used: Some(after(7)),
         ..expected
     };
-    assert_eq!(stored, Some(expected));
+    assert_eq!(accounts.first(), Some(&expected));
+    assert_eq!(store.find_account(&username("a")).await?, Some(expected));
+    assert_eq!(store.find_account(&username("z")).await?, None);
 
     let enable = AccountPatch {
         status: Some(AccountStatus::Active),
@@ -233,7 +220,11 @@ pub(super) async fn a_rest_that_is_over_ends_unless_a_person_has_changed_it(subj
     end(90).await?;
     end(90).await?;
 
-    assert_eq!(stored().await?, Some(account("a")));
+    let rested = AccountRecord {
+        status_revision: 3,
+        ..account("a")
+    };
+    assert_eq!(stored().await?, Some(rested));
     let told = (subject.events)().await.split_off(before);
     assert_eq!(told, std::slice::from_ref(&over), "once");
     let disable = AccountPatch {
@@ -265,6 +256,7 @@ pub(super) async fn uses_are_counted_from_confirmed_ends(subject: Subject) -> Ch
             outcome: "completed",
             next: completed(),
             used: Some(used),
+            attention: None,
             at: after(seconds),
         };
         assert!(
@@ -283,6 +275,89 @@ pub(super) async fn uses_are_counted_from_confirmed_ends(subject: Subject) -> Ch
     let times: Vec<_> = uses.iter().map(|used| used.at).collect();
     assert_eq!(times, [after(40), after(50)]);
     assert_eq!(store.account_uses(after(41)).await?.len(), 1);
+    Ok(())
+}
+
+/// Whatever a person has said of the account before: only one that is disabled stays so.
+pub(super) async fn that_the_app_asks_for_a_person_is_stored_with_the_end_of_the_attempt(subject: Subject) -> Checked {
+    let store = &subject.store;
+    let lease = lease(subject.epoch().await?, "t");
+    let disable = AccountPatch {
+        status: Some(AccountStatus::Disabled),
+        ..AccountPatch::default()
+    };
+    for (name, patch, wanted) in [
+        (
+            "a",
+            AccountPatch::default(),
+            (AccountStatus::NeedsAttention, 1, Some(1)),
+        ),
+        ("b", disable, (AccountStatus::Disabled, 1, None)),
+    ] {
+        store.create_account(account(name)).await?;
+        store.patch_account(&username(name), patch).await?;
+        let (task, attempt) = subject.running(name, &lease).await?;
+        let attention = Attention {
+            message: "a code".to_owned(),
+            screenshot: Some("shot.png".to_owned()),
+        };
+        let finish = Finish {
+            task,
+            attempt,
+            lease: lease.clone(),
+            outcome: "needs_attention",
+            next: TaskNext::Again {
+                due_at: after(1),
+                purpose: Purpose::Execute,
+                remark: String::new(),
+                counts: false,
+            },
+            used: None,
+            attention: Some((username(name), attention)),
+            at: after(1),
+        };
+        let finished = store.finish(vec![finish]).await?;
+        let stored = store.find_account(&username(name)).await?;
+        let stored = stored.map(|account| {
+            (
+                account.status,
+                account.status_revision,
+                finished.first().and_then(|finished| finished.asked),
+            )
+        });
+        assert_eq!(stored, Some(wanted), "{name}");
+    }
+
+    let event = account("a").status_event("resumed by a person");
+    let resumed = store.resume_account(&username("a"), event.clone()).await?;
+    let resumed = resumed.map(|account| (account.status, account.status_reason, account.status_revision));
+    assert_eq!(resumed, Some((AccountStatus::Active, None, 2)));
+    let disabled = store.resume_account(&username("b"), event.clone()).await?;
+    assert_eq!(disabled.map(|account| account.status), Some(AccountStatus::Disabled));
+    assert_eq!(store.resume_account(&username("z"), event).await?, None);
+    Ok(())
+}
+
+/// Its actor may have been rebuilt, and know nothing of the attempt.
+pub(super) async fn an_account_that_an_attempt_has_is_not_deleted(subject: Subject) -> Checked {
+    let store = &subject.store;
+    store.create_account(account("a")).await?;
+    let lease = lease(subject.epoch().await?, "t");
+    let id = subject.create_one(task("p1", Some("a"))).await?;
+    let claim = Claim {
+        task: id,
+        serial: serial("p1"),
+        username: Some(username("a")),
+        lease: lease.clone(),
+        at: after(1),
+    };
+    let claimed = store.claim(vec![claim]).await?;
+    let refused = store.delete_account(&username("a")).await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    if let Some(Some(claimed)) = claimed.into_iter().next() {
+        subject.end(id, claimed.attempt, &lease, completed()).await?;
+    }
+    assert!(store.delete_account(&username("a")).await?);
     Ok(())
 }
 

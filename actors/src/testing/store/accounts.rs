@@ -6,7 +6,7 @@ use super::MemoryStore;
 use crate::{
     domain::{
         AccountChange, AccountPatch, AccountRecord, AccountStatus, AccountUse, DeviceInfo, DevicePatch, DeviceRecord,
-        Held, NewEvent, Serial, Timestamp, Username,
+        Held, NewEvent, OpenUse, Serial, TaskId, Timestamp, Username,
     },
     ports::{AccountStore, DeviceStore, EventStore, StoreError},
 };
@@ -67,24 +67,28 @@ impl AccountStore for MemoryStore {
         Ok(records)
     }
 
-    async fn set_account_status(
-        &self,
-        username: &Username,
-        status: AccountStatus,
-        reason: Option<String>,
-        evidence: Option<String>,
-        cooldown_until: Option<Timestamp>,
-        event: NewEvent,
-    ) -> Result<(), StoreError> {
+    async fn find_account(&self, username: &Username) -> Result<Option<AccountRecord>, StoreError> {
         self.enter().await?;
-        self.tell(vec![event]);
-        if let Some(record) = self.lock().accounts.get_mut(username) {
-            record.status = status;
-            record.status_reason = reason;
-            record.evidence = evidence;
-            record.cooldown_until = cooldown_until;
+        Ok(self.lock().accounts.get(username).cloned())
+    }
+
+    async fn resume_account(&self, username: &Username, event: NewEvent) -> Result<Option<AccountRecord>, StoreError> {
+        self.enter().await?;
+        let mut tables = self.lock();
+        let Some(record) = tables.accounts.get_mut(username) else {
+            return Ok(None);
+        };
+        let waits = matches!(record.status, AccountStatus::NeedsAttention | AccountStatus::Cooldown);
+        if waits {
+            record.activate();
+            record.status_revision += 1;
         }
-        Ok(())
+        let record = record.clone();
+        drop(tables);
+        if waits {
+            self.tell(vec![event]);
+        }
+        Ok(Some(record))
     }
 
     async fn end_rest(&self, name: &Username, ended: Option<Timestamp>, event: NewEvent) -> Result<(), StoreError> {
@@ -95,10 +99,8 @@ impl AccountStore for MemoryStore {
         let Some(record) = tables.accounts.get_mut(name).filter(rests) else {
             return Ok(());
         };
-        record.status = AccountStatus::Active;
-        record.status_reason = None;
-        record.evidence = None;
-        record.cooldown_until = None;
+        record.activate();
+        record.status_revision += 1;
         drop(tables);
         self.tell(vec![event]);
         Ok(())
@@ -114,7 +116,24 @@ impl AccountStore for MemoryStore {
 
     async fn delete_account(&self, username: &Username) -> Result<bool, StoreError> {
         self.enter().await?;
-        Ok(self.lock().accounts.remove(username).is_some())
+        let mut tables = self.lock();
+        let mut live = tables.attempts.values().filter(|attempt| attempt.outcome.is_none());
+        if live.any(|attempt| attempt.username.as_ref() == Some(username)) {
+            let problem = format!("a task runs for account {username}: stop it, or wait for its end");
+            return Err(StoreError::Conflict(problem));
+        }
+        Ok(tables.accounts.remove(username).is_some())
+    }
+
+    async fn open_uses(&self, username: Option<&Username>) -> Result<Vec<OpenUse>, StoreError> {
+        self.enter().await?;
+        let of = |open: &OpenUse| username.is_none_or(|username| open.username == *username);
+        Ok(self.lock().open_uses(of))
+    }
+
+    async fn open_uses_of_tasks(&self, tasks: Vec<TaskId>) -> Result<Vec<OpenUse>, StoreError> {
+        self.enter().await?;
+        Ok(self.lock().open_uses(|open| tasks.contains(&open.task)))
     }
 
     async fn uses_of_account(&self, username: &Username, since: Timestamp) -> Result<Vec<AccountUse>, StoreError> {

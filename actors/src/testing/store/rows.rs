@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::{AttemptRow, Tables, TaskRow};
 use crate::{
     domain::{
-        AccountUse, AttemptId, Claim, Claimed, Effect, EffectState, Epoch, Failure, FailureReason, NewTask,
-        ONE_OF_SEVERAL, PendingTask, Purpose, RescueVerdict, Rescued, Task, TaskId, TaskState, Timestamp, Username,
+        AccountRecord, AccountStatus, AccountUse, AttemptId, Attention, Claim, Claimed, Effect, EffectState, Epoch,
+        Failure, FailureReason, NewTask, ONE_OF_SEVERAL, OpenUse, PendingTask, Purpose, RescueVerdict, Rescued, Task,
+        TaskId, TaskState, Timestamp, Username,
     },
     ports::{Finish, Finished, Lane, LaneAsk, LaneHead, OpenTask, Resolution, RetryFilter, StoreError, TaskNext},
 };
@@ -131,6 +132,9 @@ impl Tables {
         attempt.outcome = Some(finish.outcome.to_owned());
         let begun = attempt.started_at;
         self.uses.extend(finish.used);
+        let asked = finish
+            .attention
+            .and_then(|(username, attention)| self.ask_for_a_person(&username, attention));
         let done = self.is_done(finish.task) && !self.open_effect(finish.task);
         self.count_effects(finish.attempt);
         let own = self.counted.iter().filter(|(_, attempt)| *attempt == finish.attempt);
@@ -169,8 +173,40 @@ impl Tables {
             written: true,
             done,
             stopped: stopped_here,
+            asked,
             acts,
         }
+    }
+
+    fn ask_for_a_person(&mut self, username: &Username, attention: Attention) -> Option<u64> {
+        let enabled = |record: &&mut AccountRecord| record.status != AccountStatus::Disabled;
+        let record = self.accounts.get_mut(username).filter(enabled)?;
+        let (why, revision) = (attention.message.clone(), record.status_revision + 1);
+        record.ask_for_a_person(attention.message, attention.screenshot, revision);
+        let event = record.status_event(&why);
+        self.tell(Timestamp::UNIX_EPOCH, event);
+        Some(revision)
+    }
+
+    /// What may have been done for these tasks.
+    pub(super) fn open_uses(&self, of: impl Fn(&OpenUse) -> bool) -> Vec<OpenUse> {
+        let uses = self.attempts.iter().filter_map(|(id, attempt)| {
+            let task = self.tasks.get(&attempt.task)?;
+            let last = self
+                .attempts
+                .iter()
+                .filter(|(_, row)| row.task == attempt.task)
+                .map(|(id, _)| *id)
+                .max();
+            let is_open = self.open_effect(attempt.task) && last == Some(*id);
+            Some(OpenUse {
+                username: attempt.username.clone().filter(|_| is_open)?,
+                task: attempt.task,
+                script: task.task.request.script.clone(),
+                at: attempt.started_at,
+            })
+        });
+        uses.filter(of).collect()
     }
 
     fn unknown_checks(&self, task: TaskId) -> u32 {

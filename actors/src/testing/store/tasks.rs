@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     domain::{
-        AttemptId, BatchStart, Claim, Claimed, Drain, Epoch, IdempotencyKey, NewTask, PendingTask, Rescued, Serial,
-        Status, Submitted, TaskId, TaskState, TaskStats, Timestamp,
+        AccountUse, AttemptId, BatchStart, Claim, Claimed, Drain, Epoch, IdempotencyKey, NewTask, OpenUse, PendingTask,
+        Rescued, Serial, Status, Submitted, TaskId, TaskState, TaskStats, Timestamp,
     },
     ports::{
         Finish, Finished, IDEMPOTENCY_WINDOW, Lane, LaneAsk, LaneHead, Resolution, ResolveResult, RetriedAll,
@@ -178,7 +178,8 @@ impl TaskStore for MemoryStore {
         let Some(row) = tables.tasks.get(&resolution.task) else {
             return Ok(ResolveResult::NotFound);
         };
-        if row.task.state != TaskState::Failed || !row.outcome_unknown() {
+        let is_open = row.outcome_unknown() || tables.open_effect(resolution.task);
+        if row.task.state != TaskState::Failed || !is_open {
             return Ok(ResolveResult::WrongState(row.task.state));
         }
         let account = row.task.request.username.clone();
@@ -196,6 +197,13 @@ impl TaskStore for MemoryStore {
         let mut deleted = Vec::new();
         for id in tasks {
             if deletable(&tables, &id) {
+                let open = tables.open_uses(|open| open.task == id);
+                let kept = open.into_iter().map(
+                    |OpenUse {
+                         username, script, at, ..
+                     }| AccountUse { username, script, at },
+                );
+                tables.uses.extend(kept.collect::<Vec<_>>());
                 tables.tasks.remove(&id);
                 tables.attempts.retain(|_, row| row.task != id);
                 tables.effects.retain(|effect| effect.key.task != id);

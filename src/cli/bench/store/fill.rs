@@ -160,6 +160,7 @@ impl Bench {
             next,
             outcome: reason.map_or("completed", |reason| reason.as_str()),
             used: None,
+            attention: None,
             at: Timestamp::now(),
         }
     }
