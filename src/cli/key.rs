@@ -77,7 +77,17 @@ pub fn run(command: KeyCommand) -> Result<(), CliError> {
 
 async fn open(local: &Local) -> Result<std::sync::Arc<Store>, CliError> {
     let settings = local.settings("", Vec::new())?;
-    startup::open_store(&settings).await.map_err(failed)
+    let is_new = !startup::has_database(&settings);
+    let store = startup::open_store(&settings).await.map_err(failed)?;
+    if is_new {
+        let folder = std::path::absolute(&settings.data_dir).unwrap_or_else(|_| settings.data_dir.clone());
+        eprintln!(
+            "farmhand: there was no database in {}, a new one was made; if the controller has another one, repeat its --config \
+             and --data-dir here",
+            folder.display()
+        );
+    }
+    Ok(store)
 }
 
 async fn create(name: String, scope: String, json: bool, local: &Local) -> Result<(), CliError> {

@@ -75,7 +75,11 @@ impl Settings {
             .add_source(File::from_str(defaults, FileFormat::Toml))
             .build()
             .map_err(unreadable)?;
-        let mut layers = Config::builder().add_source(File::from(local).format(FileFormat::Toml).required(false));
+        let mut layers = Config::builder();
+        // Who runs a command beside the file that ships with farmhand has said nothing with it.
+        if std::fs::read_to_string(local).ok().as_deref() != Some(DEFAULTS) {
+            layers = layers.add_source(File::from(local).format(FileFormat::Toml).required(false));
+        }
         if let Some(file) = file {
             layers = layers.add_source(File::from(file).format(FileFormat::Toml).required(true));
         }
@@ -188,6 +192,19 @@ mod tests {
         let post = settings.limits.scripts[&ScriptName::parse("post").unwrap()];
         assert_eq!((post.per_hour, post.per_day), (Some(30), Some(9)));
         assert_eq!(settings.duplicates.window_h, 24);
+    }
+
+    #[test]
+    fn the_file_that_ships_with_farmhand_says_nothing_where_it_lies() {
+        let dir = tempfile::tempdir().unwrap();
+        let local = dir.path().join("settings.toml");
+        std::fs::write(&local, DEFAULTS).unwrap();
+        let own = "[duplicates]\nwindow_h = 0\n";
+        let load = || Settings::load_from(own, &local, None, HashMap::new(), &[]).unwrap();
+
+        assert_eq!(load().duplicates.window_h, 0);
+        std::fs::write(&local, format!("{DEFAULTS}\n# mine\n")).unwrap();
+        assert_eq!(load().duplicates.window_h, 24);
     }
 
     #[test]

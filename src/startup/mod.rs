@@ -230,6 +230,14 @@ pub async fn open_store(settings: &Settings) -> Result<Arc<Store>, StartupError>
     Ok(Store::open(translate::store(settings, &data)).await?)
 }
 
+/// Whether the database of these settings is there already.
+#[must_use]
+pub fn has_database(settings: &Settings) -> bool {
+    let url = translate::database_url(settings, &settings.data_dir);
+    let file = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    std::path::Path::new(file.split('?').next().unwrap_or(file)).exists()
+}
+
 /// Tables of limits that are named by no script there is, each with the mend: a misspelt one limits nothing.
 #[must_use]
 pub fn limits_of_no_script(settings: &Settings) -> Vec<String> {

@@ -314,7 +314,9 @@ fn keys_and_the_doctor_look_into_the_folder_that_they_are_told() {
         "{}",
         before.out
     );
-    let made = run(&format!("key create --name x --json --data-dir {data_dir}")).json();
+    let made = run(&format!("key create --name x --json --data-dir {data_dir}"));
+    assert!(made.err.contains("a new one was made"), "{}", made.err);
+    let made = made.json();
     let keys = run(&format!("key list --json --data-dir {data_dir}")).json();
     let doctor = run(&format!("doctor --json --data-dir {data_dir} --config {config}"));
 

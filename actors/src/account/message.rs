@@ -1,6 +1,6 @@
 //! What an account's actor can be told and asked.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use actix::Message;
 
@@ -123,4 +123,6 @@ pub struct AccountView {
     pub blocked: Option<NotNow>,
     /// Start of its latest attempt.
     pub last_used: Option<crate::domain::Timestamp>,
+    /// Scripts that have limits of their own, the farm's or the account's.
+    pub limited: BTreeSet<ScriptName>,
 }

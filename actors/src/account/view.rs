@@ -17,6 +17,13 @@ pub fn view_of(record: &AccountRecord, settings: &FarmSettings, now: Timestamp) 
         enabled: record.status != AccountStatus::Disabled,
         blocked: blocked_by_status(record, now),
         last_used: record.last_used,
+        limited: settings
+            .limits
+            .scripts
+            .keys()
+            .chain(record.limits.keys())
+            .cloned()
+            .collect(),
     }
 }
 

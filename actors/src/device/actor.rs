@@ -21,6 +21,9 @@ use crate::{
     supervisor::{QuarantineAsked, SupervisorActor},
 };
 
+/// After so long a device that was not seen since the start counts as away.
+const UNSEEN: Duration = Duration::from_secs(10);
+
 /// What a device's actor is made of.
 pub struct DeviceParts {
     /// What is stored of it.
@@ -273,6 +276,8 @@ impl Actor for DeviceActor {
             self.parts.drivers.remember(self.serial(), own_serial);
         }
         self.tell_router(ctx);
+        // One that nobody sees has no news of its own; who follows the farm by its events is told that it is away.
+        ctx.run_later(UNSEEN, |actor, ctx| actor.wake(ctx));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::domain::{AdbState, DeviceEvidence, DeviceInfo, DeviceState, Now, Quar
 /// Why a device is away that no adb server has shown, and what to do.
 pub const NOT_SEEN: (&str, &str) = (
     "has not been seen since the start",
-    "connect the phone and switch USB debugging on",
+    "connect the phone and switch USB debugging on; if its adb server is down, start that: farmhand doctor",
 );
 
 /// Why a device that a person has switched off gets no tasks, and what to do.

@@ -856,6 +856,29 @@ async fn after_a_start_what_may_have_taken_place_comes_first_though_its_check_is
     assert_eq!(order, [(first, Purpose::Verify), (later, Purpose::Execute)]);
 }
 
+/// What counts are effects: one that has none and no limit of its own is held up by nothing.
+#[actix::test]
+async fn a_script_that_changes_nothing_for_good_counts_only_towards_limits_of_its_own() {
+    let mut settings = quick_settings();
+    settings.limits.enabled = true;
+    settings.limits.others.per_hour = Some(1);
+    settings.limits.scripts.insert(script("follow"), settings.limits.others);
+    let farm = TestFarm::start(&[("p1", &["a"])], settings, works(1)).await;
+    let of = |name: &str| {
+        let mut request = request_for(&["a"]);
+        request.script = script(name);
+        request
+    };
+
+    for id in farm.submit(times(of("look"), 3)).await {
+        farm.until_state(id, TaskState::Completed).await;
+    }
+    let limited = farm.submit(times(of("follow"), 2)).await;
+    farm.until_state(limited[0], TaskState::Completed).await;
+    tokio::time::sleep(60 * SECOND).await;
+    assert_eq!(farm.state(limited[1]), TaskState::Available);
+}
+
 #[actix::test]
 async fn f33_an_attempt_that_panics_is_a_failed_task_and_nothing_stays_held() {
     let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(1)).await;

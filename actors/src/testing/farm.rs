@@ -6,8 +6,8 @@ use super::{AnyScript, FakeDriverFactory, ManualClock, MemoryStore, ScriptedRunn
 use crate::{
     Farm, FarmParts, FarmSettings,
     domain::{
-        AccountRecord, AccountStatus, AdbState, Limits, Presence, ScriptName, Serial, Source, SubmitTarget,
-        SubmitTasks, Submitted, Task, TaskId, TaskState, Timestamp, Username,
+        AccountRecord, AccountStatus, AdbState, Limits, Presence, ScriptLimit, ScriptName, Serial, Source,
+        SubmitTarget, SubmitTasks, Submitted, Task, TaskId, TaskState, Timestamp, Username,
     },
     ports::{AccountStore, DeviceStore},
     router::RouterError,
@@ -26,13 +26,14 @@ pub struct TestFarm {
     pub clock: Arc<ManualClock>,
 }
 
-/// Settings for tests: all actors on one thread, no limits.
+/// Settings for tests: all actors on one thread, limits that are counted and not kept.
 pub fn quick_settings() -> FarmSettings {
     let mut settings = FarmSettings {
         device_arbiters: 0,
         ..FarmSettings::default()
     };
     settings.limits.enabled = false;
+    settings.limits.scripts.insert(script("post"), ScriptLimit::default());
     settings
 }
 

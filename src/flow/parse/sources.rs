@@ -115,7 +115,8 @@ impl Sources for Folder {
     }
 
     fn locate(&self, path: &str) -> Result<PathBuf, String> {
-        let missing = |_| format!("there is no file `{path}` in {}", self.root.display());
+        // Who sent the flow need not know where its folder lies here.
+        let missing = |_| format!("there is no file `{path}` among those of the flow");
         let file = self.root.join(Path::new(path)).canonicalize().map_err(missing)?;
         let root = self.root.canonicalize().map_err(missing)?;
         if file.starts_with(&root) {

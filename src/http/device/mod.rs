@@ -11,7 +11,7 @@ use actix_web::{
     web,
 };
 use farmhand_actors::{
-    domain::{DeviceInfo, DevicePatch, Freshness, ScreenContent, Serial},
+    domain::{DeviceInfo, DevicePatch, DeviceState, Freshness, ScreenContent, Serial},
     supervisor::DeviceSnapshot,
 };
 use serde_json::{Value, json};
@@ -33,6 +33,8 @@ const TAG_LIMIT: usize = 64;
 /// Most lines of a phone's log in one answer.
 const LOG_LIMIT: u32 = 5000;
 const LOG_LINES: u32 = 200;
+/// What comes next of a device that is drained, instead of a task.
+const DRAINED: &str = "gets no new task while it is drained; resume it to go on (farmhand resume --serial)";
 
 /// `GET /api/v1/device`
 pub async fn list(_: NoQuery, app: web::Data<App>) -> Answer {
@@ -205,7 +207,11 @@ fn shown(device: &DeviceSnapshot, held: &Held) -> Value {
     let mut shown = view(device);
     if let Value::Object(fields) = &mut shown {
         fields.insert("lease".to_owned(), held.of_device(&device.serial));
-        fields.insert("draining".to_owned(), json!(held.is_drained(&device.serial)));
+        let draining = held.is_drained(&device.serial);
+        fields.insert("draining".to_owned(), json!(draining));
+        if draining && matches!(device.state, DeviceState::Online | DeviceState::Busy) {
+            fields.insert("next_action".to_owned(), json!(DRAINED));
+        }
     }
     shown
 }

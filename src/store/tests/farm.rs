@@ -40,15 +40,6 @@ fn account(name: &str) -> AccountRecord {
     }
 }
 
-fn resting(name: &str) -> NewEvent {
-    NewEvent {
-        topic: EventTopic::Account,
-        kind: "account.cooldown".to_owned(),
-        subject: name.to_owned(),
-        data: json!({}),
-    }
-}
-
 #[tokio::test]
 async fn an_account_is_created_once_changed_and_deleted() {
     let farm = Farm::new().await;

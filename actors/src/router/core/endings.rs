@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Effect, RouterCore, attempts::Phase, lanes::lane_of};
+use super::{AccountSlot, Effect, RouterCore, attempts::Phase, lanes::lane_of};
 use crate::{
     account::{LeaseUsage, ReleaseAccount},
     device::{AttemptEnding, StopAttempt, StopCause},
@@ -216,11 +216,12 @@ impl RouterCore {
         let Some(running) = self.running.get_mut(&task) else {
             return;
         };
-        let used = running
-            .task
-            .username
-            .clone()
-            .filter(|_| matches!(outcome, Outcome::Completed { counts: true, .. }));
+        let used = running.task.username.clone().filter(|username| {
+            // What changes nothing for good counts only towards limits that were made for it.
+            let limited = |account: &AccountSlot| account.view.limited.contains(&script);
+            matches!(outcome, Outcome::Completed { counts: true, .. })
+                && self.accounts.get(username).is_some_and(limited)
+        });
         let used = used.map(|username| AccountUse {
             username,
             script: running.task.script.clone(),
