@@ -91,12 +91,13 @@ impl ScheduleSpec {
     /// the same after a restart. It stays within the window.
     #[must_use]
     pub fn start_of(&self, planned: Timestamp, seed: u64) -> Timestamp {
-        let most = match self.recurrence.seconds_to_close(planned) {
-            Some(left) => self.recurrence.text().jitter_s.min(left.saturating_sub(1)),
-            None => self.recurrence.text().jitter_s,
-        };
+        let jitter = u64::from(self.recurrence.text().jitter_s);
+        let most = self.recurrence.closing(planned).map_or(jitter, |closing| {
+            let left = closing.duration_since(planned).as_secs();
+            jitter.min(u64::try_from(left).unwrap_or(0).saturating_sub(1))
+        });
         let dice = mix(seed ^ planned.as_second().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        later(planned, Duration::from_secs(dice % (u64::from(most) + 1)))
+        later(planned, Duration::from_secs(dice % (most + 1)))
     }
 
     /// When the next runs start, from now on. `ran`: planned instants that had their run already, also such as come again

@@ -163,19 +163,95 @@ fn a_run_that_took_place_before_the_clock_was_set_back_is_none_of_the_next_ones(
     assert_eq!(starts, wanted.map(at));
 }
 
+#[test]
+fn a_delay_ends_with_the_window_also_on_the_day_of_a_clock_change() {
+    // Warsaw goes from 02:00 to 03:00 on 2027-03-28, and from 03:00 back to 02:00 on 2027-10-31, both at 01:00 UTC.
+    for (cron, (from, to), planned, closing) in [
+        (
+            "30 1 28 3 *",
+            ("00:00", "03:00"),
+            "2027-03-28T00:30:00Z",
+            "2027-03-28T01:00:00Z",
+        ),
+        (
+            "30 1 28 3 *",
+            ("00:00", "02:30"),
+            "2027-03-28T00:30:00Z",
+            "2027-03-28T01:00:00Z",
+        ),
+        (
+            "30 23 27 3 *",
+            ("22:00", "02:30"),
+            "2027-03-27T22:30:00Z",
+            "2027-03-28T01:00:00Z",
+        ),
+        (
+            "40 2 31 10 *",
+            ("01:00", "03:00"),
+            "2027-10-31T00:40:00Z",
+            "2027-10-31T02:00:00Z",
+        ),
+    ] {
+        let jittered = spec(Misfire::RunOnce, 1, |text| {
+            text.times = None;
+            text.cron = Some(cron.to_owned());
+            text.time_zone = "Europe/Warsaw".to_owned();
+            text.window = Some(WindowText {
+                from: from.to_owned(),
+                to: to.to_owned(),
+            });
+            text.jitter_s = 3600;
+        });
+        let (planned, closing) = (at(planned), at(closing));
+        assert_eq!(jittered.recurrence.first_from(planned), Some(planned), "{cron}");
+        let latest = (0..2000).map(|seed| jittered.start_of(planned, seed)).max().unwrap();
+        let bound = closing.min(planned + Duration::from_secs(3601));
+        assert!(latest < bound, "{cron}: {latest}");
+        assert!(
+            latest >= bound - Duration::from_secs(60),
+            "{cron}: {latest}, all of the time is used"
+        );
+    }
+    // The window itself is skipped: what the clock would have shown within it starts at once.
+    let skipped = spec(Misfire::Skip, 1, |text| {
+        text.times = None;
+        text.cron = Some("30 2 28 3 *".to_owned());
+        text.time_zone = "Europe/Warsaw".to_owned();
+        text.window = Some(WindowText {
+            from: "02:15".to_owned(),
+            to: "02:45".to_owned(),
+        });
+        text.jitter_s = 3600;
+    });
+    let planned = at("2027-03-28T01:00:00Z");
+    for seed in 0..100 {
+        assert_eq!(skipped.start_of(planned, seed), planned);
+        assert_eq!(
+            skipped.judge(planned, seed, planned + Duration::from_secs(1)),
+            Verdict::Run(planned)
+        );
+    }
+}
+
 proptest! {
     #[test]
-    fn a_start_stays_within_the_window(from in 0u16..1440, length in 2u16..600, seed: u64, jitter in 0u32..=3600) {
+    fn a_start_stays_within_the_window(
+        from in 0u16..1440, length in 2u16..600, seed: u64, jitter in 0u32..=3600, zone in 0usize..4, hours in 0i64..9000,
+    ) {
         let time = |minute: u16| format!("{:02}:{:02}", minute % 1440 / 60, minute % 60);
         let narrow = spec(Misfire::RunOnce, 1, |text| {
             every_minute(text);
+            text.time_zone = ["UTC", "Europe/Warsaw", "America/New_York", "Australia/Lord_Howe"][zone].to_owned();
             text.jitter_s = jitter;
             text.window = Some(WindowText { from: time(from), to: time(from + length) });
         });
-        let planned = narrow.recurrence.next_after(at("2026-05-01T00:00:00Z")).unwrap();
+        let after = at("2026-05-01T00:00:00Z") + jiff::SignedDuration::from_hours(hours);
+        let planned = narrow.recurrence.next_after(after).unwrap();
         let start = narrow.start_of(planned, seed);
         prop_assert!(start >= planned);
-        prop_assert_eq!(narrow.recurrence.opening(start), start);
+        // A window that spring skips is open at no instant.
+        let skipped = narrow.recurrence.opening(planned) > planned;
+        prop_assert!(narrow.recurrence.opening(start) == start || skipped && start == planned);
     }
 
     /// F21: however long it was off, what is made up for is what the policy says: never a burst.
