@@ -14,6 +14,9 @@ use crate::domain::Timestamp;
 /// takes a few seconds, and minutes are what schedules are written in.
 pub const MISFIRE_GRACE: Duration = Duration::from_secs(60);
 
+/// The shortest step of time.
+const INSTANT: Duration = Duration::from_nanos(1);
+
 /// What becomes of runs that were missed (the controller was off, or the clock was set forth).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,13 +70,11 @@ impl ScheduleSpec {
         if now < start {
             return Verdict::Wait(start);
         }
-        let delay = Duration::from_secs(self.recurrence.text().jitter_s.into());
-        if now <= later(next, delay + MISFIRE_GRACE) {
+        if !self.is_late(next, seed, now) {
             return Verdict::Run(next);
         }
         if self.misfire == Misfire::Skip {
-            let missed = self.latest(next, earlier(now, delay + MISFIRE_GRACE), 1);
-            return Verdict::Skip(missed);
+            return Verdict::Skip(self.latest(next, self.first_starting(seed, earlier(now, MISFIRE_GRACE)), 1));
         }
         let opening = self.recurrence.opening(now);
         if opening > now {
@@ -84,7 +85,27 @@ impl ScheduleSpec {
         } else {
             1
         };
-        Verdict::Run(self.latest(next, earlier(now, delay), most))
+        let to_come = self.first_starting(seed, later(now, INSTANT));
+        Verdict::Run(self.latest(next, to_come, most))
+    }
+
+    /// Whether the run planned for this instant, whose delay is over, has missed its start: by more than the grace, or
+    /// because its window has closed. One that a longer delay before it held up is not late for that.
+    fn is_late(&self, planned: Timestamp, seed: u64, now: Timestamp) -> bool {
+        let closing = self.recurrence.closing(planned);
+        closing.is_some_and(|closing| planned < closing && closing <= now)
+            || planned < self.first_starting(seed, earlier(now, MISFIRE_GRACE))
+    }
+
+    /// The first planned instant whose run starts at `from` or later: all runs planned before it start before.
+    fn first_starting(&self, seed: u64, from: Timestamp) -> Timestamp {
+        let delay = Duration::from_secs(self.recurrence.text().jitter_s.into());
+        let mut planned = self.recurrence.first_from(earlier(from, delay));
+        while let Some(instant) = planned.filter(|instant| self.start_of(*instant, seed) < from) {
+            planned = self.recurrence.next_after(instant);
+        }
+        // With nothing left to come, whatever was planned started before.
+        planned.unwrap_or(from)
     }
 
     /// When the run planned for this instant starts: after a delay that its seed and the instant give, so that it is
@@ -126,7 +147,7 @@ impl ScheduleSpec {
         starts
     }
 
-    /// Where the latest `most` planned instants up to `end` begin, `first` being one of them.
+    /// Where the latest `most` planned instants before `end` begin, `first` being one of them.
     fn latest(&self, first: Timestamp, end: Timestamp, most: u32) -> Timestamp {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         // Looking back in growing steps: years of missed minutes cost no more than hours of them.
@@ -134,13 +155,13 @@ impl ScheduleSpec {
         loop {
             let from = earlier(end, back).max(first);
             let mut found = VecDeque::new();
-            let mut at = self.recurrence.first_from(from).filter(|at| *at <= end);
+            let mut at = self.recurrence.first_from(from).filter(|at| *at < end);
             while let Some(planned) = at {
                 found.push_back(planned);
                 if found.len() > most {
                     found.pop_front();
                 }
-                at = self.recurrence.next_after(planned).filter(|at| *at <= end);
+                at = self.recurrence.next_after(planned).filter(|at| *at < end);
             }
             if found.len() >= most || from <= first {
                 return found.front().copied().unwrap_or(first);

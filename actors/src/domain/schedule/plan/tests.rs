@@ -104,6 +104,71 @@ fn f21_a_missed_run_waits_for_the_window_and_the_day() {
 }
 
 #[test]
+fn a_run_is_late_by_its_own_delayed_start_whatever_the_longest_delay_is() {
+    let evening = |misfire, window: bool| {
+        spec(misfire, 1, |text| {
+            text.times = Some(vec!["19:30".to_owned()]);
+            text.jitter_s = 3600;
+            text.window = window.then(|| WindowText {
+                from: "08:00".to_owned(),
+                to: "20:00".to_owned(),
+            });
+        })
+    };
+    let (next, seed, morning) = (at("2026-05-01T19:30:00Z"), 7, at("2026-05-02T08:00:00Z"));
+    for window in [true, false] {
+        let start = evening(Misfire::Skip, window).start_of(next, seed);
+        let by = |seconds| start + jiff::SignedDuration::from_secs(seconds);
+        let judge = |misfire, now| evening(misfire, window).judge(next, seed, now);
+        for misfire in Misfire::ALL {
+            assert_eq!(judge(misfire, by(-1)), Verdict::Wait(start));
+            assert_eq!(judge(misfire, by(60)), Verdict::Run(next), "{misfire:?}");
+        }
+        assert!(
+            by(61) < at("2026-05-01T20:00:00Z"),
+            "{start}: the case is told apart from the window's end"
+        );
+        assert_eq!(judge(Misfire::Skip, by(61)), Verdict::Skip(next));
+        assert_eq!(judge(Misfire::RunOnce, by(61)), Verdict::Run(next));
+    }
+
+    let late = at("2026-05-01T20:25:00Z");
+    for misfire in [Misfire::RunOnce, Misfire::RunAll] {
+        assert_eq!(evening(misfire, true).judge(next, seed, late), Verdict::Wait(morning));
+        assert_eq!(evening(misfire, true).judge(next, seed, morning), Verdict::Run(next));
+    }
+    for window in [true, false] {
+        assert_eq!(
+            evening(Misfire::Skip, window).judge(next, seed, late),
+            Verdict::Skip(next)
+        );
+    }
+}
+
+#[test]
+fn a_run_that_was_on_time_a_moment_ago_is_late_once_its_window_has_closed() {
+    let until_ten = |misfire| {
+        spec(misfire, 1, |text| {
+            text.times = Some(vec!["09:59".to_owned()]);
+            text.jitter_s = 3600;
+            text.window = Some(WindowText {
+                from: "09:00".to_owned(),
+                to: "10:00".to_owned(),
+            });
+        })
+    };
+    let (next, closing) = (at("2026-05-01T09:59:00Z"), at("2026-05-01T10:00:00Z"));
+    let start = until_ten(Misfire::Skip).start_of(next, 7);
+    let last = closing - jiff::SignedDuration::from_millis(1);
+    assert!(start < last);
+
+    assert_eq!(until_ten(Misfire::Skip).judge(next, 7, last), Verdict::Run(next));
+    assert_eq!(until_ten(Misfire::Skip).judge(next, 7, closing), Verdict::Skip(next));
+    let tomorrow = Verdict::Wait(at("2026-05-02T09:00:00Z"));
+    assert_eq!(until_ten(Misfire::RunOnce).judge(next, 7, closing), tomorrow);
+}
+
+#[test]
 fn the_delay_of_a_run_is_its_own_and_the_same_after_a_restart() {
     let jittered = spec(Misfire::RunOnce, 1, |text| {
         every_minute(text);
@@ -252,6 +317,37 @@ proptest! {
         // A window that spring skips is open at no instant.
         let skipped = narrow.recurrence.opening(planned) > planned;
         prop_assert!(narrow.recurrence.opening(start) == start || skipped && start == planned);
+    }
+
+    /// What `skip` leaves out was due more than a minute ago, what it runs was not, however the delays overlap.
+    #[test]
+    fn f21_what_is_left_out_was_late_by_its_own_delay(
+        off_minutes in 0i64..500, jitter in 0u32..=3600, step in 1u8..60, seed: u64,
+    ) {
+        let often = spec(Misfire::Skip, 1, |text| {
+            text.times = None;
+            text.cron = Some(format!("*/{step} * * * *"));
+            text.jitter_s = jitter;
+        });
+        let first = at("2026-01-01T00:00:00Z");
+        let now = first + jiff::SignedDuration::from_secs(off_minutes * 60 + 61);
+        let mut next = first;
+        loop {
+            // A run waits for the ones before it: the latest of their starts is its own.
+            let mut start = Timestamp::MIN;
+            let mut before = often.recurrence.first_from(next - jiff::SignedDuration::from_hours(1)).unwrap();
+            while before <= next {
+                start = start.max(often.start_of(before, seed));
+                before = often.recurrence.next_after(before).unwrap();
+            }
+            let late = start + MISFIRE_GRACE < now;
+            let dealt_with = match often.judge(next, seed, now) {
+                Verdict::Wait(until) => { prop_assert!(until > now && !late); break }
+                Verdict::Run(planned) => { prop_assert!(planned == next && !late); planned }
+                Verdict::Skip(planned) => { prop_assert!(planned >= next && late); planned }
+            };
+            next = often.recurrence.next_after(dealt_with).unwrap();
+        }
     }
 
     /// F21: however long it was off, what is made up for is what the policy says: never a burst.

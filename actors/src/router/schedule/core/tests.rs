@@ -161,6 +161,24 @@ fn a_clock_that_steps_back_five_seconds_each_minute_runs_each_time_once_and_on_t
 }
 
 #[test]
+fn a_run_that_waits_for_the_longer_delay_of_the_one_before_is_not_missed() {
+    let mut often = daily(Misfire::Skip, "UTC");
+    let text = RecurrenceText {
+        cron: Some("*/5 * * * *".to_owned()),
+        times: None,
+        jitter_s: 3600,
+        ..often.recurrence.text().clone()
+    };
+    often.recurrence = Recurrence::compile(text).unwrap();
+    let mut world = World::new(stored(often, "2026-05-01T06:05:00Z"), "2026-05-01T06:00:00Z");
+
+    world.pass(HOUR * 12, Duration::from_secs(1));
+
+    assert_eq!(world.skipped, []);
+    assert!(world.runs.len() > 130, "{}", world.runs.len());
+}
+
+#[test]
 fn a_schedule_whose_next_run_was_stored_under_a_wrong_clock_is_planned_anew() {
     let far = stored(daily(Misfire::RunOnce, "UTC"), "2099-01-01T09:00:00Z");
     let mut world = World::new(far, "2026-05-01T06:00:00Z");
