@@ -27,7 +27,7 @@ const REQUEST: [&str; 8] = [
     "max_interval",
     "priority",
 ];
-/// Fields that say when a run is planned: a change of one plans the next run anew.
+/// Fields that say when a run is planned.
 const RECURRENCE: [&str; 6] = ["cron", "times", "time_zone", "days", "window", "jitter_s"];
 const OTHERS: [&str; 4] = ["name", "enabled", "misfire", "misfire_cap"];
 /// Of these only one is meant: a change that names one of them leaves the other out.
@@ -97,10 +97,9 @@ pub async fn parse_patch(
     let mut fields = Fields::of_body(&merged, &known())?;
     let mut rest = read_rest(&mut fields, &zone_name(&asked), asked.now.wall);
     rest.faults.extend(fields.into_faults());
-    let names = |list: &[&str]| list.iter().any(|name| patch.contains_key(*name));
     // A schedule whose script or device is gone can be switched off, renamed and moved, but not switched on.
     let enables = rest.enabled && !old.enabled;
-    let (request, scheduled) = if names(&REQUEST) || enables {
+    let (request, scheduled) = if enables || REQUEST.iter().any(|name| patch.contains_key(*name)) {
         match parse_request(&merged, asked, scripts).await {
             Ok(request) => {
                 let scheduled = ScheduledRequest {
@@ -117,10 +116,11 @@ pub async fn parse_patch(
     if !rest.faults.is_empty() {
         return Err(ApiError::Invalid(rest.faults));
     }
-    let replan = names(&RECURRENCE) || rest.enabled != old.enabled;
     let spec = rest
         .spec(scheduled)
         .ok_or_else(|| impossible("a schedule without faults"))?;
+    // A client may send back all that it has read: what says the same as before leaves a run that is being delayed.
+    let replan = spec.enabled != old.enabled || !spec.recurrence.plans_as(&old.recurrence);
     Ok(Patch { spec, request, replan })
 }
 

@@ -192,6 +192,50 @@ async fn a_change_keeps_what_it_does_not_name_and_looks_only_at_what_it_does() {
 }
 
 #[actix_web::test]
+async fn a_run_that_is_being_delayed_is_shown_and_stays_unless_a_change_says_when_anew() {
+    let api = Api::new();
+    let path = "/api/v1/schedule/1";
+    let jittered = json!({
+        "times": ["12:00"], "days": ["mon", "tue"], "window": { "from": "08:00", "to": "20:00" }, "jitter_s": 3600
+    });
+    let created = api.post("/api/v1/schedule", with(jittered)).await.data();
+    let first = created["next_runs"][0].as_str().unwrap().to_owned();
+    assert!(
+        first.starts_with("2026-11-24T12"),
+        "{first}: what was planned before it was created is none of it"
+    );
+    // As one that was created before the twelve o'clock of half a second ago.
+    api.schedules.rows.lock().unwrap()[0].next = Some("2026-11-23T12:00:00Z".parse().unwrap());
+    let delayed = api.get(path).await.data()["next_runs"].clone();
+    assert!(delayed[0].as_str().unwrap().starts_with("2026-11-23T12"), "{delayed}");
+    assert_eq!(delayed[1], first);
+
+    for same in [
+        json!({ "name": "other" }),
+        json!({ "days": ["TUE", "mon"] }),
+        json!({ "times": ["12:00"], "jitter_s": 3600, "time_zone": "UTC", "enabled": true }),
+        json!({ "window": { "from": "08:00", "to": "20:00" } }),
+    ] {
+        assert_eq!(
+            api.patch(path, same.clone()).await.data()["next_runs"],
+            delayed,
+            "{same}"
+        );
+    }
+    let anew = api.patch(path, json!({ "jitter_s": 3599 })).await.data()["next_runs"].clone();
+    assert!(anew[0].as_str().unwrap().starts_with("2026-11-24T12"), "{anew}");
+    let replanned: Vec<bool> = api
+        .schedules
+        .changes
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|change| change.1)
+        .collect();
+    assert_eq!(replanned, [false, false, false, false, true]);
+}
+
+#[actix_web::test]
 async fn a_time_that_had_its_run_before_the_clock_was_set_back_is_not_shown_again() {
     let api = Api::new();
     let before = api.post("/api/v1/schedule", daily()).await.data()["next_runs"].clone();

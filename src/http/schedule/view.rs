@@ -23,16 +23,12 @@ pub fn schedule(shown: &ScheduleShown, now: Timestamp) -> Value {
         id,
         revision,
         spec,
-        seed,
+        seed: _,
         next: _,
         created_at,
         updated_at,
     } = schedule;
-    let next_runs = if spec.enabled {
-        spec.next_starts(*seed, now, NEXT_RUNS, ran)
-    } else {
-        Vec::new()
-    };
+    let next_runs = schedule.next_starts(now, NEXT_RUNS, ran);
     let mut fields = writable(spec);
     fields.extend([
         ("id".to_owned(), json!(id)),

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::ScheduleSpec;
+use super::{Schedule, ScheduleSpec};
 use crate::domain::Timestamp;
 
 /// A run that starts so long after its time (and its random delay) has not been missed: a restart of the controller
@@ -121,32 +121,6 @@ impl ScheduleSpec {
         later(planned, Duration::from_secs(dice % (most + 1)))
     }
 
-    /// When the next runs start, from now on. `ran`: planned instants that had their run already, also such as come again
-    /// because the clock was set back; they do not run twice.
-    #[must_use]
-    pub fn next_starts(&self, seed: u64, now: Timestamp, count: usize, ran: &[Timestamp]) -> Vec<Timestamp> {
-        let ran: HashSet<&Timestamp> = ran.iter().collect();
-        let delay = Duration::from_secs(self.recurrence.text().jitter_s.into());
-        let mut planned = earlier(now, delay);
-        let mut start = Timestamp::MIN;
-        let mut starts = Vec::with_capacity(count);
-        while starts.len() < count {
-            let Some(next) = self.recurrence.next_after(planned) else {
-                break;
-            };
-            planned = next;
-            if ran.contains(&next) {
-                continue;
-            }
-            // One after another: a short delay does not overtake a long one.
-            start = self.start_of(next, seed).max(start);
-            if start > now {
-                starts.push(start);
-            }
-        }
-        starts
-    }
-
     /// Where the latest `most` planned instants before `end` begin, `first` being one of them.
     fn latest(&self, first: Timestamp, end: Timestamp, most: u32) -> Timestamp {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
@@ -168,6 +142,43 @@ impl ScheduleSpec {
             }
             back = back.saturating_mul(4);
         }
+    }
+}
+
+impl Schedule {
+    /// The earliest run that was not dealt with, as things are now: the rules of its zone may have changed since it was
+    /// stored, and so may the clock.
+    #[must_use]
+    pub fn next_run(&self, now: Timestamp) -> Option<Timestamp> {
+        let recurrence = &self.spec.recurrence;
+        let stored = recurrence.first_from(self.next?)?;
+        Some(recurrence.next_after(now).map_or(stored, |next| next.min(stored)))
+    }
+
+    /// When the next runs start, from now on: what [`ScheduleSpec::judge`] will say, told beforehand. `ran`: planned
+    /// instants that had their run already, also such as come again because the clock was set back; they do not run
+    /// twice.
+    #[must_use]
+    pub fn next_starts(&self, now: Timestamp, count: usize, ran: &[Timestamp]) -> Vec<Timestamp> {
+        let ran: HashSet<&Timestamp> = ran.iter().collect();
+        let mut next = self.next_run(now);
+        let mut at = now;
+        let mut starts = Vec::with_capacity(count);
+        while let Some(planned) = next.filter(|_| starts.len() < count) {
+            let dealt_with = match self.spec.judge(planned, self.seed, at) {
+                Verdict::Wait(until) => {
+                    at = until;
+                    continue;
+                }
+                Verdict::Run(planned) => {
+                    starts.extend((!ran.contains(&planned)).then_some(at));
+                    planned
+                }
+                Verdict::Skip(planned) => planned,
+            };
+            next = self.spec.recurrence.next_after(dealt_with);
+        }
+        starts
     }
 }
 

@@ -134,6 +134,13 @@ impl Recurrence {
         &self.text
     }
 
+    /// Whether it plans the same runs with the same delays as another one, however the two are written.
+    #[must_use]
+    pub fn plans_as(&self, other: &Self) -> bool {
+        let plan = |of: &Self| (of.days, of.window, of.text.jitter_s);
+        self.zone == other.zone && self.cron == other.cron && self.minutes == other.minutes && plan(self) == plan(other)
+    }
+
     /// The first planned instant after this one.
     #[must_use]
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {

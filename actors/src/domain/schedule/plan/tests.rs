@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::{
-    ScriptName, Serial, Source, SubmitTarget,
+    ScheduleId, ScriptName, Serial, Source, SubmitTarget,
     schedule::{Recurrence, RecurrenceText, ScheduledRequest, WindowText},
 };
 
@@ -197,32 +197,102 @@ fn the_delay_of_a_run_is_its_own_and_the_same_after_a_restart() {
     );
 }
 
+fn stored(spec: ScheduleSpec, next: Option<Timestamp>) -> Schedule {
+    Schedule {
+        id: ScheduleId(1),
+        revision: 1,
+        spec,
+        seed: 7,
+        next,
+        created_at: at("2026-05-01T00:00:00Z"),
+        updated_at: at("2026-05-01T00:00:00Z"),
+    }
+}
+
 #[test]
 fn the_next_starts_are_those_that_come_with_their_delays() {
     let jittered = spec(Misfire::RunOnce, 1, |text| text.jitter_s = 3600);
     let now = at("2026-05-01T08:00:00Z");
+    let first = jittered.recurrence.next_after(now).unwrap();
 
-    let starts = jittered.next_starts(7, now, 5, &[]);
+    let schedule = stored(jittered, Some(first));
+    let starts = schedule.next_starts(now, 5, &[]);
 
     assert_eq!(starts.len(), 5);
     assert!(starts.is_sorted());
-    let first = jittered.recurrence.next_after(now).unwrap();
-    assert_eq!(starts[0], jittered.start_of(first, 7));
-    let again = jittered.next_starts(7, starts[0], 4, &[]);
-    assert_eq!(again, starts[1..]);
+    assert_eq!(starts[0], schedule.spec.start_of(first, 7));
+    let second = stored(schedule.spec, Some(at("2026-05-02T09:00:00Z")));
+    assert_eq!(second.next_starts(starts[0], 4, &[]), starts[1..]);
     let often = spec(Misfire::RunOnce, 1, |text| {
         every_minute(text);
         text.jitter_s = 3600;
     });
-    assert!(often.next_starts(7, now, 20, &[]).is_sorted());
+    assert!(stored(often, Some(now)).next_starts(now, 20, &[]).is_sorted());
+    assert_eq!(
+        stored(spec(Misfire::RunOnce, 1, |_| {}), None).next_starts(now, 5, &[]),
+        []
+    );
+}
+
+#[test]
+fn what_was_planned_before_the_schedule_is_none_of_its_next_starts_and_what_is_being_delayed_is() {
+    let early = |misfire| {
+        spec(misfire, 1, |text| {
+            text.times = Some(vec!["01:03".to_owned()]);
+            text.jitter_s = 240;
+        })
+    };
+    let (today, tomorrow) = (at("2026-05-01T01:03:00Z"), at("2026-05-02T01:03:00Z"));
+    for misfire in Misfire::ALL {
+        let start = early(misfire).start_of(today, 7);
+        let now = start - Duration::from_secs(1);
+        assert!(now > today, "{start}: it is delayed");
+        let of_tomorrow = early(misfire).start_of(tomorrow, 7);
+
+        let created_now = stored(early(misfire), Some(tomorrow)).next_starts(now, 1, &[]);
+        assert_eq!(created_now, [of_tomorrow], "{misfire:?}");
+        let delayed = stored(early(misfire), Some(today)).next_starts(now, 2, &[]);
+        assert_eq!(delayed, [start, of_tomorrow], "{misfire:?}");
+    }
+}
+
+#[test]
+fn a_missed_run_is_among_the_next_starts_when_the_policy_makes_up_for_it() {
+    let daily = |misfire| {
+        spec(misfire, 3, |text| {
+            text.window = Some(WindowText {
+                from: "08:00".to_owned(),
+                to: "18:00".to_owned(),
+            });
+        })
+    };
+    let starts = |misfire, now| -> Vec<String> {
+        let missed = stored(daily(misfire), Some(at("2026-05-01T09:00:00Z")));
+        missed
+            .next_starts(at(now), 3, &[])
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    };
+    let (night, day) = ("2026-05-02T20:00:00Z", "2026-05-02T12:00:00Z");
+    let [eight, nine, day_after] = ["2026-05-03T08:00:00Z", "2026-05-03T09:00:00Z", "2026-05-04T09:00:00Z"];
+
+    assert_eq!(
+        starts(Misfire::RunOnce, night),
+        [eight, nine, day_after],
+        "two missed ones are one run"
+    );
+    assert_eq!(starts(Misfire::RunAll, night), [eight, eight, nine]);
+    assert_eq!(starts(Misfire::RunAll, day), [day, day, nine]);
+    assert_eq!(starts(Misfire::Skip, night)[..2], [nine, day_after]);
 }
 
 #[test]
 fn a_run_that_took_place_before_the_clock_was_set_back_is_none_of_the_next_ones() {
-    let daily = spec(Misfire::RunOnce, 1, |_| {});
+    let daily = stored(spec(Misfire::RunOnce, 1, |_| {}), Some(at("2026-05-04T09:00:00Z")));
     let ran = ["2026-05-01T09:00:00Z", "2026-05-03T09:00:00Z"].map(at);
 
-    let starts = daily.next_starts(7, at("2026-05-01T08:00:00Z"), 3, &ran);
+    let starts = daily.next_starts(at("2026-05-01T08:00:00Z"), 3, &ran);
 
     let wanted = ["2026-05-02T09:00:00Z", "2026-05-04T09:00:00Z", "2026-05-05T09:00:00Z"];
     assert_eq!(starts, wanted.map(at));
