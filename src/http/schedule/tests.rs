@@ -77,8 +77,17 @@ async fn all_faults_of_a_schedule_are_named_at_once_and_nothing_is_created() {
         (json!({ "window": { "from": "10:00" } }), vec!["window.to"]),
         (
             json!({ "window": { "form": "10:00", "to": "x" } }),
-            vec!["window.form", "window.from"],
+            vec!["window.form", "window.from", "window.to"],
         ),
+        (
+            json!({ "times": ["9:00", "25:00", null, "09:00"], "days": [7, "moon", "mon"] }),
+            vec!["times[0]", "times[1]", "times[2]", "days[0]", "days[1]"],
+        ),
+        (
+            json!({ "window": { "from": 8, "to": "24:00" } }),
+            vec!["window.from", "window.to"],
+        ),
+        (json!({ "time_zone": "Etc/Unknown" }), vec!["time_zone"]),
         (json!({ "window": [] }), vec!["window"]),
         (json!({ "days": ["mon", "moon"] }), vec!["days[1]"]),
         (json!({ "misfire": "burst" }), vec!["misfire"]),
