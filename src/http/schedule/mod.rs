@@ -113,6 +113,11 @@ impl From<ScheduleFault> for ApiError {
         match fault {
             ScheduleFault::NotFound(_) => Self::not_found(message),
             ScheduleFault::NameTaken(_) | ScheduleFault::TooMany | ScheduleFault::Changed(_) => Self::Conflict(message),
+            ScheduleFault::NoScript { name, supported } => Self::UnknownScript {
+                name: name.to_string(),
+                supported,
+                faults: Vec::new(),
+            },
             ScheduleFault::Invalid(faults) => Self::Invalid(faults),
         }
     }
