@@ -53,8 +53,42 @@ async fn a_schedule_is_created_with_its_defaults_and_shows_its_next_runs() {
     ] {
         assert_eq!(data[name], wanted, "{name}");
     }
-    assert_eq!(api.get("/api/v1/schedule/1").await.data(), data);
-    assert_eq!(api.get("/api/v1/schedule").await.data()["items"], json!([data]));
+    let mut shown = data;
+    let warnings = shown.as_object_mut().unwrap().remove("warnings");
+    assert_eq!(warnings, Some(json!(["a file is not there yet"])));
+    assert_eq!(api.get("/api/v1/schedule/1").await.data(), shown);
+    assert_eq!(api.get("/api/v1/schedule").await.data()["items"], json!([shown]));
+}
+
+#[actix_web::test]
+async fn what_does_not_count_in_a_schedule_is_said_as_it_is_of_a_task() {
+    let api = Api::new();
+    let path = "/api/v1/schedule/1";
+    let both = json!({ "usernames": ["user1"], "enable_multi_account": true });
+    let mut task = with(both.clone());
+    for name in ["name", "times"] {
+        task.as_object_mut().unwrap().remove(name);
+    }
+    let wanted = api.post("/api/v1/task", task).await.data()["warnings"].clone();
+    assert!(wanted[0].as_str().unwrap().contains("usernames was used"), "{wanted}");
+
+    let created = api.post("/api/v1/schedule", with(both)).await.data();
+
+    assert_eq!(
+        (&created["serials"], &created["usernames"]),
+        (&Value::Null, &json!(["user1"]))
+    );
+    assert_eq!(created["warnings"], wanted);
+    let both = json!({ "usernames": ["user2"], "serials": ["device_serial_1"] });
+    let changed = api.patch(path, both).await.data();
+    assert_eq!(changed["usernames"], json!(["user2"]));
+    assert!(
+        changed["warnings"][0].as_str().unwrap().contains("usernames was used"),
+        "{changed}"
+    );
+    let renamed = api.patch(path, json!({ "name": "other" })).await.data();
+    assert_eq!(renamed["warnings"], json!([]), "nothing that warns was looked at");
+    assert!(api.get(path).await.data().get("warnings").is_none());
 }
 
 #[actix_web::test]

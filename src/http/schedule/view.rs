@@ -41,6 +41,15 @@ pub fn schedule(shown: &ScheduleShown, now: Timestamp) -> Value {
     Value::Object(fields)
 }
 
+/// A schedule as it was just written, with what the client should know of it.
+pub fn written(shown: &ScheduleShown, now: Timestamp, warnings: &[String]) -> Value {
+    let mut value = schedule(shown, now);
+    if let Value::Object(fields) = &mut value {
+        fields.insert("warnings".to_owned(), json!(warnings));
+    }
+    value
+}
+
 /// What a client may write, all fields.
 pub fn writable(spec: &ScheduleSpec) -> Map<String, Value> {
     let ScheduleSpec {
