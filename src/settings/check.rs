@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use farmhand_actors::domain::ScriptName;
+use farmhand_actors::domain::{ScriptName, schedule::parse_zone};
 
 use super::{Settings, SettingsError};
 
@@ -57,7 +57,7 @@ impl Settings {
         if self.retry.delay.is_sorted_by(|from, to| from > to) {
             faults.add("retry.delay", "the first number must not be above the second");
         }
-        if jiff::tz::TimeZone::get(&self.scheduler.time_zone).is_err() {
+        if parse_zone(&self.scheduler.time_zone).is_err() {
             let name = &self.scheduler.time_zone;
             let problem = format!("'{name}' is no time zone; use an IANA name like Europe/Warsaw");
             faults.add("scheduler.time_zone", problem);

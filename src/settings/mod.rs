@@ -256,6 +256,8 @@ mod tests {
             ("[http]\nport = \"x\"", "http.port"),
             ("[retry]\ndelay = [60, 5]", "retry.delay"),
             ("[scheduler]\ntime_zone = \"Mars/Base\"", "scheduler.time_zone"),
+            ("[scheduler]\ntime_zone = \"Factory\"", "scheduler.time_zone"),
+            ("[scheduler]\ntime_zone = \"Etc/Unknown\"", "scheduler.time_zone"),
             ("[database]\nurl = \"mysql://x\"", "database.url"),
             ("[auth]\nmode = \"password\"", "auth.mode"),
             ("[flows]\nhttp_hosts = [\"http://10.0.0.1/\"]", "flows.http_hosts"),

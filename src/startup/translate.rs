@@ -2,8 +2,10 @@
 
 use std::{path::Path, time::Duration};
 
-use farmhand_actors::{domain::Timestamp, settings::FarmSettings};
-use jiff::tz::TimeZone;
+use farmhand_actors::{
+    domain::{Timestamp, schedule::parse_zone},
+    settings::FarmSettings,
+};
 
 use super::StartupError;
 use crate::{
@@ -67,7 +69,7 @@ pub(super) fn farm(settings: &Settings, license: &License) -> FarmSettings {
 }
 
 pub(super) fn http(settings: &Settings, data: &Path) -> Result<HttpSettings, StartupError> {
-    let zone = TimeZone::get(&settings.scheduler.time_zone).map_err(|error| StartupError::Setting {
+    let zone = parse_zone(&settings.scheduler.time_zone).map_err(|error| StartupError::Setting {
         key: "scheduler.time_zone",
         problem: error.to_string(),
     })?;

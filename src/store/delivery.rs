@@ -215,10 +215,15 @@ pub(super) async fn next_due(conn: &mut SqliteConnection) -> Result<Option<Times
 /// Writes what became of sendings.
 pub(super) async fn note_sent(tx: &mut Transaction, results: &Vec<SendResult>) -> Result<(), Fault> {
     for result in results {
+        // One that was sent before the URL was changed says nothing of the new one: the message goes there next.
+        let switched_off = match &result.gone {
+            Some(remark) => switch_off(tx, result.webhook, &result.url, remark).await?,
+            None => false,
+        };
         let state = match (&result.error, result.again_at) {
             (None, _) => DeliveryState::Delivered,
-            (Some(_), Some(_)) => DeliveryState::Waiting,
-            (Some(_), None) => DeliveryState::Dead,
+            (Some(_), Some(_)) if !switched_off => DeliveryState::Waiting,
+            (Some(_), _) => DeliveryState::Dead,
         };
         sqlx::query(
             "UPDATE delivery SET state = ?2, attempts = attempts + 1, last_status = ?3, last_error = ?4, sent_at = ?5,
@@ -233,9 +238,6 @@ pub(super) async fn note_sent(tx: &mut Transaction, results: &Vec<SendResult>) -
         .bind(result.again_at.filter(|_| state == DeliveryState::Waiting).map(millis))
         .execute(&mut tx.conn)
         .await?;
-        if let Some(remark) = &result.gone {
-            switch_off(tx, result.webhook, remark).await?;
-        }
     }
     Ok(())
 }

@@ -154,7 +154,11 @@ fn parsed(rows: Vec<Option<ClaimedRow>>) -> Result<Vec<Option<Claimed>>, Fault> 
 #[async_trait]
 impl ScheduleStore for Store {
     async fn load_schedules(&self) -> Result<Vec<Schedule>, StoreError> {
-        Ok(schedule::list_schedules(self.reader().await?.conn()?).await?)
+        let (schedules, strange) = schedule::list_schedules(self.reader().await?.conn()?).await?;
+        for schedule::Strange { id, name, problem } in strange {
+            tracing::error!(schedule.id = %id, schedule.name = name, problem, "a schedule is left out: delete it, then create it anew");
+        }
+        Ok(schedules)
     }
 
     async fn create_schedule(&self, new: NewSchedule) -> Result<ScheduleWritten, StoreError> {

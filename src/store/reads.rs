@@ -62,13 +62,14 @@ impl Store {
         Ok(attempt::list_holders(self.reader().await?.conn()?).await?)
     }
 
-    /// All schedules, by number, each with its latest run.
+    /// All schedules, by number, each with its latest run; without those that this version does not understand, which
+    /// the log names when the schedules are loaded.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn list_schedules(&self) -> Result<Vec<(Schedule, Option<ScheduleRun>)>, StoreError> {
         let mut reader = self.reader().await?;
-        let schedules = schedule::list_schedules(reader.conn()?).await?;
+        let (schedules, _) = schedule::list_schedules(reader.conn()?).await?;
         Ok(schedule::with_latest_runs(reader.conn()?, schedules).await?)
     }
 

@@ -21,12 +21,32 @@ use super::{
 /// How long runs are kept besides the latest: a clock that is set back by less finds what took place.
 const RUNS_KEPT_MS: i64 = 31 * 24 * 60 * 60 * 1000;
 
-/// All schedules, by number.
-pub(super) async fn list_schedules(conn: &mut SqliteConnection) -> Result<Vec<Schedule>, Fault> {
+/// A stored schedule that this version does not understand.
+pub(super) struct Strange {
+    pub(super) id: ScheduleId,
+    pub(super) name: String,
+    pub(super) problem: String,
+}
+
+/// All schedules, by number. Those that this version does not understand (the time zone database goes on, too) are apart:
+/// they keep no other from its runs.
+pub(super) async fn list_schedules(conn: &mut SqliteConnection) -> Result<(Vec<Schedule>, Vec<Strange>), Fault> {
     let rows = sqlx::query("SELECT * FROM schedule ORDER BY id")
         .fetch_all(conn)
         .await?;
-    rows.iter().map(schedule_of).collect()
+    let (mut schedules, mut strange) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in &rows {
+        match schedule_of(row) {
+            Ok(schedule) => schedules.push(schedule),
+            Err(Fault::Row(problem)) => strange.push(Strange {
+                id: ScheduleId(get(row, "id")?),
+                name: get(row, "name")?,
+                problem,
+            }),
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok((schedules, strange))
 }
 
 /// One schedule.

@@ -85,14 +85,15 @@ pub(super) async fn patch_webhook(
     find_webhook(&mut tx.conn, *id).await
 }
 
-/// Switches a webhook off, for a reason that people are told.
-pub(super) async fn switch_off(tx: &mut Transaction, id: WebhookId, remark: &str) -> Result<(), Fault> {
-    sqlx::query("UPDATE webhook SET enabled = 0, remark = ?2 WHERE id = ?1")
+/// Switches a webhook off, for a reason that people are told; `false` when its messages go elsewhere than to `url` by now.
+pub(super) async fn switch_off(tx: &mut Transaction, id: WebhookId, url: &str, remark: &str) -> Result<bool, Fault> {
+    let changed = sqlx::query("UPDATE webhook SET enabled = 0, remark = ?3 WHERE id = ?1 AND url = ?2")
         .bind(id.0)
-        .bind(remark)
+        .bind(url.to_owned())
+        .bind(remark.to_owned())
         .execute(&mut tx.conn)
         .await?;
-    Ok(())
+    Ok(changed.rows_affected() > 0)
 }
 
 /// Deletes a webhook with its messages; `false` when there is none.

@@ -184,6 +184,7 @@ impl Outbound {
                 id, message_id, body, ..
             } = delivery;
             let timestamp = clock.now().wall.as_second();
+            let target = url.clone();
             let sent = tokio::task::spawn_blocking(move || {
                 let signature = signature(&secret, &message_id, timestamp, &body).unwrap_or_default();
                 let timestamp = timestamp.to_string();
@@ -192,12 +193,10 @@ impl Outbound {
                     ("webhook-timestamp", timestamp.as_str()),
                     ("webhook-signature", signature.as_str()),
                 ];
-                client.send(&url, &headers, &body)
+                let said = client.send(&target, &headers, &body);
+                (said.status, said.error)
             });
-            let (status, error) = match sent.await {
-                Ok(said) => (said.status, said.error),
-                Err(panicked) => (None, Some(panicked.to_string())),
-            };
+            let (status, error) = sent.await.unwrap_or_else(|panicked| (None, Some(panicked.to_string())));
             let at = clock.now().wall;
             let age = Duration::try_from(at.duration_since(delivery.created_at)).unwrap_or_default();
             let pause = next_pause(&pauses, delivery.attempts + 1, age, life, rand::random());
@@ -206,8 +205,9 @@ impl Outbound {
             SendResult {
                 delivery: id,
                 webhook,
+                url,
                 status,
-                again_at: again_at.filter(|_| error.is_some() && gone.is_none()),
+                again_at: again_at.filter(|_| error.is_some()),
                 error,
                 gone,
                 at,
@@ -228,8 +228,15 @@ impl Outbound {
         let results: Vec<SendResult> = ended.into_iter().filter_map(Result::ok).collect();
         for result in &results {
             under_way.messages.remove(&result.delivery);
-            if let (Some(error), None) = (&result.error, result.again_at) {
-                tracing::warn!(webhook.id = result.webhook.0, delivery.id = result.delivery.0, %error, "a message is given up");
+            let (webhook, delivery) = (result.webhook.0, result.delivery.0);
+            match (&result.error, result.again_at, &result.gone) {
+                (Some(error), _, Some(_)) => {
+                    tracing::warn!(webhook.id = webhook, delivery.id = delivery, %error, "a target is gone for good");
+                }
+                (Some(error), None, None) => {
+                    tracing::warn!(webhook.id = webhook, delivery.id = delivery, %error, "a message is given up");
+                }
+                _ => {}
             }
         }
         // Not written, it is sent once more: a target tells repeats by the message's id.

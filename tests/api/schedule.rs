@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Controller, SOON, free_port, wait_for},
+    harness::{Controller, Farm, SOON, free_port, wait_for},
     http::Api,
     shared::{PARKED, ids, shared},
 };
@@ -140,6 +140,33 @@ fn a_schedule_that_cannot_be_is_refused_with_all_its_faults_and_none_is_created(
     assert_eq!(typo.faults(), ["timezone"]);
     assert!(typo.text().contains("time_zone"), "{}", typo.text());
     assert_eq!(count(), 0);
+}
+
+#[test]
+fn a_schedule_whose_script_is_gone_is_answered_as_a_task_of_it_is() {
+    let flows = tempfile::tempdir().unwrap();
+    let file = flows.path().join("mine.yaml");
+    std::fs::write(&file, "appId: a.b\n---\n- back\n").unwrap();
+    let farm = Farm::without_adb_set(1, &format!("[flows]\ndir = \"{}\"\n", flows.path().display()));
+    let api = Api::new(&farm.controller.base);
+    let task = json!({ "serials": ["sim-1"], "script_name": "mine", "script_config": {} });
+    let mut schedule = task.clone();
+    schedule["name"] = json!("mine");
+    schedule["times"] = json!(["09:00"]);
+    schedule["enabled"] = json!(false);
+    let created = api.post("/schedule", &schedule).ok();
+
+    std::fs::remove_file(&file).unwrap();
+    wait_for("the script is gone", SOON, || {
+        let scripts = api.get("/script").ok()["items"].clone();
+        let mut names = scripts.as_array().unwrap().iter().map(|script| &script["name"]);
+        names.all(|name| name != "mine").then_some(())
+    });
+
+    let refused = api.post(&format!("{}/run", path(&created)), &json!({})).refused(40003);
+    let supported = refused["supported"].clone();
+    assert_eq!(supported, api.post("/task", &task).refused(40003)["supported"]);
+    assert!(supported.as_array().unwrap().contains(&json!("post")), "{supported}");
 }
 
 #[test]

@@ -103,6 +103,11 @@ fn serve(mut stream: TcpStream, got: &Mutex<Vec<Got>>, mended: &Mutex<bool>) {
         "/mended" if !*mended.lock().unwrap() => answer(&mut stream, "500 Broken"),
         "/failing" => answer(&mut stream, "500 Broken"),
         "/gone" => answer(&mut stream, "410 Gone"),
+        "/held" => {
+            // Until the test lets it go, and no longer than the other side waits.
+            wait_for("the answer may go out", SOON, || mended.lock().unwrap().then_some(()));
+            answer(&mut stream, "410 Gone");
+        }
         "/elsewhere" => answer(&mut stream, "302 Found\r\nlocation: /trap"),
         "/endless" => {
             stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").ok();
@@ -221,6 +226,29 @@ fn f30_targets_that_are_down_fail_hang_redirect_or_never_end_hold_nobody_up() {
             .any(|got| got.headers["webhook-id"] == test["message_id"])
             .then_some(())
     });
+}
+
+#[test]
+fn a_target_that_is_gone_switches_its_own_url_off_and_not_the_one_that_came_after() {
+    let farm = farm(86_400);
+    let api = Api::new(&farm.controller.base);
+    api.patch("/device/sim-1", &json!({ "enabled": false })).ok();
+    let target = Target::start();
+    let id = hook(&api, &target.url("held")).0;
+    api.post("/task", &follow("sim-1", "a")).ok();
+    wait_for("a sending is under way", SOON, || {
+        (!target.got("held").is_empty()).then_some(())
+    });
+
+    api.patch(&format!("/webhook/{id}"), &json!({ "url": target.url("well") }))
+        .ok();
+    *target.mended.lock().unwrap() = true;
+
+    let delivered = await_deliveries(&api, id, "delivered", 1);
+    assert_eq!(delivered[0]["attempts"], 2, "{delivered:?}");
+    assert_eq!(target.got("well").len(), 1);
+    let webhook = api.get(&format!("/webhook/{id}")).ok();
+    assert_eq!((&webhook["enabled"], &webhook["remark"]), (&json!(true), &Value::Null));
 }
 
 #[test]

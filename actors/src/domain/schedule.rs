@@ -69,12 +69,19 @@ fn digits(tens: u8, ones: u8) -> Option<i8> {
     i8::try_from((tens - b'0') * 10 + (ones - b'0')).ok()
 }
 
+/// Names of the database for a zone that nobody has set: their clock is UTC's, which nobody who writes them means.
+const NO_ZONES: [&str; 2] = ["Etc/Unknown", "Factory"];
+
 /// The zone of this IANA name.
 ///
 /// # Errors
 /// [`ScheduleError::NotAZone`].
 pub fn parse_zone(name: &str) -> Result<TimeZone, ScheduleError> {
-    TimeZone::get(name).map_err(|_| ScheduleError::NotAZone(name.to_owned()))
+    let none = || ScheduleError::NotAZone(name.to_owned());
+    if NO_ZONES.iter().any(|no_zone| no_zone.eq_ignore_ascii_case(name)) {
+        return Err(none());
+    }
+    TimeZone::get(name).map_err(|_| none())
 }
 
 /// Days looked ahead: today and tomorrow always suffice but where a zone skips a whole day.
@@ -179,7 +186,14 @@ mod tests {
             let error = TimeOfDay::parse(text).unwrap_err();
             assert!(error.to_string().contains("HH:MM"), "{error}");
         }
-        assert!(parse_zone("Mars/Olympus").unwrap_err().to_string().contains("IANA"));
+        // The last two are in the database, as names for not knowing the zone.
+        for name in ["Mars/Olympus", "", "Etc/Unknown", "etc/unknown", "Factory", "factory"] {
+            let error = parse_zone(name).map(|zone| format!("{name} is {zone:?}")).unwrap_err();
+            assert!(error.to_string().contains("IANA"), "{error}");
+        }
+        for name in ["UTC", "Etc/UTC", "Etc/GMT+5", "europe/warsaw"] {
+            assert!(parse_zone(name).is_ok(), "{name}");
+        }
     }
 
     const ZONES: [&str; 8] = [

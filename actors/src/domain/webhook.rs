@@ -180,13 +180,16 @@ pub struct SendResult {
     pub delivery: DeliveryId,
     /// Its webhook.
     pub webhook: WebhookId,
+    /// Where it was sent.
+    pub url: String,
     /// What the target answered, if it answered.
     pub status: Option<u16>,
     /// Why it was not taken.
     pub error: Option<String>,
     /// When it is sent again; `None`: it was taken, or it is given up.
     pub again_at: Option<Timestamp>,
-    /// The target says that it is gone for good: the webhook is switched off for this reason.
+    /// The target says that it is gone for good: a webhook that still names it is switched off for this reason, and the
+    /// message is given up.
     pub gone: Option<String>,
     /// When.
     pub at: Timestamp,

@@ -91,7 +91,7 @@ pub enum RunStored {
 /// Schedules and their runs; the router is the only one that writes through it.
 #[async_trait]
 pub trait ScheduleStore: Send + Sync {
-    /// All, by number.
+    /// All that this version understands, by number; the others are logged.
     async fn load_schedules(&self) -> Result<Vec<Schedule>, StoreError>;
 
     /// Creates one.

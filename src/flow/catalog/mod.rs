@@ -361,6 +361,15 @@ fn info(name: &ScriptName, entry: &Entry) -> ScriptInfo {
     }
 }
 
+fn what_is_wrong(name: &ScriptName, errors: &[String]) -> String {
+    let first: Vec<&str> = errors.iter().take(SHOWN_ERRORS).map(String::as_str).collect();
+    format!(
+        "the flow file of `{name}` has errors ({} in all; GET /api/v1/script shows them): {}",
+        errors.len(),
+        first.join("; ")
+    )
+}
+
 #[async_trait]
 impl ScriptCatalog for FlowCatalog {
     fn list(&self) -> Vec<ScriptInfo> {
@@ -380,13 +389,9 @@ impl ScriptCatalog for FlowCatalog {
 
     async fn validate(&self, name: &ScriptName, config: &Value) -> Result<ValidConfig, Vec<FieldError>> {
         let Some(script) = self.script(name) else {
-            let errors = read(&self.entries).get(name).map(|entry| entry.errors.clone());
-            let errors = errors.unwrap_or_default();
-            let first: Vec<&str> = errors.iter().take(SHOWN_ERRORS).map(String::as_str).collect();
-            let message = format!(
-                "the flow file of `{name}` has errors ({} in all; GET /api/v1/script shows them): {}",
-                errors.len(),
-                first.join("; ")
+            let message = read(&self.entries).get(name).map_or_else(
+                || format!("there is no script `{name}`; GET /api/v1/script shows those there are"),
+                |entry| what_is_wrong(name, &entry.errors),
             );
             return Err(vec![FieldError {
                 field: "script_name".to_owned(),

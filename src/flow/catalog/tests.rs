@@ -157,6 +157,15 @@ async fn a_file_that_was_never_good_is_shown_but_cannot_be_used() {
 }
 
 #[tokio::test]
+async fn a_script_that_is_not_there_is_said_to_be_none_and_not_to_have_errors() {
+    let bench = Bench::new(&[]);
+    let errors = bench.catalog.validate(&name("gone"), &json!({})).await.unwrap_err();
+    assert_eq!((errors.len(), errors[0].field.as_str()), (1, "script_name"));
+    assert!(errors[0].message.contains("no script `gone`"), "{}", errors[0].message);
+    assert!(!errors[0].message.contains("errors"), "{}", errors[0].message);
+}
+
+#[tokio::test]
 async fn a_task_of_a_flow_that_its_policy_forbids_is_refused_with_the_step() {
     let scripts = "appId: a.b\n---\n- back\n- runScript: talk/talk.js\n- assertTrue: \"${http.get('http://a.b/').ok}\"\n\
                    - clearState\n";

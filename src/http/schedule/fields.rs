@@ -27,7 +27,7 @@ const REQUEST: [&str; 8] = [
     "max_interval",
     "priority",
 ];
-/// Fields that say when a run is planned: a change of one plans the next run anew.
+/// Fields that say when a run is planned.
 const RECURRENCE: [&str; 6] = ["cron", "times", "time_zone", "days", "window", "jitter_s"];
 const OTHERS: [&str; 4] = ["name", "enabled", "misfire", "misfire_cap"];
 /// Of these only one is meant: a change that names one of them leaves the other out.
@@ -97,10 +97,9 @@ pub async fn parse_patch(
     let mut fields = Fields::of_body(&merged, &known())?;
     let mut rest = read_rest(&mut fields, &zone_name(&asked), asked.now.wall);
     rest.faults.extend(fields.into_faults());
-    let names = |list: &[&str]| list.iter().any(|name| patch.contains_key(*name));
     // A schedule whose script or device is gone can be switched off, renamed and moved, but not switched on.
     let enables = rest.enabled && !old.enabled;
-    let (request, scheduled) = if names(&REQUEST) || enables {
+    let (request, scheduled) = if enables || REQUEST.iter().any(|name| patch.contains_key(*name)) {
         match parse_request(&merged, asked, scripts).await {
             Ok(request) => {
                 let scheduled = ScheduledRequest {
@@ -117,10 +116,11 @@ pub async fn parse_patch(
     if !rest.faults.is_empty() {
         return Err(ApiError::Invalid(rest.faults));
     }
-    let replan = names(&RECURRENCE) || rest.enabled != old.enabled;
     let spec = rest
         .spec(scheduled)
         .ok_or_else(|| impossible("a schedule without faults"))?;
+    // A client may send back all that it has read: what says the same as before leaves a run that is being delayed.
+    let replan = spec.enabled != old.enabled || !spec.recurrence.plans_as(&old.recurrence);
     Ok(Patch { spec, request, replan })
 }
 
@@ -206,14 +206,14 @@ fn parse_name(text: &str) -> Result<String, String> {
 
 struct ReadRecurrence {
     text: RecurrenceText,
-    /// Fields whose absence is not to be told.
+    /// Fields whose faults are told already: what stands in their place is not to be told as well.
     faulty: Vec<String>,
 }
 
 fn read_recurrence(fields: &mut Fields<'_>, zone: &str) -> ReadRecurrence {
     let cron = fields.text("cron", 256).map(str::to_owned);
-    let times = read_list(fields, "times");
     let mut faulty = Vec::new();
+    let times = read_list(fields, "times", &mut faulty);
     if ["cron", "times"].iter().any(|name| fields.value(name).is_some()) && cron.is_none() && times.is_none() {
         faulty.push("cron".to_owned());
     }
@@ -221,8 +221,8 @@ fn read_recurrence(fields: &mut Fields<'_>, zone: &str) -> ReadRecurrence {
         cron,
         times,
         time_zone: fields.text("time_zone", 64).unwrap_or(zone).to_owned(),
-        days: read_list(fields, "days").unwrap_or_default(),
-        window: read_window(fields),
+        days: read_list(fields, "days", &mut faulty).unwrap_or_default(),
+        window: read_window(fields, &mut faulty),
         jitter_s: fields
             .integer("jitter_s", 0..=i64::from(JITTER_MAX_S))
             .and_then(|seconds| u32::try_from(seconds).ok())
@@ -231,23 +231,34 @@ fn read_recurrence(fields: &mut Fields<'_>, zone: &str) -> ReadRecurrence {
     ReadRecurrence { text, faulty }
 }
 
-fn read_list(fields: &mut Fields<'_>, name: &str) -> Option<Vec<String>> {
-    let texts = fields.texts(name, LIST_LIMIT)?;
-    let entries = fields.value(name).and_then(Value::as_array).map_or(0, Vec::len);
-    // Entries of another type are faults already; what is left would be another list.
-    (texts.len() == entries).then(|| texts.into_iter().map(|(_, text)| text.to_owned()).collect())
+/// An entry of another type is `faulty`; in its place stands an empty one, so that the others keep theirs and are looked
+/// at too.
+fn read_list(fields: &mut Fields<'_>, name: &str, faulty: &mut Vec<String>) -> Option<Vec<String>> {
+    fields.texts(name, LIST_LIMIT)?;
+    let entries = fields.value(name).and_then(Value::as_array)?;
+    let mut list = Vec::with_capacity(entries.len());
+    for (place, entry) in entries.iter().enumerate() {
+        if !entry.is_string() {
+            faulty.push(format!("{name}[{place}]"));
+        }
+        list.push(entry.as_str().unwrap_or_default().to_owned());
+    }
+    Some(list)
 }
 
-fn read_window(fields: &mut Fields<'_>) -> Option<WindowText> {
+fn read_window(fields: &mut Fields<'_>, faulty: &mut Vec<String>) -> Option<WindowText> {
     let object = fields.object("window")?;
     let mut inner = Fields::new(object, "window.".to_owned(), &["from", "to"]);
     let mut end = |name: &str| {
         let text = inner.text(name, 16).map(str::to_owned);
-        inner.required(name, text)
+        inner.required(name, text).unwrap_or_else(|| {
+            faulty.push(format!("window.{name}"));
+            String::new()
+        })
     };
     let (from, to) = (end("from"), end("to"));
     fields.add_faults(inner.into_faults());
-    Some(WindowText { from: from?, to: to? })
+    Some(WindowText { from, to })
 }
 
 /// The part of a body that is a task's request, read as one.

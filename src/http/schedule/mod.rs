@@ -41,9 +41,10 @@ pub async fn create(
 ) -> Answer {
     let asked = Asked::of(&request, &principal, &body, &app)?;
     let parsed = fields::parse_new(&body, asked, &*app.state.scripts).await?;
+    let warnings = parsed.request.warnings.clone();
     let id = app.state.schedules.create(parsed.spec, parsed.request).await?;
     tracing::info!(schedule.id = %id, "schedule created");
-    show(&app, id).await
+    show_written(&app, id, &warnings).await
 }
 
 /// `GET /api/v1/schedule/{id}`
@@ -63,11 +64,12 @@ pub async fn patch(
     let asked = Asked::of(&request, &principal, &body, &app)?;
     let ScheduleShown { schedule, .. } = find(&app, id).await?;
     let patch = fields::parse_patch(&schedule.spec, &body, asked, &*app.state.scripts).await?;
-    app.state
-        .schedules
-        .change((id, schedule.revision), patch.spec, patch.request, patch.replan)
-        .await?;
-    show(&app, id).await
+    let warnings = patch.request.iter().flat_map(|request| request.warnings.clone());
+    let warnings: Vec<String> = warnings.collect();
+    let of = (id, schedule.revision);
+    let changed = app.state.schedules.change(of, patch.spec, patch.request, patch.replan);
+    changed.await?;
+    show_written(&app, id, &warnings).await
 }
 
 /// `DELETE /api/v1/schedule/{id}`
@@ -97,6 +99,10 @@ async fn show(app: &App, id: ScheduleId) -> Answer {
     Ok(success(&view::schedule(&find(app, id).await?, app.now())))
 }
 
+async fn show_written(app: &App, id: ScheduleId, warnings: &[String]) -> Answer {
+    Ok(success(&view::written(&find(app, id).await?, app.now(), warnings)))
+}
+
 /// Whatever is not the id of a schedule is the id of no schedule.
 fn parse_id(text: &str) -> Result<ScheduleId, ApiError> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -113,6 +119,11 @@ impl From<ScheduleFault> for ApiError {
         match fault {
             ScheduleFault::NotFound(_) => Self::not_found(message),
             ScheduleFault::NameTaken(_) | ScheduleFault::TooMany | ScheduleFault::Changed(_) => Self::Conflict(message),
+            ScheduleFault::NoScript { name, supported } => Self::UnknownScript {
+                name: name.to_string(),
+                supported,
+                faults: Vec::new(),
+            },
             ScheduleFault::Invalid(faults) => Self::Invalid(faults),
         }
     }

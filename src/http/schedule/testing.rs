@@ -67,7 +67,7 @@ impl Schedules for FakeSchedules {
         rows.push(Schedule {
             id,
             revision: 1,
-            next: spec.recurrence.next_after(now()),
+            next: spec.recurrence.next_after(now()).filter(|_| spec.enabled),
             spec,
             seed: 7,
             created_at: now(),
@@ -87,6 +87,9 @@ impl Schedules for FakeSchedules {
         let mut rows = self.rows.lock().unwrap();
         let row = rows.iter_mut().find(|row| row.id == id && row.revision == revision);
         let row = row.ok_or(ScheduleFault::Changed(id))?;
+        if replan {
+            row.next = spec.recurrence.next_after(now()).filter(|_| spec.enabled);
+        }
         row.spec = spec;
         row.revision += 1;
         Ok(())

@@ -53,8 +53,42 @@ async fn a_schedule_is_created_with_its_defaults_and_shows_its_next_runs() {
     ] {
         assert_eq!(data[name], wanted, "{name}");
     }
-    assert_eq!(api.get("/api/v1/schedule/1").await.data(), data);
-    assert_eq!(api.get("/api/v1/schedule").await.data()["items"], json!([data]));
+    let mut shown = data;
+    let warnings = shown.as_object_mut().unwrap().remove("warnings");
+    assert_eq!(warnings, Some(json!(["a file is not there yet"])));
+    assert_eq!(api.get("/api/v1/schedule/1").await.data(), shown);
+    assert_eq!(api.get("/api/v1/schedule").await.data()["items"], json!([shown]));
+}
+
+#[actix_web::test]
+async fn what_does_not_count_in_a_schedule_is_said_as_it_is_of_a_task() {
+    let api = Api::new();
+    let path = "/api/v1/schedule/1";
+    let both = json!({ "usernames": ["user1"], "enable_multi_account": true });
+    let mut task = with(both.clone());
+    for name in ["name", "times"] {
+        task.as_object_mut().unwrap().remove(name);
+    }
+    let wanted = api.post("/api/v1/task", task).await.data()["warnings"].clone();
+    assert!(wanted[0].as_str().unwrap().contains("usernames was used"), "{wanted}");
+
+    let created = api.post("/api/v1/schedule", with(both)).await.data();
+
+    assert_eq!(
+        (&created["serials"], &created["usernames"]),
+        (&Value::Null, &json!(["user1"]))
+    );
+    assert_eq!(created["warnings"], wanted);
+    let both = json!({ "usernames": ["user2"], "serials": ["device_serial_1"] });
+    let changed = api.patch(path, both).await.data();
+    assert_eq!(changed["usernames"], json!(["user2"]));
+    assert!(
+        changed["warnings"][0].as_str().unwrap().contains("usernames was used"),
+        "{changed}"
+    );
+    let renamed = api.patch(path, json!({ "name": "other" })).await.data();
+    assert_eq!(renamed["warnings"], json!([]), "nothing that warns was looked at");
+    assert!(api.get(path).await.data().get("warnings").is_none());
 }
 
 #[actix_web::test]
@@ -77,8 +111,17 @@ async fn all_faults_of_a_schedule_are_named_at_once_and_nothing_is_created() {
         (json!({ "window": { "from": "10:00" } }), vec!["window.to"]),
         (
             json!({ "window": { "form": "10:00", "to": "x" } }),
-            vec!["window.form", "window.from"],
+            vec!["window.form", "window.from", "window.to"],
         ),
+        (
+            json!({ "times": ["9:00", "25:00", null, "09:00"], "days": [7, "moon", "mon"] }),
+            vec!["times[0]", "times[1]", "times[2]", "days[0]", "days[1]"],
+        ),
+        (
+            json!({ "window": { "from": 8, "to": "24:00" } }),
+            vec!["window.from", "window.to"],
+        ),
+        (json!({ "time_zone": "Etc/Unknown" }), vec!["time_zone"]),
         (json!({ "window": [] }), vec!["window"]),
         (json!({ "days": ["mon", "moon"] }), vec!["days[1]"]),
         (json!({ "misfire": "burst" }), vec!["misfire"]),
@@ -189,6 +232,50 @@ async fn a_change_keeps_what_it_does_not_name_and_looks_only_at_what_it_does() {
         assert_eq!(api.patch(path, body.clone()).await.faults(), wanted, "{body}");
     }
     assert_eq!(api.schedules.changes.lock().unwrap().len(), wanted.len());
+}
+
+#[actix_web::test]
+async fn a_run_that_is_being_delayed_is_shown_and_stays_unless_a_change_says_when_anew() {
+    let api = Api::new();
+    let path = "/api/v1/schedule/1";
+    let jittered = json!({
+        "times": ["12:00"], "days": ["mon", "tue"], "window": { "from": "08:00", "to": "20:00" }, "jitter_s": 3600
+    });
+    let created = api.post("/api/v1/schedule", with(jittered)).await.data();
+    let first = created["next_runs"][0].as_str().unwrap().to_owned();
+    assert!(
+        first.starts_with("2026-11-24T12"),
+        "{first}: what was planned before it was created is none of it"
+    );
+    // As one that was created before the twelve o'clock of half a second ago.
+    api.schedules.rows.lock().unwrap()[0].next = Some("2026-11-23T12:00:00Z".parse().unwrap());
+    let delayed = api.get(path).await.data()["next_runs"].clone();
+    assert!(delayed[0].as_str().unwrap().starts_with("2026-11-23T12"), "{delayed}");
+    assert_eq!(delayed[1], first);
+
+    for same in [
+        json!({ "name": "other" }),
+        json!({ "days": ["TUE", "mon"] }),
+        json!({ "times": ["12:00"], "jitter_s": 3600, "time_zone": "UTC", "enabled": true }),
+        json!({ "window": { "from": "08:00", "to": "20:00" } }),
+    ] {
+        assert_eq!(
+            api.patch(path, same.clone()).await.data()["next_runs"],
+            delayed,
+            "{same}"
+        );
+    }
+    let anew = api.patch(path, json!({ "jitter_s": 3599 })).await.data()["next_runs"].clone();
+    assert!(anew[0].as_str().unwrap().starts_with("2026-11-24T12"), "{anew}");
+    let replanned: Vec<bool> = api
+        .schedules
+        .changes
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|change| change.1)
+        .collect();
+    assert_eq!(replanned, [false, false, false, false, true]);
 }
 
 #[actix_web::test]

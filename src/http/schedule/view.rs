@@ -23,16 +23,12 @@ pub fn schedule(shown: &ScheduleShown, now: Timestamp) -> Value {
         id,
         revision,
         spec,
-        seed,
+        seed: _,
         next: _,
         created_at,
         updated_at,
     } = schedule;
-    let next_runs = if spec.enabled {
-        spec.next_starts(*seed, now, NEXT_RUNS, ran)
-    } else {
-        Vec::new()
-    };
+    let next_runs = schedule.next_starts(now, NEXT_RUNS, ran);
     let mut fields = writable(spec);
     fields.extend([
         ("id".to_owned(), json!(id)),
@@ -43,6 +39,15 @@ pub fn schedule(shown: &ScheduleShown, now: Timestamp) -> Value {
         ("updated_at".to_owned(), json!(instant(*updated_at))),
     ]);
     Value::Object(fields)
+}
+
+/// A schedule as it was just written, with what the client should know of it.
+pub fn written(shown: &ScheduleShown, now: Timestamp, warnings: &[String]) -> Value {
+    let mut value = schedule(shown, now);
+    if let Value::Object(fields) = &mut value {
+        fields.insert("warnings".to_owned(), json!(warnings));
+    }
+    value
 }
 
 /// What a client may write, all fields.

@@ -6,6 +6,8 @@ use farmhand_actors::{
     testing::conformance::schedules::spec,
 };
 
+use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
+
 use super::*;
 
 const MINUTE: i64 = 60;
@@ -218,4 +220,44 @@ async fn planned_instants_that_had_their_run_are_known_from_any_time_on() {
         .expect("reads");
 
     assert_eq!(ran[&schedule.id], [at(2 * MINUTE), at(3 * MINUTE)]);
+}
+
+#[tokio::test]
+async fn a_schedule_that_this_version_does_not_understand_hides_no_other_and_can_be_deleted() {
+    let farm = Farm::new().await;
+    let broken = schedule(&farm).await.id;
+    let other = NewSchedule {
+        spec: spec("other"),
+        seed: 8,
+        next: None,
+        at: at(0),
+        limit: 10,
+    };
+    farm.store.create_schedule(other).await.expect("creates");
+    let mut conn = SqliteConnectOptions::new()
+        .filename(farm.path())
+        .connect()
+        .await
+        .expect("connects");
+    sqlx::query("UPDATE schedule SET recurrence = json_set(recurrence, '$.time_zone', 'Mars/Base') WHERE id = ?1")
+        .bind(broken.0)
+        .execute(&mut conn)
+        .await
+        .expect("is changed");
+
+    let loaded = farm.store.load_schedules().await.expect("reads");
+    let listed = farm.store.list_schedules().await.expect("reads");
+
+    assert_eq!(
+        loaded.iter().map(|one| one.spec.name.as_str()).collect::<Vec<_>>(),
+        ["other"]
+    );
+    assert_eq!(listed.iter().map(|(one, _)| one.id).collect::<Vec<_>>(), [loaded[0].id]);
+    let said = farm
+        .store
+        .find_schedule(broken)
+        .await
+        .expect_err("is none that can be shown");
+    assert!(said.to_string().contains("Mars/Base"), "{said}");
+    assert!(farm.store.delete_schedule(broken).await.expect("deletes"));
 }

@@ -45,6 +45,7 @@ fn sent(delivery: &farmhand_actors::domain::Delivery, error: Option<&str>, again
     SendResult {
         delivery: delivery.id,
         webhook: delivery.webhook,
+        url: "https://example.com/".to_owned(),
         status: error.is_some().then_some(500),
         error: error.map(str::to_owned),
         again_at: again.then(|| Timestamp::now() + std::time::Duration::from_secs(60)),
@@ -166,6 +167,41 @@ async fn a_webhook_that_is_switched_off_passes_events_over_and_one_that_is_gone_
     assert_eq!((on.new.enabled, on.remark), (true, None));
     assert!(store.delete_webhook(id).await.unwrap());
     assert!(store.list_deliveries(id, None, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_target_that_is_gone_speaks_for_its_own_url_only() {
+    let farm = Farm::new().await;
+    let store = Arc::clone(&farm.store);
+    let before = hook(&store, &[]).await;
+    let id = before.id;
+    tell(&store, "device.changed", 2).await;
+    fan_out_all(&store).await;
+    let found = store.list_deliveries(id, None, 10).await.unwrap();
+    let gone = |delivery, url: &str| SendResult {
+        url: url.to_owned(),
+        gone: Some("its target answered 410 Gone".to_owned()),
+        ..sent(delivery, Some("answered 410"), true)
+    };
+    let moved = WebhookPatch {
+        url: Some("https://example.com/new".to_owned()),
+        ..WebhookPatch::default()
+    };
+
+    store.patch_webhook(id, moved).await.unwrap();
+    store.note_sent(vec![gone(&found[0], &before.new.url)]).await.unwrap();
+    let after = store.find_webhook(id).await.unwrap().unwrap();
+    assert_eq!(
+        (after.new.enabled, after.remark, after.waiting, after.dead),
+        (true, None, 2, 0)
+    );
+
+    store
+        .note_sent(vec![gone(&found[1], "https://example.com/new")])
+        .await
+        .unwrap();
+    let after = store.find_webhook(id).await.unwrap().unwrap();
+    assert_eq!((after.new.enabled, after.waiting, after.dead), (false, 1, 1));
 }
 
 #[tokio::test]

@@ -7,12 +7,15 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::ScheduleSpec;
+use super::{Schedule, ScheduleSpec};
 use crate::domain::Timestamp;
 
 /// A run that starts so long after its time (and its random delay) has not been missed: a restart of the controller
 /// takes a few seconds, and minutes are what schedules are written in.
 pub const MISFIRE_GRACE: Duration = Duration::from_secs(60);
+
+/// The shortest step of time.
+const INSTANT: Duration = Duration::from_nanos(1);
 
 /// What becomes of runs that were missed (the controller was off, or the clock was set forth).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -67,13 +70,11 @@ impl ScheduleSpec {
         if now < start {
             return Verdict::Wait(start);
         }
-        let delay = Duration::from_secs(self.recurrence.text().jitter_s.into());
-        if now <= later(next, delay + MISFIRE_GRACE) {
+        if !self.is_late(next, seed, now) {
             return Verdict::Run(next);
         }
         if self.misfire == Misfire::Skip {
-            let missed = self.latest(next, earlier(now, delay + MISFIRE_GRACE), 1);
-            return Verdict::Skip(missed);
+            return Verdict::Skip(self.latest(next, self.first_starting(seed, earlier(now, MISFIRE_GRACE)), 1));
         }
         let opening = self.recurrence.opening(now);
         if opening > now {
@@ -84,48 +85,43 @@ impl ScheduleSpec {
         } else {
             1
         };
-        Verdict::Run(self.latest(next, earlier(now, delay), most))
+        let to_come = self.first_starting(seed, later(now, INSTANT));
+        Verdict::Run(self.latest(next, to_come, most))
+    }
+
+    /// Whether the run planned for this instant, whose delay is over, has missed its start: by more than the grace, or
+    /// because its window has closed. One that a longer delay before it held up is not late for that.
+    fn is_late(&self, planned: Timestamp, seed: u64, now: Timestamp) -> bool {
+        let closing = self.recurrence.closing(planned);
+        closing.is_some_and(|closing| planned < closing && closing <= now)
+            || planned < self.first_starting(seed, earlier(now, MISFIRE_GRACE))
+    }
+
+    /// The first planned instant whose run starts at `from` or later: all runs planned before it start before.
+    fn first_starting(&self, seed: u64, from: Timestamp) -> Timestamp {
+        let delay = Duration::from_secs(self.recurrence.text().jitter_s.into());
+        let mut planned = self.recurrence.first_from(earlier(from, delay));
+        while let Some(instant) = planned.filter(|instant| self.start_of(*instant, seed) < from) {
+            planned = self.recurrence.next_after(instant);
+        }
+        // With nothing left to come, whatever was planned started before.
+        planned.unwrap_or(from)
     }
 
     /// When the run planned for this instant starts: after a delay that its seed and the instant give, so that it is
     /// the same after a restart. It stays within the window.
     #[must_use]
     pub fn start_of(&self, planned: Timestamp, seed: u64) -> Timestamp {
-        let most = match self.recurrence.seconds_to_close(planned) {
-            Some(left) => self.recurrence.text().jitter_s.min(left.saturating_sub(1)),
-            None => self.recurrence.text().jitter_s,
-        };
+        let jitter = u64::from(self.recurrence.text().jitter_s);
+        let most = self.recurrence.closing(planned).map_or(jitter, |closing| {
+            let left = closing.duration_since(planned).as_secs();
+            jitter.min(u64::try_from(left).unwrap_or(0).saturating_sub(1))
+        });
         let dice = mix(seed ^ planned.as_second().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        later(planned, Duration::from_secs(dice % (u64::from(most) + 1)))
+        later(planned, Duration::from_secs(dice % (most + 1)))
     }
 
-    /// When the next runs start, from now on. `ran`: planned instants that had their run already, also such as come again
-    /// because the clock was set back; they do not run twice.
-    #[must_use]
-    pub fn next_starts(&self, seed: u64, now: Timestamp, count: usize, ran: &[Timestamp]) -> Vec<Timestamp> {
-        let ran: HashSet<&Timestamp> = ran.iter().collect();
-        let delay = Duration::from_secs(self.recurrence.text().jitter_s.into());
-        let mut planned = earlier(now, delay);
-        let mut start = Timestamp::MIN;
-        let mut starts = Vec::with_capacity(count);
-        while starts.len() < count {
-            let Some(next) = self.recurrence.next_after(planned) else {
-                break;
-            };
-            planned = next;
-            if ran.contains(&next) {
-                continue;
-            }
-            // One after another: a short delay does not overtake a long one.
-            start = self.start_of(next, seed).max(start);
-            if start > now {
-                starts.push(start);
-            }
-        }
-        starts
-    }
-
-    /// Where the latest `most` planned instants up to `end` begin, `first` being one of them.
+    /// Where the latest `most` planned instants before `end` begin, `first` being one of them.
     fn latest(&self, first: Timestamp, end: Timestamp, most: u32) -> Timestamp {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         // Looking back in growing steps: years of missed minutes cost no more than hours of them.
@@ -133,19 +129,56 @@ impl ScheduleSpec {
         loop {
             let from = earlier(end, back).max(first);
             let mut found = VecDeque::new();
-            let mut at = self.recurrence.first_from(from).filter(|at| *at <= end);
+            let mut at = self.recurrence.first_from(from).filter(|at| *at < end);
             while let Some(planned) = at {
                 found.push_back(planned);
                 if found.len() > most {
                     found.pop_front();
                 }
-                at = self.recurrence.next_after(planned).filter(|at| *at <= end);
+                at = self.recurrence.next_after(planned).filter(|at| *at < end);
             }
             if found.len() >= most || from <= first {
                 return found.front().copied().unwrap_or(first);
             }
             back = back.saturating_mul(4);
         }
+    }
+}
+
+impl Schedule {
+    /// The earliest run that was not dealt with, as things are now: the rules of its zone may have changed since it was
+    /// stored, and so may the clock.
+    #[must_use]
+    pub fn next_run(&self, now: Timestamp) -> Option<Timestamp> {
+        let recurrence = &self.spec.recurrence;
+        let stored = recurrence.first_from(self.next?)?;
+        Some(recurrence.next_after(now).map_or(stored, |next| next.min(stored)))
+    }
+
+    /// When the next runs start, from now on: what [`ScheduleSpec::judge`] will say, told beforehand. `ran`: planned
+    /// instants that had their run already, also such as come again because the clock was set back; they do not run
+    /// twice.
+    #[must_use]
+    pub fn next_starts(&self, now: Timestamp, count: usize, ran: &[Timestamp]) -> Vec<Timestamp> {
+        let ran: HashSet<&Timestamp> = ran.iter().collect();
+        let mut next = self.next_run(now);
+        let mut at = now;
+        let mut starts = Vec::with_capacity(count);
+        while let Some(planned) = next.filter(|_| starts.len() < count) {
+            let dealt_with = match self.spec.judge(planned, self.seed, at) {
+                Verdict::Wait(until) => {
+                    at = until;
+                    continue;
+                }
+                Verdict::Run(planned) => {
+                    starts.extend((!ran.contains(&planned)).then_some(at));
+                    planned
+                }
+                Verdict::Skip(planned) => planned,
+            };
+            next = self.spec.recurrence.next_after(dealt_with);
+        }
+        starts
     }
 }
 

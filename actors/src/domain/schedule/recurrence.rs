@@ -134,6 +134,13 @@ impl Recurrence {
         &self.text
     }
 
+    /// Whether it plans the same runs with the same delays as another one, however the two are written.
+    #[must_use]
+    pub fn plans_as(&self, other: &Self) -> bool {
+        let plan = |of: &Self| (of.days, of.window, of.text.jitter_s);
+        self.zone == other.zone && self.cron == other.cron && self.minutes == other.minutes && plan(self) == plan(other)
+    }
+
     /// The first planned instant after this one.
     #[must_use]
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
@@ -187,13 +194,16 @@ impl Recurrence {
         &self.zone
     }
 
-    /// How long after this planned instant the window closes, seconds; `None`: it never does.
-    pub(super) fn seconds_to_close(&self, planned: Timestamp) -> Option<u32> {
+    /// When the window that holds this planned instant closes; `None`: it never does. A window that spring skips closes
+    /// at the end of the gap, which is the planned instant itself.
+    pub(super) fn closing(&self, planned: Timestamp) -> Option<Timestamp> {
         let to = self.window?.to;
-        let shown = self.zone.to_datetime(planned);
-        let minute = i32::from(shown.hour()) * 60 + i32::from(shown.minute());
-        let left = (i32::from(to) - minute).rem_euclid(1440);
-        u32::try_from(left * 60 - i32::from(shown.second())).ok()
+        // Instants, not what clocks show: on the day of a change the two are not equally far apart. The day before is
+        // looked at too, since after a skipped day the clock shows the next one.
+        let first = self.zone.to_datetime(planned).date().yesterday().ok()?;
+        let days = first.series(jiff::Span::new().days(1)).take(3);
+        days.filter_map(|date| self.instant(date, to))
+            .find(|closing| *closing >= planned)
     }
 
     fn runs_on(&self, date: Date) -> bool {

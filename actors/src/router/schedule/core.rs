@@ -62,10 +62,7 @@ impl ScheduleCore {
     pub fn on_stored(&mut self, schedule: Schedule, now: Now) {
         let id = schedule.id;
         self.on_removed(id);
-        // The rules of its zone may have changed since it was stored, and so may the clock.
-        let recurrence = &schedule.spec.recurrence;
-        let first = schedule.next.and_then(|next| recurrence.first_from(next));
-        let next = first.map(|first| recurrence.next_after(now.wall).map_or(first, |next| next.min(first)));
+        let next = schedule.next_run(now.wall);
         let entry = Entry {
             schedule: Arc::new(schedule),
             next,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     domain::{
-        FieldError, Now, ScheduleId, SubmitTasks, TaskId, Timestamp,
+        FieldError, Now, ScheduleId, ScriptName, SubmitTasks, TaskId, Timestamp,
         schedule::{Schedule, ScheduleSpec},
     },
     mail::tell,
@@ -44,6 +44,14 @@ pub enum ScheduleFault {
     /// It is no longer as the person who changes it saw it.
     #[error("schedule {0} was changed or deleted in the meantime; read it, then try again")]
     Changed(ScheduleId),
+    /// Its script is gone.
+    #[error("there is no script `{name}` any more; supported: {}", supported.join(", "))]
+    NoScript {
+        /// The script that it names.
+        name: ScriptName,
+        /// Those there are.
+        supported: Vec<String>,
+    },
     /// Its `script_config` does not fit its script any more.
     #[error("{}", in_a_line(.0))]
     Invalid(Vec<FieldError>),

@@ -6,9 +6,9 @@ use actix::{AsyncContext, Context, Handler, Message};
 
 use super::{RunStarted, ScheduleFault, core::DueRun};
 use crate::{
-    domain::{FieldError, NewTask, Now, ScheduleId, ValidConfig},
+    domain::{NewTask, Now, ScheduleId, ValidConfig, schedule::ScheduledRequest},
     mail::tell,
-    ports::{NewRun, RunStored, StoreError},
+    ports::{NewRun, RunStored, ScriptCatalog, StoreError},
     router::{
         RouterActor, RouterError,
         asks::{Reply, answer},
@@ -28,7 +28,7 @@ pub(super) struct RunSchedule(pub ScheduleId, pub Reply<RunStarted>);
 struct ConfigChecked {
     run: DueRun,
     /// `None` for a run that is left out.
-    valid: Option<Result<ValidConfig, Vec<FieldError>>>,
+    valid: Option<Result<ValidConfig, ScheduleFault>>,
     /// Of a run by hand.
     reply: Option<Reply<RunStarted>>,
 }
@@ -61,11 +61,10 @@ impl RouterActor {
     fn check_config(&self, run: DueRun, reply: Option<Reply<RunStarted>>, ctx: &Context<Self>) {
         let (scripts, addr) = (Arc::clone(&self.parts.scripts), ctx.address());
         actix_rt::spawn(async move {
-            let request = &run.schedule.spec.request;
             let valid = if run.skipped {
                 None
             } else {
-                Some(scripts.validate(&request.script, &request.config).await)
+                Some(validate(&run.schedule.spec.request, &*scripts).await)
             };
             tell(&addr, ConfigChecked { run, valid, reply })
         });
@@ -115,14 +114,14 @@ impl RouterActor {
     fn plan_run(
         &mut self,
         run: &DueRun,
-        valid: Option<Result<ValidConfig, Vec<FieldError>>>,
+        valid: Option<Result<ValidConfig, ScheduleFault>>,
         batch: &Arc<str>,
         now: Now,
     ) -> Result<Planned, RouterError> {
         let Some(valid) = valid else {
             return Ok(Planned::none(SKIPPED.to_owned()));
         };
-        let request = run.schedule.spec.request.submit(valid.map_err(ScheduleFault::Invalid)?);
+        let request = run.schedule.spec.request.submit(valid?);
         let mut tasks = self.core.expand(&request, batch, now)?;
         for task in &mut tasks {
             task.schedule = Some(run.schedule.id);
@@ -172,6 +171,18 @@ impl RouterActor {
             (None, Ok(_)) => {}
         }
     }
+}
+
+/// Looks at a request as it would be looked at if it came now.
+async fn validate(request: &ScheduledRequest, scripts: &dyn ScriptCatalog) -> Result<ValidConfig, ScheduleFault> {
+    let ScheduledRequest { script, config, .. } = request;
+    if scripts.get(script).is_none() {
+        return Err(ScheduleFault::NoScript {
+            name: script.clone(),
+            supported: scripts.list().iter().map(|other| other.name.to_string()).collect(),
+        });
+    }
+    scripts.validate(script, config).await.map_err(ScheduleFault::Invalid)
 }
 
 impl Planned {

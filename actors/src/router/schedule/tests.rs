@@ -251,6 +251,26 @@ async fn a_run_whose_request_does_not_fit_any_more_says_so_and_the_next_one_come
 }
 
 #[actix::test]
+async fn a_run_whose_script_is_gone_says_so_and_not_that_it_has_errors() {
+    let farm = farm().await;
+    let (mut spec, request) = spec_of(&["p1"], json!({}), times(&["06:30"]));
+    spec.request.script = ScriptName::parse("gone").unwrap();
+    let id = farm.farm.router.create_schedule(spec, request).await.unwrap();
+
+    tokio::time::sleep(HOUR * 31 / 60).await;
+
+    let runs = farm.store.runs(id);
+    assert_eq!((runs.len(), runs[0].task_count), (1, 0));
+    let remark = runs[0].remark.as_deref().unwrap();
+    assert!(remark.starts_with("there is no script `gone` any more"), "{remark}");
+    let by_hand = farm.farm.router.run_schedule(id).await.unwrap_err();
+    assert!(
+        matches!(&by_hand, RouterError::Schedule(ScheduleFault::NoScript { name, .. }) if name.as_str() == "gone"),
+        "{by_hand}"
+    );
+}
+
+#[actix::test]
 async fn what_cannot_be_is_refused_and_changes_nothing() {
     let farm = farm().await;
     let (spec, unknown) = spec_of(&["p1", "p9"], json!({}), times(&["06:30"]));

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    domain::schedule::{Misfire, Recurrence, RecurrenceText, ScheduleSpec},
+    domain::schedule::{Misfire, Recurrence, RecurrenceText, ScheduleSpec, WindowText},
     testing::conformance::schedules::spec,
 };
 
@@ -161,6 +161,24 @@ fn a_clock_that_steps_back_five_seconds_each_minute_runs_each_time_once_and_on_t
 }
 
 #[test]
+fn a_run_that_waits_for_the_longer_delay_of_the_one_before_is_not_missed() {
+    let mut often = daily(Misfire::Skip, "UTC");
+    let text = RecurrenceText {
+        cron: Some("*/5 * * * *".to_owned()),
+        times: None,
+        jitter_s: 3600,
+        ..often.recurrence.text().clone()
+    };
+    often.recurrence = Recurrence::compile(text).unwrap();
+    let mut world = World::new(stored(often, "2026-05-01T06:05:00Z"), "2026-05-01T06:00:00Z");
+
+    world.pass(HOUR * 12, Duration::from_secs(1));
+
+    assert_eq!(world.skipped, []);
+    assert!(world.runs.len() > 130, "{}", world.runs.len());
+}
+
+#[test]
 fn a_schedule_whose_next_run_was_stored_under_a_wrong_clock_is_planned_anew() {
     let far = stored(daily(Misfire::RunOnce, "UTC"), "2099-01-01T09:00:00Z");
     let mut world = World::new(far, "2026-05-01T06:00:00Z");
@@ -229,6 +247,44 @@ fn a_disabled_schedule_waits_for_nothing() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// What is told to come is what comes: whatever was missed, however runs are delayed.
+    #[test]
+    fn the_next_starts_that_are_shown_are_those_that_come(
+        jitter in 0u32..=3600, step in 7u8..60, misfire in 0usize..3, off_minutes in 0i64..400, minutes in 0i64..1440,
+        from in 0usize..3,
+    ) {
+        let text = RecurrenceText {
+            cron: Some(format!("*/{step} * * * *")),
+            time_zone: "Europe/Warsaw".to_owned(),
+            window: [None, Some(("08:00", "20:00")), Some(("22:00", "03:00"))][from].map(|(from, to)| WindowText {
+                from: from.to_owned(),
+                to: to.to_owned(),
+            }),
+            jitter_s: jitter,
+            ..RecurrenceText::default()
+        };
+        let spec = ScheduleSpec {
+            recurrence: Recurrence::compile(text).unwrap(),
+            misfire: Misfire::ALL[misfire],
+            misfire_cap: 2,
+            ..spec("often")
+        };
+        let now = at("2026-03-28T09:00:00Z") + SignedDuration::from_mins(minutes);
+        let next = spec.recurrence.next_after(now - SignedDuration::from_mins(off_minutes)).unwrap();
+        let schedule = stored(spec, &next.to_string());
+        let shown = schedule.next_starts(now, 5, &[]);
+        let mut world = World::new(schedule, &now.to_string());
+        world.look();
+        let second = Duration::from_secs(1);
+        while world.runs.len() < 5 {
+            let wait = world.core.next_wake(world.now).unwrap();
+            world.pass(wait.max(second), wait.max(second));
+        }
+        let mut came: Vec<Timestamp> = world.runs.values().flatten().copied().collect();
+        came.truncate(5);
+        prop_assert_eq!(shown, came);
+    }
 
     /// F19 with F20: whatever was done to the clock, in any of these zones, once it is right again each planned
     /// instant has exactly one run, at its time unless the clock had shown it before.
