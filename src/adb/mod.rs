@@ -102,6 +102,12 @@ pub async fn server_version(address: &str, deadline: Duration) -> Result<u32, St
     u32::from_str_radix(answer.trim(), 16).map_err(|_| format!("{answer:?} is not a version"))
 }
 
+/// Whether a server is one of this computer, which can start it.
+#[must_use]
+pub fn is_local(address: &str) -> bool {
+    watcher::is_local(address)
+}
+
 /// Reads the text of a view tree, within the default limits.
 ///
 /// # Errors

@@ -108,20 +108,36 @@ async fn look(settings: &Settings) -> Vec<Finding> {
         Finding::of("adb program", adb_program(), "warning"),
     ];
     for (place, server) in settings.adb.servers.iter().enumerate() {
-        let version = adb::server_version(server, SERVER_DEADLINE).await;
-        let result = match version {
-            Ok(version) => Ok(format!("answers, version {version}")),
-            Err(problem) => Err(format!(
-                "{problem}; start it with `adb start-server`, or correct adb.servers"
-            )),
-        };
-        let answers = result.is_ok();
-        findings.push(Finding::of(format!("adb server {server}"), result, "wrong"));
+        let found = adb_server(server, settings).await;
+        let answers = found.state == "ok";
+        findings.push(found);
         if answers {
             findings.extend(phones(server, settings, place == 0).await);
         }
     }
     findings
+}
+
+async fn adb_server(server: &str, settings: &Settings) -> Finding {
+    let what = format!("adb server {server}");
+    let version = adb::server_version(server, SERVER_DEADLINE).await;
+    let (problem, bad) = match version {
+        Ok(version) => return Finding::of(what, Ok(format!("answers, version {version}")), "wrong"),
+        // It listens: starting it would do nothing.
+        Err(problem) if problem.contains("no answer") => {
+            let mend = "it hangs; restart it: `adb kill-server`, then `adb start-server`";
+            (format!("{problem}; {mend}"), "wrong")
+        }
+        Err(problem) if settings.adb.start_server && adb::is_local(server) && adb_program().is_ok() => (
+            format!("{problem}; `farmhand serve` starts it (adb.start_server)"),
+            "warning",
+        ),
+        Err(problem) => {
+            let mend = "start it with `adb start-server`, or correct adb.servers";
+            (format!("{problem}; {mend}"), "wrong")
+        }
+    };
+    Finding::of(what, Err(problem), bad)
 }
 
 /// The phones that a server shows; through the first one those of `devices` are connected.

@@ -124,5 +124,10 @@ impl Drop for Watcher {
     }
 }
 
+/// Whether a server is one of this computer.
+pub(super) fn is_local(address: &str) -> bool {
+    server_process::local_port(address).is_some()
+}
+
 #[cfg(test)]
 mod tests;
