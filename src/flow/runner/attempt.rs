@@ -17,6 +17,7 @@ use super::{
     fault::Fault,
     media::{media_global, media_request},
     phone::Phone,
+    rounds::Way,
 };
 use crate::flow::{
     catalog::Script,
@@ -94,6 +95,7 @@ impl Run {
             detail: Map::new(),
             recording: None,
             effects: Effects::default(),
+            way: Way::default(),
         };
         run.set_globals().await?;
         run.compile_watches().await?;

@@ -12,6 +12,7 @@ pub mod phone;
 mod picture;
 mod query;
 mod repeat;
+mod rounds;
 mod screen;
 mod steps;
 #[cfg(test)]
@@ -30,10 +31,11 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::{arrival::Arrival, effect::Effects, evidence::Evidence, phone::Phone, screen::Look};
+use self::{arrival::Arrival, effect::Effects, evidence::Evidence, phone::Phone, rounds::Way, screen::Look};
 pub(in crate::flow) use self::{
     media::media_request,
     query::whole_number,
+    rounds::Round,
     screen::Found,
     steps::{Done, SCREENSHOT},
 };
@@ -134,4 +136,6 @@ pub(in crate::flow) struct Run {
     /// Recording under way.
     pub(in crate::flow) recording: Option<Recording>,
     pub(in crate::flow) effects: Effects,
+    /// Where in its flow it is.
+    pub(in crate::flow) way: Way,
 }

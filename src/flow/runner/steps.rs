@@ -115,7 +115,10 @@ impl Run {
     pub(in crate::flow) fn run_steps<'a>(&'a mut self, steps: &'a [Step]) -> LocalBoxFuture<'a, Result<(), Fault>> {
         Box::pin(async move {
             for step in steps {
-                self.run_step(step).await?;
+                self.way.enter(step);
+                let result = self.run_step(step).await;
+                self.way.leave();
+                result?;
             }
             Ok(())
         })

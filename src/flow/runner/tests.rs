@@ -20,6 +20,7 @@ mod checkpoints;
 mod effects;
 mod evidence;
 mod pictures;
+mod rounds;
 mod unpinned;
 mod waiting;
 
