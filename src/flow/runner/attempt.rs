@@ -271,14 +271,21 @@ impl Run {
         if let Err(second) = self.settle_effect(state).await {
             return self.unverified(&second);
         }
+        let (mut failure, blame) = fault.failure(Some(step));
         match verdict {
             Verdict::Done => {
                 let (task, attempt, serial) = (self.spec.task, self.spec.attempt, &self.spec.serial);
                 tracing::info!(task.id = %task, attempt.id = %attempt, device.serial = %serial, "effect found done after it was not confirmed: {fault}");
-                self.done().await
+                if self.has_single_commit() {
+                    return self.done().await;
+                }
+                failure
+                    .message
+                    .push_str("; its effect took place, a retry goes on with what is left");
+                failure.retryable = true;
+                Outcome::Failed { failure, blame }
             }
             Verdict::NotDone => {
-                let (mut failure, blame) = fault.failure(Some(step));
                 failure.retryable = true;
                 Outcome::Failed { failure, blame }
             }

@@ -229,3 +229,32 @@ async fn a_check_sees_the_rounds_that_its_effect_was_in() {
     Bench::new(&flow).run(&shown).await;
     assert_eq!(shown.count("Type(go 1 1)"), 1, "{:?}", shown.events());
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_of_several_that_the_check_finds_done_does_not_complete_the_task() {
+    let check = "  check: [ evalScript: \"${output.effect = 'done'}\" ]\n  own_evidence: true\n";
+    let flow = PEOPLE.replace(
+        "farmhand: { account: none, commit: go, confirm: ok }\n",
+        &format!("farmhand:\n  account: none\n  commit: go\n  confirm: ok\n{check}"),
+    );
+    let flow = flow.replace(
+        "text: Following, label: ok",
+        "text: \"${output.i == 1 && ATTEMPT == '1' ? 'Never' : 'Following'}\", label: ok",
+    );
+    let followed = Followed::default();
+    let bench = Bench::new(&flow);
+
+    let outcome = bench.run(&Arc::new(app(&followed))).await;
+
+    assert_eq!(failed(&outcome), (FailureReason::AssertionFailed, Blame::App, true));
+    assert!(
+        message(&outcome).contains("goes on with what is left"),
+        "{}",
+        message(&outcome)
+    );
+    assert_eq!(bench.journal.states(), [EffectState::Confirmed; 2]);
+    let mut second = spec("flow", json!({}), Purpose::Execute);
+    second.number = 2;
+    completed(&bench.run_spec(&Arc::new(app(&followed)), second).await);
+    assert_eq!(names(&followed), "0 1 2 3");
+}
