@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     FlowRunnerParts, Run,
     arrival::Arrival,
-    effect::{Effects, Verdict},
+    effect::{Effects, Verdict, is_open},
     fault::Fault,
     media::{media_global, media_request},
     phone::Phone,
@@ -35,13 +35,13 @@ pub(super) async fn run(
 ) -> Outcome {
     let script = match parts.catalog.version(&spec.script).await {
         Ok(script) => script,
-        Err(message) => return failed_before_start(Fault::Invalid(message)),
+        Err(message) => return failed_before_start(&parts, &spec, Fault::Invalid(message)).await,
     };
     parts.journal.record_flow(spec.attempt, script.content_hash());
     let phone = Phone::new(driver, cancel.clone(), beat, spec.time_limit);
-    let mut run = match Run::new(parts, spec, script, phone, cancel).await {
+    let mut run = match Run::new(parts.clone(), spec.clone(), script, phone, cancel).await {
         Ok(run) => run,
-        Err(fault) => return failed_before_start(fault),
+        Err(fault) => return failed_before_start(&parts, &spec, fault).await,
     };
     let purpose = run.spec.purpose;
     let outcome = run.attempt(purpose).await;
@@ -49,8 +49,20 @@ pub(super) async fn run(
     outcome
 }
 
-fn failed_before_start(fault: Fault) -> Outcome {
+/// That an attempt could not even look says nothing of an effect that is open.
+async fn failed_before_start(parts: &FlowRunnerParts, spec: &AttemptSpec, fault: Fault) -> Outcome {
     let (failure, blame) = fault.failure(None);
+    if spec.purpose == Purpose::Verify {
+        let effects = parts.journal.effects(spec.task).await;
+        // What the store does not tell may be open.
+        if effects.map_or(true, |effects| effects.iter().any(|effect| is_open(effect.state))) {
+            return Outcome::Unverified {
+                failure,
+                blame,
+                attention: None,
+            };
+        }
+    }
     Outcome::Failed { failure, blame }
 }
 

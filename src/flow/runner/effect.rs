@@ -269,6 +269,11 @@ impl Run {
     }
 }
 
+/// Whether an effect may have taken place and nobody knows.
+pub(super) fn is_open(state: EffectState) -> bool {
+    matches!(state, EffectState::Intended | EffectState::Unknown)
+}
+
 /// How an attempt ends that found the gate closed.
 fn closed(state: EffectState, step: u32) -> Outcome {
     match state {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     Run,
     attempt::completed,
-    effect::{RIVAL, Verdict},
+    effect::{RIVAL, Verdict, is_open},
     fault::Fault,
 };
 
@@ -14,7 +14,6 @@ impl Run {
     /// Looks whether what an earlier attempt intended took place. `None`: it did not, the flow may run.
     pub(super) async fn verify(&mut self) -> Result<Option<Outcome>, Fault> {
         let effects = self.parts.journal.effects(self.spec.task).await.map_err(Fault::Store)?;
-        let is_open = |state| matches!(state, EffectState::Intended | EffectState::Unknown);
         let is_done = |state| matches!(state, EffectState::Confirmed | EffectState::ResolvedDone);
         let Some(open) = effects.iter().rev().find(|effect| is_open(effect.state)) else {
             if self.has_single_commit() && effects.iter().any(|effect| is_done(effect.state)) {

@@ -644,3 +644,21 @@ async fn a_commit_step_is_touched_once_though_the_screen_does_not_change() {
     completed(&Bench::new(flow).run(&phone).await);
     assert_eq!(phone.count("Tap"), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_verifying_attempt_that_cannot_even_begin_proves_nothing() {
+    for (state, is_open) in [(EffectState::Intended, true), (EffectState::Refuted, false)] {
+        let bench = Bench::new(&FLOW.replace("farmhand:\n", "farmhand:\n  apps: [instagram]\n"));
+        bench.journal.plant(planted(state));
+        let phone = Arc::new(app(&["Posted"], &["Not on profile"]));
+
+        let outcome = bench.run_as(&phone, Purpose::Verify, json!({})).await;
+
+        if is_open {
+            assert_eq!(unverified(&outcome), (FailureReason::FlowError, Blame::Task));
+        } else {
+            assert_eq!(failed(&outcome), (FailureReason::FlowError, Blame::Task, false));
+        }
+        assert_eq!((phone.events().len(), bench.journal.states()), (0, vec![state]));
+    }
+}
