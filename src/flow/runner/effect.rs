@@ -114,7 +114,13 @@ impl Run {
         }
         let script = self.script.clone();
         self.effects.armed = false;
-        let noted = self.run_steps(&script.flow().config.extension.baseline).await;
+        // The flow's own app, also when an included file with another one acts.
+        let app_id = self.app_id.clone();
+        let noted = match self.enter_app(script.flow().config.app_id.as_deref()).await {
+            Ok(()) => self.run_steps(&script.flow().config.extension.baseline).await,
+            Err(fault) => Err(fault),
+        };
+        self.app_id = app_id;
         self.effects.armed = true;
         noted?;
         let baseline = self
@@ -226,7 +232,7 @@ impl Run {
         };
         self.js.run("delete output.effect").await?;
         match check {
-            Body::Inline(steps) => self.run_steps(steps).await?,
+            Body::Inline(steps) => self.run_own(steps).await?,
             Body::File(flow) => self.run_sub_flow(flow, &[]).await?,
         }
         let verdict = match self.js.value("output.effect").await?.as_str() {
@@ -246,6 +252,21 @@ impl Run {
         } else {
             verdict
         })
+    }
+
+    /// Runs commands that stand in the config section, with the flow's own variables and app: outside of the flow, nothing else
+    /// has set them.
+    async fn run_own(&mut self, steps: &[Step]) -> Result<(), Fault> {
+        let script = self.script.clone();
+        let config = &script.flow().config;
+        let scope = self.enter(&config.env).await?;
+        let app_id = self.app_id.clone();
+        let result = match self.enter_app(config.app_id.as_deref()).await {
+            Ok(()) => self.run_steps(steps).await,
+            Err(fault) => Err(fault),
+        };
+        self.app_id = app_id;
+        self.leave(scope, result).await
     }
 
     /// Whether what the check has read may be another task's doing: a number that went up says not by whom.

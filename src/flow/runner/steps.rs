@@ -57,7 +57,8 @@ impl Run {
         self.leave(scope, result).await
     }
 
-    async fn enter_app(&mut self, app_id: Option<&str>) -> Result<(), Fault> {
+    /// Acts in this app from now on.
+    pub(super) async fn enter_app(&mut self, app_id: Option<&str>) -> Result<(), Fault> {
         if let Some(app_id) = app_id {
             self.app_id = self.filled(app_id).await?;
         }

@@ -662,3 +662,53 @@ async fn a_verifying_attempt_that_cannot_even_begin_proves_nothing() {
         assert_eq!((phone.events().len(), bench.journal.states()), (0, vec![state]));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_check_in_place_has_the_flows_own_app_and_variables() {
+    let flow = "appId: \"${PKG}\"
+env: { PKG: a.b, WHO: anna }
+farmhand:
+  account: none
+  commit: post
+  own_evidence: true
+  check:
+    - launchApp: { stopApp: false, permissions: {} }
+    - inputText: ${WHO}
+    - evalScript: ${output.effect = 'done'}
+---
+- tapOn: { text: Post, label: post }
+- assertVisible: { text: Posted, timeout: 0 }
+";
+    for purpose in [Purpose::Verify, Purpose::Execute] {
+        let bench = Bench::new(flow);
+        if purpose == Purpose::Verify {
+            bench.journal.plant(planted(EffectState::Intended));
+        }
+        let phone = Arc::new(app(&["Something else"], &[]));
+        completed(&bench.run_as(&phone, purpose, json!({})).await);
+        let events = phone.events();
+        assert_eq!(events[events.len() - 2..], ["Launch(a.b)", "Type(anna)"], "{events:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_baseline_is_noted_in_the_flows_own_app() {
+    let flow = "appId: a.b
+farmhand:
+  account: none
+  commit: post
+  baseline: [ launchApp: { stopApp: false, permissions: {} } ]
+---
+- runFlow: sub/post.yaml
+";
+    let sub =
+        "appId: c.d\n---\n- tapOn: { text: Post, label: post }\n- launchApp: { stopApp: false, permissions: {} }\n";
+    let phone = Arc::new(phone(&["Post"]));
+    completed(&Bench::new(flow).with_file("sub/post.yaml", sub).run(&phone).await);
+    let launches: Vec<String> = phone
+        .events()
+        .into_iter()
+        .filter(|event| event.starts_with("Launch"))
+        .collect();
+    assert_eq!(launches, ["Launch(a.b)", "Launch(c.d)"]);
+}
