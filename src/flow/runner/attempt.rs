@@ -89,6 +89,7 @@ impl Run {
             phone,
             js,
             app_id: String::new(),
+            package: String::new(),
             params,
             media: PickedMedia::default(),
             patterns: HashMap::new(),
@@ -122,7 +123,44 @@ impl Run {
         for (name, text) in script.env() {
             self.js.set(name, &Value::from(text.as_str())).await?;
         }
+        let (app, package) = self.app()?;
+        self.package = package;
+        let account = spec.account.as_ref();
+        let username = account.map_or("", |account| account.username.as_str());
+        let file = script.flow().file.rsplit('/').next().unwrap_or_default();
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        let texts = [
+            ("SERIAL", spec.serial.to_string()),
+            ("USERNAME", username.to_owned()),
+            ("APP", app),
+            ("APP_PACKAGE", self.package.clone()),
+            ("TASK_ID", spec.task.to_string()),
+            ("ATTEMPT", spec.number.to_string()),
+            ("MAESTRO_FILENAME", stem.to_owned()),
+            ("MAESTRO_DEVICE_UDID", spec.serial.to_string()),
+            ("MAESTRO_SHARD_ID", "1".to_owned()),
+            ("MAESTRO_SHARD_INDEX", "0".to_owned()),
+        ];
+        for (name, text) in texts {
+            self.js.set(name, &Value::from(text)).await?;
+        }
         let extension = &script.flow().config.extension;
+        let target = extension.fan_out.as_ref().and_then(|rule| self.params.get(&rule.list));
+        let target = target.map_or(Value::Null, |target| match target {
+            Value::Array(items) => items.first().cloned().unwrap_or(Value::Null),
+            one => one.clone(),
+        });
+        self.js.set("params", &self.params).await?;
+        self.js.set("target", &target).await?;
+        self.js.set("effect", &Value::Null).await?;
+        self.js.set("media", &media_global(&self.media, self.spec.seed)).await?;
+        Ok(())
+    }
+
+    /// The app that the attempt is for, and its package, as far as the settings know it.
+    fn app(&self) -> Result<(String, String), Fault> {
+        let spec = &self.spec;
+        let extension = &self.script.flow().config.extension;
         let account = spec.account.as_ref();
         let app = match account {
             Some(account) => account.app.clone(),
@@ -149,34 +187,7 @@ impl Run {
                 .map(ToString::to_string)
                 .unwrap_or_default(),
         };
-        let username = account.map_or("", |account| account.username.as_str());
-        let file = script.flow().file.rsplit('/').next().unwrap_or_default();
-        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-        let texts = [
-            ("SERIAL", spec.serial.to_string()),
-            ("USERNAME", username.to_owned()),
-            ("APP", app),
-            ("APP_PACKAGE", package),
-            ("TASK_ID", spec.task.to_string()),
-            ("ATTEMPT", spec.number.to_string()),
-            ("MAESTRO_FILENAME", stem.to_owned()),
-            ("MAESTRO_DEVICE_UDID", spec.serial.to_string()),
-            ("MAESTRO_SHARD_ID", "1".to_owned()),
-            ("MAESTRO_SHARD_INDEX", "0".to_owned()),
-        ];
-        for (name, text) in texts {
-            self.js.set(name, &Value::from(text)).await?;
-        }
-        let target = extension.fan_out.as_ref().and_then(|rule| self.params.get(&rule.list));
-        let target = target.map_or(Value::Null, |target| match target {
-            Value::Array(items) => items.first().cloned().unwrap_or(Value::Null),
-            one => one.clone(),
-        });
-        self.js.set("params", &self.params).await?;
-        self.js.set("target", &target).await?;
-        self.js.set("effect", &Value::Null).await?;
-        self.js.set("media", &media_global(&self.media, self.spec.seed)).await?;
-        Ok(())
+        Ok((app, package))
     }
 
     async fn compile_watches(&mut self) -> Result<(), Fault> {

@@ -164,6 +164,7 @@ impl Run {
         let mut content = json!({
             "script": self.spec.script,
             "username": self.spec.account.as_ref().map(|account| account.username.as_str()),
+            "package": self.package,
             "params": self.params,
             "media": media_content(&self.media),
             "hash": self.content_hash().await?,

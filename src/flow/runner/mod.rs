@@ -108,6 +108,8 @@ pub(in crate::flow) struct Run {
     pub(in crate::flow) js: Js,
     /// Package of the flow that runs, as its `appId` says.
     pub(in crate::flow) app_id: String,
+    /// Package of the account's app, or of the device's; empty when it is not known.
+    package: String,
     /// The parameters, texts chosen.
     pub(in crate::flow) params: Value,
     /// The media that were chosen.

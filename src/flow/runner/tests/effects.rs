@@ -712,3 +712,38 @@ farmhand:
         .collect();
     assert_eq!(launches, ["Launch(a.b)", "Launch(c.d)"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_look_into_another_app_than_the_one_that_acted_cannot_tell() {
+    let acted = |package: &str| {
+        let mut effect = planted(EffectState::Intended);
+        effect.content["package"] = json!(package);
+        effect
+    };
+    let bench = Bench::new(FLOW);
+    bench.journal.plant(acted("com.other.app"));
+    let phone = Arc::new(app(&["Posted"], &["Not on profile"]));
+
+    let outcome = bench.run_as(&phone, Purpose::Verify, json!({})).await;
+
+    let Outcome::Unverified { failure, .. } = &outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(
+        failure.message.contains("com.other.app") && failure.message.contains("com.example.app"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(
+        (phone.events().len(), bench.journal.states()),
+        (0, vec![EffectState::Unknown])
+    );
+
+    let bench = Bench::new(FLOW);
+    bench.journal.plant(acted("com.example.app"));
+    completed(&bench.run_as(&phone, Purpose::Verify, json!({})).await);
+    assert_eq!(phone.count("Tap"), 1);
+    let bench = Bench::new(FLOW);
+    completed(&bench.run(&phone).await);
+    assert_eq!(bench.journal.all_effects()[0].content["package"], "com.example.app");
+}
