@@ -16,6 +16,7 @@ use crate::flow::testing::{
 };
 
 mod arrival;
+mod bundled_checks;
 mod checkpoints;
 mod effects;
 mod evidence;
