@@ -43,6 +43,7 @@ const FILES: &[(&str, &str)] = &[
         "post/from_gallery.yaml",
         include_str!("../../../flows/post/from_gallery.yaml"),
     ),
+    ("post/newest.yaml", include_str!("../../../flows/post/newest.yaml")),
     ("post/sound.yaml", include_str!("../../../flows/post/sound.yaml")),
     ("post/stories.yaml", include_str!("../../../flows/post/stories.yaml")),
     ("post/text.yaml", include_str!("../../../flows/post/text.yaml")),

@@ -84,3 +84,24 @@ async fn a_posts_check_says_nothing_of_another_ones_profile() {
         assert_eq!(found, state, "{name} {posts} {newest}");
     }
 }
+
+/// A post that somebody has deleted meanwhile makes up for the new one in the count.
+#[tokio::test(start_paused = true)]
+async fn a_post_that_may_be_the_wanted_one_is_not_called_absent_though_there_are_no_more_than_before() {
+    let before = |newest: Value| json!({ "posts": 3, "caption": "mine", "newest": newest });
+    let without = json!({ "posts": 3, "caption": "", "newest": "old" });
+    for (baseline, newest, state) in [
+        (before(json!("old")), "mine", EffectState::Unknown),
+        (before(json!("mine")), "mine", EffectState::Refuted),
+        (before(json!("old")), "old", EffectState::Refuted),
+        // Of an earlier version of the flow.
+        (before(Value::Null), "mine", EffectState::Unknown),
+        (without.clone(), "", EffectState::Unknown),
+        (without, "old", EffectState::Refuted),
+    ] {
+        let found = verdict(profile("alice", 3, newest), baseline.clone()).await;
+        assert_eq!(found, state, "{baseline} {newest}");
+    }
+    let none = json!({ "posts": 0, "caption": "", "newest": "" });
+    assert_eq!(verdict(profile("alice", 0, ""), none).await, EffectState::Refuted);
+}
