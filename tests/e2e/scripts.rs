@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Farm, follow, tail, wait_for};
+use crate::harness::{Farm, follow, post, tail, wait_for};
 
 const APPS: [&str; 2] = ["tiktok", "instagram"];
 /// Longest wait for all tasks of a table: they queue for the same phones.
@@ -340,6 +340,56 @@ fn a_follow_that_was_taken_back_since_is_not_done_a_second_time() {
     assert_eq!(
         (farm.sim.ledger("follow").len(), farm.sim.ledger("unfollow").len()),
         (1, 1)
+    );
+}
+
+/// Tasks of a phone, for whoever is shown there. They are stopped between the touch and its confirmation, and somebody else is
+/// shown when they are looked up: what is on that profile is nothing to them.
+#[test]
+fn what_somebody_did_is_not_looked_for_at_somebody_else() {
+    let farm = Farm::without_adb(3);
+    let phones = [0, 1, 2].map(|at| farm.sim.serial(at).to_owned());
+    let slow = json!({ "kind": "slow", "ms": 1_000 });
+    let late = json!({ "kind": "upload_slow", "ms": 6_000 });
+    for (serial, fault) in phones.iter().zip([late, slow.clone(), slow]) {
+        farm.sim.login(serial, "tiktok", "alice");
+        farm.sim.fault(serial, &fault);
+    }
+    let create = |body: Value| farm.controller.create(&body)[0];
+    let ids = [
+        create(post(&phones[0], "of alice")),
+        create(follow(&phones[1], "bob")),
+        create(follow(&phones[2], "carol")),
+    ];
+    let acting = [
+        "Wait for the upload",
+        "Wait until the app says so",
+        "Wait until the app says so",
+    ];
+    for ((id, serial), (label, shown)) in ids.iter().zip(&phones).zip(acting.iter().zip(["bob", "bob", "alice"])) {
+        wait_for("it has acted", TABLE, || {
+            (farm.controller.task(*id)["progress"]["label"] == *label).then_some(())
+        });
+        farm.controller.ok("POST", &format!("/api/v1/task/{id}/stop"), None);
+        assert_eq!(failure(&ended(&farm, *id)).0, "stopped");
+        farm.sim.heal(serial);
+        farm.sim.login(serial, "tiktok", shown);
+    }
+    wait_for("all took place", TABLE, || {
+        (farm.sim.ledger("publish").len() == 1 && farm.sim.ledger("follow").len() == 2).then_some(())
+    });
+    for id in ids {
+        farm.controller.ok("POST", &format!("/api/v1/task/{id}/retry"), None);
+    }
+
+    for id in &ids[..2] {
+        let task = ended(&farm, *id);
+        assert_eq!(failure(&task).0, "outcome_unknown", "{task:#}");
+    }
+    completed(&farm, ids[2]);
+    assert_eq!(
+        (farm.sim.ledger("publish").len(), farm.sim.ledger("follow").len()),
+        (1, 2)
     );
 }
 

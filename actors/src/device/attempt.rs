@@ -11,7 +11,7 @@ use super::{
     ending::{failed, failure_because},
 };
 use crate::{
-    domain::{AttemptSpec, Blame, FailureReason, Outcome},
+    domain::{AttemptSpec, Blame, FailureReason, Outcome, Purpose},
     ports::{DeviceDriver, DriverError, ProgressBeat, ScriptRunner},
 };
 
@@ -62,15 +62,29 @@ async fn take_and_run(run: AttemptRun) -> Outcome {
     } = run;
     let taken = tokio::select! {
         biased;
-        () = cancel.cancelled() => return failed(FailureReason::Stopped, "stopped".to_owned(), Blame::Task),
+        () = cancel.cancelled() => {
+            return not_begun(spec.purpose, FailureReason::Stopped, "stopped".to_owned(), Blame::Task);
+        }
         taken = driver.take() => taken,
     };
     if let Err(error) = taken {
         let (reason, blame) = meaning_of(&error);
-        return failed(reason, error.to_string(), blame);
+        return not_begun(spec.purpose, reason, error.to_string(), blame);
     }
     beat();
     runner.run(spec, driver, cancel, beat).await
+}
+
+/// The end of an attempt that has not begun to run. What it was to look for may have taken place all the same.
+fn not_begun(purpose: Purpose, reason: FailureReason, message: String, blame: Blame) -> Outcome {
+    match purpose {
+        Purpose::Execute => failed(reason, message, blame),
+        Purpose::Verify => Outcome::Unverified {
+            failure: failure_because(reason, message),
+            blame,
+            attention: None,
+        },
+    }
 }
 
 /// What a driver's error means for a task, and whose fault it is.
@@ -97,4 +111,95 @@ fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without words".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{rc::Rc, time::Duration};
+
+    use futures_util::future::LocalBoxFuture;
+
+    use super::*;
+    use crate::{
+        domain::{AttemptId, Epoch, Lease, TaskId},
+        ports::DriverFactory,
+        testing::{driver::FakeDriverFactory, farm},
+    };
+
+    /// Fails the test when it is asked to run.
+    struct Never;
+
+    impl ScriptRunner for Never {
+        fn run(
+            &self,
+            _: Arc<AttemptSpec>,
+            _: Arc<dyn DeviceDriver>,
+            _: CancellationToken,
+            _: ProgressBeat,
+        ) -> LocalBoxFuture<'static, Outcome> {
+            panic!("nothing may run")
+        }
+    }
+
+    fn spec(purpose: Purpose) -> AttemptSpec {
+        AttemptSpec {
+            task: TaskId(7),
+            attempt: AttemptId(1),
+            number: 2,
+            purpose,
+            script: farm::script("post"),
+            config: Arc::new(serde_json::json!({})),
+            serial: farm::serial("p1"),
+            account: None,
+            app: None,
+            lease: Lease {
+                epoch: Epoch(1),
+                token: "t".into(),
+            },
+            time_limit: Duration::from_secs(1800),
+            seed: 1,
+            request_id: None,
+            acts_left: None,
+        }
+    }
+
+    /// An attempt whose phone says no when it is taken, or that was stopped before.
+    async fn ends(purpose: Purpose, is_stopped: bool) -> Outcome {
+        let phones = FakeDriverFactory::default();
+        let full = DriverError::Refused {
+            serial: farm::serial("p1"),
+            command: "take",
+            problem: "No space left on device".to_owned(),
+        };
+        phones.phone(&farm::serial("p1"), |phone| phone.error = Some(full));
+        let cancel = CancellationToken::new();
+        if is_stopped {
+            cancel.cancel();
+        }
+        let run = AttemptRun {
+            spec: Arc::new(spec(purpose)),
+            driver: phones.open(&farm::serial("p1"), None),
+            runner: Arc::new(Never),
+            cancel,
+            beat: Rc::new(|| {}),
+        };
+        match run_attempt(run).await {
+            AttemptEnding::Outcome(outcome) => outcome,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_look_that_cannot_begin_proves_nothing() {
+        for (is_stopped, reason) in [(false, FailureReason::DeviceError), (true, FailureReason::Stopped)] {
+            let Outcome::Unverified { failure, attention, .. } = ends(Purpose::Verify, is_stopped).await else {
+                panic!("the effect is still open");
+            };
+            assert_eq!((failure.reason, attention), (reason, None));
+            let Outcome::Failed { failure, .. } = ends(Purpose::Execute, is_stopped).await else {
+                panic!("nothing is open");
+            };
+            assert_eq!(failure.reason, reason);
+        }
+    }
 }

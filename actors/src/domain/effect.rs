@@ -60,14 +60,14 @@ impl EffectState {
 /// not complete the task, and the flow goes on with the others.
 pub const ONE_OF_SEVERAL: &str = "one_of_several";
 
-/// Names one effect: a task's commit step, counted when a flow reaches it more than once.
+/// Names one effect: a task's commit step, and its round when it is in a loop.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EffectKey {
     /// The task.
     pub task: TaskId,
-    /// The commit step's label.
+    /// The commit step's label; of several steps, and of loops within loops, with what tells them apart.
     pub step: Arc<str>,
-    /// 0 for the first time that the step is reached in one run of the flow.
+    /// The round of the innermost loop that it is in, from 0.
     pub ordinal: u32,
 }
 

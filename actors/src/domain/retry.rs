@@ -126,7 +126,8 @@ fn after_failure(failure: &Failure, facts: AttemptFacts, settings: &RetrySetting
             let remark = format!("the phone went away ({}); goes on when it is back", failure.message);
             again(due_at, facts.purpose, &remark, false)
         }
-        // No effect is open after a check that failed: it was proven not to have taken place, so the flow may run.
+        // No effect is open then: a check has proven that it did not take place. Whatever keeps an attempt from looking is
+        // `Unverified`.
         _ if facts.purpose == Purpose::Verify && may_repeat(failure, facts, CUT_SHORT_LIMIT.max(settings.max)) => {
             again(now, Purpose::Execute, "the effect did not take place; runs again", true)
         }

@@ -31,6 +31,10 @@ const FILES: &[(&str, &str)] = &[
         "common/own_profile.yaml",
         include_str!("../../../flows/common/own_profile.yaml"),
     ),
+    (
+        "common/shown_account.yaml",
+        include_str!("../../../flows/common/shown_account.yaml"),
+    ),
     ("follow/check.yaml", include_str!("../../../flows/follow/check.yaml")),
     ("follow/run.yaml", include_str!("../../../flows/follow/run.yaml")),
     ("post/check.yaml", include_str!("../../../flows/post/check.yaml")),
@@ -39,6 +43,7 @@ const FILES: &[(&str, &str)] = &[
         "post/from_gallery.yaml",
         include_str!("../../../flows/post/from_gallery.yaml"),
     ),
+    ("post/newest.yaml", include_str!("../../../flows/post/newest.yaml")),
     ("post/sound.yaml", include_str!("../../../flows/post/sound.yaml")),
     ("post/stories.yaml", include_str!("../../../flows/post/stories.yaml")),
     ("post/text.yaml", include_str!("../../../flows/post/text.yaml")),

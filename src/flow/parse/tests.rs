@@ -1068,3 +1068,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_cannot_be_undone_may_not_stand_in_a_hook() {
+    let flow = |hooks: &str, steps: &str| {
+        format!(
+            "appId: a.b\n{hooks}farmhand: {{ commit: send, confirm: sent }}\n---\n{steps}- tapOn: {{ id: send, label: send }}\n\
+                 - assertVisible: {{ id: sent, label: sent }}\n"
+        )
+    };
+    for hook in ["onFlowStart", "onFlowComplete", "onFlowFailure"] {
+        for (name, label) in [("commit", "send"), ("confirm", "sent")] {
+            let inside = format!("{hook}:\n  - runFlow:\n      commands:\n        - back: {{ label: {label} }}\n");
+            fault(
+                &flow(&inside, ""),
+                "5:11",
+                &[&format!("`{label}` of `farmhand.{name}`"), "hook"],
+            );
+        }
+    }
+    let hooked = "appId: a.b\nonFlowComplete:\n  - back: { label: send }\n---\n- back\n";
+    let files = Files::default()
+        .with("f.yaml", &flow("", "- runFlow: sub.yaml\n- runFlow: sub.yaml\n"))
+        .with("sub.yaml", hooked);
+    let told = problems(load(&files, "f.yaml"));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("sub.yaml:3:5: ") && told[0].contains("hook"),
+        "{told:?}"
+    );
+    // The same file, but only its commands: what a hook includes is in the hook.
+    let acting = "appId: a.b\n---\n- back: { label: send }\n";
+    let files = Files::default()
+        .with("f.yaml", &flow("onFlowStart:\n  - runFlow: sub.yaml\n", ""))
+        .with("sub.yaml", acting);
+    let told = problems(load(&files, "f.yaml"));
+    assert!(told[0].starts_with("sub.yaml:3:3: "), "{told:?}");
+}

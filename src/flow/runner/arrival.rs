@@ -25,7 +25,7 @@ pub struct Arrival {
 impl Run {
     /// Has the app show the task's account.
     pub(super) async fn show_account(&mut self) -> Result<(), Fault> {
-        let Some(flow) = self.account_flow()? else {
+        let Some(flow) = self.account_flow().await? else {
             return Ok(());
         };
         self.arrival = Arrival {
@@ -39,7 +39,7 @@ impl Run {
 
     /// The flow that shows the task's account. One that acts without saying how gets the one that ships with farmhand:
     /// nothing is done for whichever account happens to be shown.
-    fn account_flow(&self) -> Result<Option<Arc<Flow>>, Fault> {
+    async fn account_flow(&self) -> Result<Option<Arc<Flow>>, Fault> {
         let Some(account) = &self.spec.account else {
             return Ok(None);
         };
@@ -47,6 +47,7 @@ impl Run {
         match &extension.account {
             AccountFlow::Own(flow) => Ok(Some(flow.clone())),
             AccountFlow::Unsaid if extension.commit.is_some() => {
+                self.refuse_other_app(account.package.as_str()).await?;
                 account_flow(&account.app).map(Some).ok_or_else(|| {
                     Fault::Invalid(format!(
                         "the script `{}` acts for an account and does not say how the app {} shows it: name a flow as \
@@ -57,6 +58,26 @@ impl Run {
             }
             AccountFlow::Unsaid | AccountFlow::None => Ok(None),
         }
+    }
+
+    /// The account's app is brought to show the account; a flow that acts in another one would act for whoever is shown there.
+    async fn refuse_other_app(&self, package: &str) -> Result<(), Fault> {
+        let config = &self.script.flow().config;
+        let Some(app_id) = config.app_id.as_deref() else {
+            return Ok(());
+        };
+        let scope = self.enter(&config.env).await?;
+        let acts_in = self.filled(app_id).await;
+        self.leave(scope, Ok(())).await?;
+        let acts_in = acts_in?;
+        if acts_in == package {
+            return Ok(());
+        }
+        Err(Fault::Invalid(format!(
+            "the script `{}` acts in {acts_in} (its `appId`), and the account's app is {package}: write `appId: ${{APP_PACKAGE}}` to \
+             act in the account's own, or say as `farmhand.account` how {acts_in} shows the account",
+            self.spec.script
+        )))
     }
 
     /// Whose the page was that had to be left on the way: of the account from which the app was switched, or else of the

@@ -13,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::{
     FlowRunnerParts, Run,
     arrival::Arrival,
-    effect::{Effects, Verdict},
+    effect::{Effects, Verdict, is_open},
     fault::Fault,
     media::{media_global, media_request},
     phone::Phone,
+    rounds::Way,
 };
 use crate::flow::{
     catalog::Script,
@@ -34,13 +35,13 @@ pub(super) async fn run(
 ) -> Outcome {
     let script = match parts.catalog.version(&spec.script).await {
         Ok(script) => script,
-        Err(message) => return failed_before_start(Fault::Invalid(message)),
+        Err(message) => return failed_before_start(&parts, &spec, Fault::Invalid(message)).await,
     };
     parts.journal.record_flow(spec.attempt, script.content_hash());
     let phone = Phone::new(driver, cancel.clone(), beat, spec.time_limit);
-    let mut run = match Run::new(parts, spec, script, phone, cancel).await {
+    let mut run = match Run::new(parts.clone(), spec.clone(), script, phone, cancel).await {
         Ok(run) => run,
-        Err(fault) => return failed_before_start(fault),
+        Err(fault) => return failed_before_start(&parts, &spec, fault).await,
     };
     let purpose = run.spec.purpose;
     let outcome = run.attempt(purpose).await;
@@ -48,8 +49,20 @@ pub(super) async fn run(
     outcome
 }
 
-fn failed_before_start(fault: Fault) -> Outcome {
+/// That an attempt could not even look says nothing of an effect that is open.
+async fn failed_before_start(parts: &FlowRunnerParts, spec: &AttemptSpec, fault: Fault) -> Outcome {
     let (failure, blame) = fault.failure(None);
+    if spec.purpose == Purpose::Verify {
+        let effects = parts.journal.effects(spec.task).await;
+        // What the store does not tell may be open.
+        if effects.map_or(true, |effects| effects.iter().any(|effect| is_open(effect.state))) {
+            return Outcome::Unverified {
+                failure,
+                blame,
+                attention: None,
+            };
+        }
+    }
     Outcome::Failed { failure, blame }
 }
 
@@ -76,6 +89,7 @@ impl Run {
             phone,
             js,
             app_id: String::new(),
+            package: String::new(),
             params,
             media: PickedMedia::default(),
             patterns: HashMap::new(),
@@ -94,6 +108,7 @@ impl Run {
             detail: Map::new(),
             recording: None,
             effects: Effects::default(),
+            way: Way::default(),
         };
         run.set_globals().await?;
         run.compile_watches().await?;
@@ -108,7 +123,44 @@ impl Run {
         for (name, text) in script.env() {
             self.js.set(name, &Value::from(text.as_str())).await?;
         }
+        let (app, package) = self.app()?;
+        self.package = package;
+        let account = spec.account.as_ref();
+        let username = account.map_or("", |account| account.username.as_str());
+        let file = script.flow().file.rsplit('/').next().unwrap_or_default();
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        let texts = [
+            ("SERIAL", spec.serial.to_string()),
+            ("USERNAME", username.to_owned()),
+            ("APP", app),
+            ("APP_PACKAGE", self.package.clone()),
+            ("TASK_ID", spec.task.to_string()),
+            ("ATTEMPT", spec.number.to_string()),
+            ("MAESTRO_FILENAME", stem.to_owned()),
+            ("MAESTRO_DEVICE_UDID", spec.serial.to_string()),
+            ("MAESTRO_SHARD_ID", "1".to_owned()),
+            ("MAESTRO_SHARD_INDEX", "0".to_owned()),
+        ];
+        for (name, text) in texts {
+            self.js.set(name, &Value::from(text)).await?;
+        }
         let extension = &script.flow().config.extension;
+        let target = extension.fan_out.as_ref().and_then(|rule| self.params.get(&rule.list));
+        let target = target.map_or(Value::Null, |target| match target {
+            Value::Array(items) => items.first().cloned().unwrap_or(Value::Null),
+            one => one.clone(),
+        });
+        self.js.set("params", &self.params).await?;
+        self.js.set("target", &target).await?;
+        self.js.set("effect", &Value::Null).await?;
+        self.js.set("media", &media_global(&self.media, self.spec.seed)).await?;
+        Ok(())
+    }
+
+    /// The app that the attempt is for, and its package, as far as the settings know it.
+    fn app(&self) -> Result<(String, String), Fault> {
+        let spec = &self.spec;
+        let extension = &self.script.flow().config.extension;
         let account = spec.account.as_ref();
         let app = match account {
             Some(account) => account.app.clone(),
@@ -135,34 +187,7 @@ impl Run {
                 .map(ToString::to_string)
                 .unwrap_or_default(),
         };
-        let username = account.map_or("", |account| account.username.as_str());
-        let file = script.flow().file.rsplit('/').next().unwrap_or_default();
-        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-        let texts = [
-            ("SERIAL", spec.serial.to_string()),
-            ("USERNAME", username.to_owned()),
-            ("APP", app),
-            ("APP_PACKAGE", package),
-            ("TASK_ID", spec.task.to_string()),
-            ("ATTEMPT", spec.number.to_string()),
-            ("MAESTRO_FILENAME", stem.to_owned()),
-            ("MAESTRO_DEVICE_UDID", spec.serial.to_string()),
-            ("MAESTRO_SHARD_ID", "1".to_owned()),
-            ("MAESTRO_SHARD_INDEX", "0".to_owned()),
-        ];
-        for (name, text) in texts {
-            self.js.set(name, &Value::from(text)).await?;
-        }
-        let target = extension.fan_out.as_ref().and_then(|rule| self.params.get(&rule.list));
-        let target = target.map_or(Value::Null, |target| match target {
-            Value::Array(items) => items.first().cloned().unwrap_or(Value::Null),
-            one => one.clone(),
-        });
-        self.js.set("params", &self.params).await?;
-        self.js.set("target", &target).await?;
-        self.js.set("effect", &Value::Null).await?;
-        self.js.set("media", &media_global(&self.media, self.spec.seed)).await?;
-        Ok(())
+        Ok((app, package))
     }
 
     async fn compile_watches(&mut self) -> Result<(), Fault> {
@@ -269,14 +294,21 @@ impl Run {
         if let Err(second) = self.settle_effect(state).await {
             return self.unverified(&second);
         }
+        let (mut failure, blame) = fault.failure(Some(step));
         match verdict {
             Verdict::Done => {
                 let (task, attempt, serial) = (self.spec.task, self.spec.attempt, &self.spec.serial);
                 tracing::info!(task.id = %task, attempt.id = %attempt, device.serial = %serial, "effect found done after it was not confirmed: {fault}");
-                self.done().await
+                if self.has_single_commit() {
+                    return self.done().await;
+                }
+                failure
+                    .message
+                    .push_str("; its effect took place, a retry goes on with what is left");
+                failure.retryable = true;
+                Outcome::Failed { failure, blame }
             }
             Verdict::NotDone => {
-                let (mut failure, blame) = fault.failure(Some(step));
                 failure.retryable = true;
                 Outcome::Failed { failure, blame }
             }

@@ -3,16 +3,19 @@
 //! From the moment when the gate says `Act`, the effect may have taken place, whatever happens. It stays open until
 //! the flow has seen it confirmed, or its check has read back from the app whether it took place.
 
-use std::{collections::HashSet, sync::Arc};
-
 use farmhand_actors::domain::{
     Blame, EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, Failure, FailureReason, ONE_OF_SEVERAL,
     Outcome,
 };
 use serde_json::{Value, json};
 
-use super::{Run, fault::Fault, media::media_content};
-use crate::flow::model::{Body, Command, Step};
+use super::{
+    Run,
+    fault::Fault,
+    media::media_content,
+    rounds::{SPOT, Spot, cannot_tell},
+};
+use crate::flow::model::{Body, Step};
 
 /// The name that another task has in a step's record, whose act could be taken for this one's.
 pub(super) const RIVAL: &str = "rival";
@@ -31,12 +34,11 @@ pub struct Effects {
     /// How many effects this attempt has added to what counts: those that it was allowed, and one of an earlier attempt that
     /// it has found done.
     pub acts: u32,
-    /// How many commit steps were reached: the next one's ordinal.
-    reached: u32,
     /// How many were confirmed.
     pub confirmed: u32,
-    /// Those of several that earlier attempts have carried out, once they were asked for.
-    done_before: Option<HashSet<u32>>,
+    /// Where those of several were that earlier attempts have carried out, once they were asked for; `None` where that was
+    /// not stored.
+    pub done_before: Option<Vec<Option<Spot>>>,
     /// The commit step was passed over, since an earlier attempt has carried it out: its confirmation is not awaited.
     pub passed_over: bool,
 }
@@ -101,8 +103,8 @@ impl Run {
                            that `farmhand.confirm` names between them";
             return Err(Fault::Invalid(message.to_owned()));
         }
-        if self.was_done_before().await? {
-            self.effects.reached = self.effects.reached.saturating_add(1);
+        let spot = self.spot()?;
+        if self.was_done_before(&spot).await? {
             self.effects.passed_over = true;
             return Ok(Turn::PassOver);
         }
@@ -112,20 +114,25 @@ impl Run {
         }
         let script = self.script.clone();
         self.effects.armed = false;
-        let noted = self.run_steps(&script.flow().config.extension.baseline).await;
+        // The flow's own app, also when an included file with another one acts.
+        let app_id = self.app_id.clone();
+        let noted = match self.enter_app(script.flow().config.app_id.as_deref()).await {
+            Ok(()) => self.run_steps(&script.flow().config.extension.baseline).await,
+            Err(fault) => Err(fault),
+        };
+        self.app_id = app_id;
         self.effects.armed = true;
         noted?;
         let baseline = self
             .js
             .value("output.baseline === undefined ? output : output.baseline")
             .await?;
-        let label: Arc<str> = step.label.clone().unwrap_or_default();
         let key = EffectKey {
             task: self.spec.task,
-            step: label,
-            ordinal: self.effects.reached,
+            step: spot.step(step.label.as_deref().unwrap_or_default()).into(),
+            ordinal: spot.ordinal(),
         };
-        let content = self.content().await?;
+        let content = self.content(&spot).await?;
         self.refuse_repeat(&content).await?;
         let intent = EffectIntent {
             key: key.clone(),
@@ -138,54 +145,44 @@ impl Run {
         let gate = self.parts.journal.intend(intent).await.map_err(Fault::Store)?;
         match gate {
             EffectGate::Act => {
-                self.effects.reached = self.effects.reached.saturating_add(1);
                 self.effects.intents = self.effects.intents.saturating_add(1);
                 self.effects.acts = self.effects.acts.saturating_add(1);
                 self.effects.reopen(key.clone());
                 self.show_effect(&key, &content, &baseline).await?;
                 Ok(Turn::Act)
             }
+            EffectGate::Closed(EffectState::Confirmed | EffectState::ResolvedDone) if !self.has_single_commit() => {
+                Err(cannot_tell("it was reached twice", self.step))
+            }
             EffectGate::Closed(state) => Err(Fault::Ended(Box::new(closed(state, self.step)))),
             EffectGate::Fenced => Err(Fault::Ended(Box::new(fenced(self.step)))),
         }
     }
 
-    /// Whether the commit step that is reached now, one of several, was carried out by an earlier attempt.
-    async fn was_done_before(&mut self) -> Result<bool, Fault> {
-        if self.has_single_commit() {
-            return Ok(false);
-        }
-        if self.effects.done_before.is_none() {
-            let effects = self.parts.journal.effects(self.spec.task).await.map_err(Fault::Store)?;
-            let done = effects
-                .iter()
-                .filter(|effect| matches!(effect.state, EffectState::Confirmed | EffectState::ResolvedDone));
-            self.effects.done_before = Some(done.map(|effect| effect.key.ordinal).collect());
-        }
-        let done = self.effects.done_before.as_ref();
-        Ok(done.is_some_and(|done| done.contains(&self.effects.reached)))
-    }
-
     /// What is to be done, for people and for the check.
-    async fn content(&self) -> Result<Value, Fault> {
+    async fn content(&self, spot: &Spot) -> Result<Value, Fault> {
         let mut content = json!({
             "script": self.spec.script,
             "username": self.spec.account.as_ref().map(|account| account.username.as_str()),
+            "package": self.package,
             "params": self.params,
             "media": media_content(&self.media),
             "hash": self.content_hash().await?,
         });
         if let (false, Value::Object(fields)) = (self.has_single_commit(), &mut content) {
             fields.insert(ONE_OF_SEVERAL.to_owned(), Value::Bool(true));
+            fields.insert(SPOT.to_owned(), json!(spot));
         }
         Ok(content)
     }
 
     /// Sets the global `effect` that checks read.
     pub(super) async fn show_effect(&self, key: &EffectKey, content: &Value, baseline: &Value) -> Result<(), Fault> {
+        let (step, rounds) = self.shown_key(key, content);
         let effect = json!({
-            "step": key.step,
+            "step": step,
             "ordinal": key.ordinal,
+            "rounds": rounds,
             "content": content,
             "baseline": baseline,
         });
@@ -236,7 +233,7 @@ impl Run {
         };
         self.js.run("delete output.effect").await?;
         match check {
-            Body::Inline(steps) => self.run_steps(steps).await?,
+            Body::Inline(steps) => self.run_own(steps).await?,
             Body::File(flow) => self.run_sub_flow(flow, &[]).await?,
         }
         let verdict = match self.js.value("output.effect").await?.as_str() {
@@ -258,6 +255,21 @@ impl Run {
         })
     }
 
+    /// Runs commands that stand in the config section, with the flow's own variables and app: outside of the flow, nothing else
+    /// has set them.
+    async fn run_own(&mut self, steps: &[Step]) -> Result<(), Fault> {
+        let script = self.script.clone();
+        let config = &script.flow().config;
+        let scope = self.enter(&config.env).await?;
+        let app_id = self.app_id.clone();
+        let result = match self.enter_app(config.app_id.as_deref()).await {
+            Ok(()) => self.run_steps(steps).await,
+            Err(fault) => Err(fault),
+        };
+        self.app_id = app_id;
+        self.leave(scope, result).await
+    }
+
     /// Whether what the check has read may be another task's doing: a number that went up says not by whom.
     async fn has_rival(&self) -> Result<bool, Fault> {
         let Some(open) = &self.effects.open else {
@@ -277,37 +289,11 @@ impl Run {
         let touched = self.parts.journal.was_touched_again(open, &fan_out.list).await;
         touched.map_err(Fault::Store)
     }
-
-    /// Whether the confirmation of one effect is all that the flow is for.
-    pub(super) fn has_single_commit(&self) -> bool {
-        let commit = self.script.flow().config.extension.commit.as_deref();
-        commit_steps(&self.script.flow().steps, commit, 1) == 1
-    }
 }
 
-/// Commit steps of a list; those in a loop count twice, since they can be reached twice.
-fn commit_steps(steps: &[Step], commit: Option<&str>, weight: u32) -> u32 {
-    steps.iter().fold(0, |sum, step| {
-        let here = if step.label.as_deref() == commit { weight } else { 0 };
-        let below = match &step.command {
-            Command::RunFlow(run) => {
-                let otherwise = run.otherwise.as_deref().unwrap_or_default();
-                // One of the two branches is taken.
-                body_commits(&run.body, commit, weight).max(commit_steps(otherwise, commit, weight))
-            }
-            Command::Repeat(repeat) => commit_steps(&repeat.steps, commit, 2),
-            Command::Retry(retry) => body_commits(&retry.body, commit, weight),
-            _ => 0,
-        };
-        sum.saturating_add(here).saturating_add(below)
-    })
-}
-
-fn body_commits(body: &Body, commit: Option<&str>, weight: u32) -> u32 {
-    match body {
-        Body::Inline(steps) => commit_steps(steps, commit, weight),
-        Body::File(flow) => commit_steps(&flow.steps, commit, weight),
-    }
+/// Whether an effect may have taken place and nobody knows.
+pub(super) fn is_open(state: EffectState) -> bool {
+    matches!(state, EffectState::Intended | EffectState::Unknown)
 }
 
 /// How an attempt ends that found the gate closed.

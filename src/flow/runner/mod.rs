@@ -12,6 +12,7 @@ pub mod phone;
 mod picture;
 mod query;
 mod repeat;
+mod rounds;
 mod screen;
 mod steps;
 #[cfg(test)]
@@ -30,10 +31,11 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::{arrival::Arrival, effect::Effects, evidence::Evidence, phone::Phone, screen::Look};
+use self::{arrival::Arrival, effect::Effects, evidence::Evidence, phone::Phone, rounds::Way, screen::Look};
 pub(in crate::flow) use self::{
     media::media_request,
     query::whole_number,
+    rounds::Round,
     screen::Found,
     steps::{Done, SCREENSHOT},
 };
@@ -106,6 +108,8 @@ pub(in crate::flow) struct Run {
     pub(in crate::flow) js: Js,
     /// Package of the flow that runs, as its `appId` says.
     pub(in crate::flow) app_id: String,
+    /// Package of the account's app, or of the device's; empty when it is not known.
+    package: String,
     /// The parameters, texts chosen.
     pub(in crate::flow) params: Value,
     /// The media that were chosen.
@@ -134,4 +138,6 @@ pub(in crate::flow) struct Run {
     /// Recording under way.
     pub(in crate::flow) recording: Option<Recording>,
     pub(in crate::flow) effects: Effects,
+    /// Where in its flow it is.
+    pub(in crate::flow) way: Way,
 }

@@ -57,7 +57,8 @@ impl Run {
         self.leave(scope, result).await
     }
 
-    async fn enter_app(&mut self, app_id: Option<&str>) -> Result<(), Fault> {
+    /// Acts in this app from now on.
+    pub(super) async fn enter_app(&mut self, app_id: Option<&str>) -> Result<(), Fault> {
         if let Some(app_id) = app_id {
             self.app_id = self.filled(app_id).await?;
         }
@@ -115,7 +116,10 @@ impl Run {
     pub(in crate::flow) fn run_steps<'a>(&'a mut self, steps: &'a [Step]) -> LocalBoxFuture<'a, Result<(), Fault>> {
         Box::pin(async move {
             for step in steps {
-                self.run_step(step).await?;
+                self.way.enter(step);
+                let result = self.run_step(step).await;
+                self.way.leave();
+                result?;
             }
             Ok(())
         })

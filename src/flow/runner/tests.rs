@@ -16,10 +16,12 @@ use crate::flow::testing::{
 };
 
 mod arrival;
+mod bundled_checks;
 mod checkpoints;
 mod effects;
 mod evidence;
 mod pictures;
+mod rounds;
 mod unpinned;
 mod waiting;
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     Run,
     attempt::completed,
-    effect::{RIVAL, Verdict},
+    effect::{RIVAL, Verdict, is_open},
     fault::Fault,
 };
 
@@ -14,7 +14,6 @@ impl Run {
     /// Looks whether what an earlier attempt intended took place. `None`: it did not, the flow may run.
     pub(super) async fn verify(&mut self) -> Result<Option<Outcome>, Fault> {
         let effects = self.parts.journal.effects(self.spec.task).await.map_err(Fault::Store)?;
-        let is_open = |state| matches!(state, EffectState::Intended | EffectState::Unknown);
         let is_done = |state| matches!(state, EffectState::Confirmed | EffectState::ResolvedDone);
         let Some(open) = effects.iter().rev().find(|effect| is_open(effect.state)) else {
             if self.has_single_commit() && effects.iter().any(|effect| is_done(effect.state)) {
@@ -25,6 +24,10 @@ impl Run {
         };
         self.effects.reopen(open.key.clone());
         self.show_effect(&open.key, &open.content, &open.baseline).await?;
+        if let Some(other) = self.elsewhere(&open.content) {
+            self.settle_effect(EffectState::Unknown).await?;
+            return Err(other);
+        }
         match self.look_back().await? {
             Verdict::Done => {
                 self.settle_effect(EffectState::Confirmed).await?;
@@ -51,6 +54,19 @@ impl Run {
                 Err(Fault::Assertion(message.to_owned()))
             }
         }
+    }
+
+    /// The app has been changed since the effect was intended, of the account or of the phone: what the one shows says nothing
+    /// of the other.
+    fn elsewhere(&self, content: &Value) -> Option<Fault> {
+        let acted = content.get("package").and_then(Value::as_str)?;
+        (acted != self.package).then(|| {
+            let today = if self.package.is_empty() { "no app that is known" } else { &self.package };
+            Fault::Assertion(format!(
+                "the effect was intended in the app {acted}, and the task would look for it in {today}: nothing there can tell \
+                 whether it took place"
+            ))
+        })
     }
 
     /// Forgets what the check has left in the scripts: the flow runs from its start; unless somebody had asked to stop the

@@ -4,7 +4,7 @@ use futures_util::future::LocalBoxFuture;
 
 use crate::flow::{
     model::{Command, Repeat, Retry, RunFlow, RunScript, Text},
-    runner::{Done, Run, fault::Fault, whole_number},
+    runner::{Done, Round, Run, fault::Fault, whole_number},
 };
 
 /// Most attempts after the first; as upstream.
@@ -45,6 +45,9 @@ impl Run {
             None => None,
             Some(text) => Some(whole_number(&self.js.interpolate(text).await?, "times")?),
         };
+        // A condition may end it at any time.
+        let planned = times.filter(|_| repeat.condition.is_none());
+        let planned = planned.and_then(|times| u32::try_from(times).ok());
         let mut rounds = 0_i64;
         while times.is_none_or(|times| rounds < times) {
             if let Some(condition) = &repeat.condition
@@ -57,7 +60,13 @@ impl Run {
                     "`repeat` has run {rounds} rounds, the most there may be; look at its condition"
                 )));
             }
-            self.run_steps(&repeat.steps).await?;
+            self.way.begin_round(Round {
+                round: u32::try_from(rounds).unwrap_or(u32::MAX),
+                of: planned,
+            });
+            let result = self.run_steps(&repeat.steps).await;
+            self.way.end_round();
+            result?;
             rounds += 1;
         }
         Ok(if rounds == 0 { Done::Skipped } else { Done::Completed })

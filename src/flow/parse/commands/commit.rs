@@ -1,7 +1,7 @@
 //! What the check for `commit` and `confirm` wants: labels that exist, on steps whose failure is seen and that are not
 //! passed over as a whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::commit_order::check_order;
 use crate::flow::{
@@ -40,8 +40,78 @@ pub fn check_commit(flow: &Flow, problems: &mut Problems) {
         });
         problems.add(&place, "Missing Property: farmhand.commit", message);
     }
+    check_hooks(flow, problems);
     if all_known {
         check_order(flow, problems);
+    }
+}
+
+/// Notes steps of these labels in hooks, and in what hooks include: those are run around the commands, also when they have
+/// failed, where nothing asks whether the step was carried out before, or what it proves.
+fn check_hooks(flow: &Flow, problems: &mut Problems) {
+    let extension = &flow.config.extension;
+    let labels = [("commit", &extension.commit), ("confirm", &extension.confirm)];
+    let labels = labels
+        .into_iter()
+        .filter_map(|(name, label)| Some((name, label.as_deref()?)))
+        .collect();
+    let mut hooks = Hooks {
+        labels,
+        seen: HashSet::new(),
+        told: HashSet::new(),
+        problems,
+    };
+    hooks.flow(flow, false);
+}
+
+struct Hooks<'h> {
+    labels: Vec<(&'static str, &'h str)>,
+    /// Files that were gone into, and whether a hook has included them.
+    seen: HashSet<(*const Flow, bool)>,
+    /// Steps that were told of.
+    told: HashSet<*const Step>,
+    problems: &'h mut Problems,
+}
+
+impl Hooks<'_> {
+    fn flow(&mut self, flow: &Flow, is_hooked: bool) {
+        if !self.seen.insert((std::ptr::from_ref(flow), is_hooked)) {
+            return;
+        }
+        let config = &flow.config;
+        for steps in [&config.on_start, &config.on_complete, &config.on_failure] {
+            self.steps(steps, true);
+        }
+        self.steps(&flow.steps, is_hooked);
+    }
+
+    fn steps(&mut self, steps: &[Step], is_hooked: bool) {
+        for step in steps {
+            if is_hooked {
+                self.step(step);
+            }
+            match step.body() {
+                Some(Body::Inline(steps)) => self.steps(steps, is_hooked),
+                Some(Body::File(flow)) => self.flow(flow, is_hooked),
+                None => {}
+            }
+            self.steps(step.inner_steps(), is_hooked);
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        let label = step.label.as_deref();
+        let Some((name, label)) = self.labels.iter().find(|(_, meant)| label == Some(*meant)) else {
+            return;
+        };
+        if self.told.insert(std::ptr::from_ref(step)) {
+            let message = format!(
+                "the step `{label}` of `farmhand.{name}` may not stand in a hook (`onFlowStart`, `onFlowComplete`, \
+                 `onFlowFailure`), nor in what a hook includes: give the label to one of the commands"
+            );
+            let title = format!("Incorrect Format: {}", step.key);
+            self.problems.add(&step.place, title, message);
+        }
     }
 }
 

@@ -116,8 +116,9 @@ async fn a_page_that_stands_before_several_is_left_by_a_start_of_the_app() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flow_that_acts_without_saying_how_the_account_is_shown_acts_for_nobody_else() {
-    let acts =
-        |farmhand: &str| format!("appId: a.b\nfarmhand: {farmhand}\n---\n- tapOn: {{ text: Post, label: post }}\n");
+    let acts = |farmhand: &str| {
+        format!("appId: ${{APP_PACKAGE}}\nfarmhand: {farmhand}\n---\n- tapOn: {{ text: Post, label: post }}\n")
+    };
 
     let other = Arc::new(phone(&["bob", "Post"]));
     let outcome = Bench::new(&acts("{ commit: post }")).run(&other).await;
@@ -138,4 +139,45 @@ async fn a_flow_that_acts_without_saying_how_the_account_is_shown_acts_for_nobod
     let single = Arc::new(phone(&["Post"]));
     completed(&Bench::new(&acts("{ account: none, commit: post }")).run(&single).await);
     assert_eq!(single.count("Tap"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flow_that_leaves_the_account_to_farmhand_acts_in_the_accounts_app_alone() {
+    let acts = |app: &str, account: &str| {
+        format!(
+            "appId: {app}\nenv: {{ PKG: com.example.app }}\nfarmhand: {{ commit: post{account} }}\n---\n\
+             - tapOn: {{ text: Post, label: post }}\n"
+        )
+    };
+    for purpose in [Purpose::Execute, Purpose::Verify] {
+        let other = Arc::new(phone(&["Post"]));
+        let outcome = Bench::new(&acts("com.instagram.android", ""))
+            .run_as(&other, purpose, json!({}))
+            .await;
+        assert_eq!(failed(&outcome), (FailureReason::FlowError, Blame::Task, false));
+        let Outcome::Failed { failure, .. } = &outcome else {
+            unreachable!()
+        };
+        for word in [
+            "com.instagram.android",
+            "com.example.app",
+            "${APP_PACKAGE}",
+            "`farmhand.account`",
+        ] {
+            assert!(failure.message.contains(word), "{}", failure.message);
+        }
+        assert!(other.events().is_empty(), "{:?}", other.events());
+    }
+    // Here the account's app is started, and shows nobody.
+    for app in ["\"${APP_PACKAGE}\"", "\"${PKG}\"", "com.example.app"] {
+        let own = Arc::new(phone(&["Post"]));
+        let outcome = Bench::new(&acts(app, "")).run(&own).await;
+        assert_eq!(failed(&outcome).0, FailureReason::AccountUnavailable, "{app}");
+    }
+    let said = Arc::new(phone(&["Post"]));
+    completed(
+        &Bench::new(&acts("com.instagram.android", ", account: none"))
+            .run(&said)
+            .await,
+    );
 }

@@ -384,7 +384,8 @@ async fn what_a_check_finds_done_counts_towards_what_is_left_of_the_accounts_lim
                 \"${output.effect = 'done'}\" ]\n---\n- repeat:\n    times: 3\n    commands:\n      - tapOn: { text: Post, label: \
                 post }\n      - assertVisible: { text: Post, label: posted }\n";
     let bench = Bench::new(flow);
-    bench.journal.plant(planted(EffectState::Unknown));
+    let lost = Arc::new(phone(&["Post"]).misbehaving("Tap", Misbehaviour::FailsAfterwards(lost())));
+    unverified(&bench.run(&lost).await);
     let phone = Arc::new(phone(&["Post"]));
     let mut spec = spec("flow", json!({}), Purpose::Verify);
     spec.acts_left = Some(2);
@@ -401,27 +402,37 @@ async fn what_a_check_finds_done_counts_towards_what_is_left_of_the_accounts_lim
 /// Taps `Post` three times, each time another effect.
 const LOOP: &str = "appId: a.b\nfarmhand:\n  account: none\n  commit: post\n  confirm: posted\n  check:\n    \
                     - evalScript: \"${output.effect = params.found}\"\n---\n- repeat:\n    times: 3\n    commands:\n      \
-                    - inputText: round\n      - tapOn: { text: Post, label: post }\n      \
+                    - inputText: \"round ${output.n = (output.n || 0) + 1}\"\n      - tapOn: { text: Post, label: post }\n      \
                     - assertVisible: { text: Post, label: posted }\n";
 
-fn round(ordinal: u32, state: EffectState) -> Effect {
-    let mut effect = planted(state);
-    effect.key.ordinal = ordinal;
-    effect
+/// An attempt that has done one round and lost its phone at the beginning of the next, or after its touch.
+async fn cut_off_loop(at: &str, how: Misbehaviour) -> Bench {
+    let bench = Bench::new(LOOP);
+    let second = Arc::new(std::sync::Mutex::new(false));
+    let phone = Arc::new(phone(&["Post"]).misbehaving(at, how).reacting(move |event, tree| {
+        let mut second = second.lock().unwrap();
+        *second |= event == "Type(round 2)";
+        let after_touch = *second && event.starts_with("Tap");
+        show(tree, if after_touch { &["Uploading"] } else { &["Post"] });
+    }));
+    bench.run(&phone).await;
+    bench
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_loop_that_was_cut_off_between_two_rounds_goes_on_with_the_next_one() {
-    let bench = Bench::new(LOOP);
-    bench.journal.plant(round(0, EffectState::Confirmed));
+    let bench = cut_off_loop("Type(round 2)", Misbehaviour::Fails(lost())).await;
+    assert_eq!(bench.journal.states(), [EffectState::Confirmed]);
     let phone = Arc::new(phone(&["Post"]));
+    let before = bench.journal.steps().len();
 
     completed(&bench.run(&phone).await);
 
-    assert_eq!((phone.count("Type(round)"), phone.count("Tap")), (3, 2));
+    assert_eq!((phone.count("Type(round"), phone.count("Tap")), (3, 2));
     assert_eq!(bench.journal.states(), [EffectState::Confirmed; 3]);
     let skipped = |step: &&StepRecord| step.state == StepState::Skipped;
     let steps = bench.journal.steps();
+    assert!(steps.len() > before);
     let labels: Vec<&str> = steps.iter().filter(skipped).map(|step| &*step.label).collect();
     assert_eq!(labels, ["post", "posted"]);
 }
@@ -429,9 +440,9 @@ async fn a_loop_that_was_cut_off_between_two_rounds_goes_on_with_the_next_one() 
 #[tokio::test(start_paused = true)]
 async fn a_loop_that_was_cut_off_within_a_round_looks_first_and_then_does_what_is_left() {
     for (found, taps) in [("done", 1), ("not_done", 2)] {
-        let bench = Bench::new(LOOP);
-        bench.journal.plant(round(0, EffectState::Confirmed));
-        bench.journal.plant(round(1, EffectState::Intended));
+        // It is not seen that the second one is confirmed, and the check, which has no word, cannot tell.
+        let bench = cut_off_loop("nothing", Misbehaviour::Hangs).await;
+        assert_eq!(bench.journal.states(), [EffectState::Confirmed, EffectState::Unknown]);
         let phone = Arc::new(phone(&["Post"]));
 
         let outcome = bench.run_as(&phone, Purpose::Verify, json!({ "found": found })).await;
@@ -632,4 +643,107 @@ async fn a_commit_step_is_touched_once_though_the_screen_does_not_change() {
     let phone = Arc::new(phone(&["Post"]));
     completed(&Bench::new(flow).run(&phone).await);
     assert_eq!(phone.count("Tap"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verifying_attempt_that_cannot_even_begin_proves_nothing() {
+    for (state, is_open) in [(EffectState::Intended, true), (EffectState::Refuted, false)] {
+        let bench = Bench::new(&FLOW.replace("farmhand:\n", "farmhand:\n  apps: [instagram]\n"));
+        bench.journal.plant(planted(state));
+        let phone = Arc::new(app(&["Posted"], &["Not on profile"]));
+
+        let outcome = bench.run_as(&phone, Purpose::Verify, json!({})).await;
+
+        if is_open {
+            assert_eq!(unverified(&outcome), (FailureReason::FlowError, Blame::Task));
+        } else {
+            assert_eq!(failed(&outcome), (FailureReason::FlowError, Blame::Task, false));
+        }
+        assert_eq!((phone.events().len(), bench.journal.states()), (0, vec![state]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_in_place_has_the_flows_own_app_and_variables() {
+    let flow = "appId: \"${PKG}\"
+env: { PKG: a.b, WHO: anna }
+farmhand:
+  account: none
+  commit: post
+  own_evidence: true
+  check:
+    - launchApp: { stopApp: false, permissions: {} }
+    - inputText: ${WHO}
+    - evalScript: ${output.effect = 'done'}
+---
+- tapOn: { text: Post, label: post }
+- assertVisible: { text: Posted, timeout: 0 }
+";
+    for purpose in [Purpose::Verify, Purpose::Execute] {
+        let bench = Bench::new(flow);
+        if purpose == Purpose::Verify {
+            bench.journal.plant(planted(EffectState::Intended));
+        }
+        let phone = Arc::new(app(&["Something else"], &[]));
+        completed(&bench.run_as(&phone, purpose, json!({})).await);
+        let events = phone.events();
+        assert_eq!(events[events.len() - 2..], ["Launch(a.b)", "Type(anna)"], "{events:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_baseline_is_noted_in_the_flows_own_app() {
+    let flow = "appId: a.b
+farmhand:
+  account: none
+  commit: post
+  baseline: [ launchApp: { stopApp: false, permissions: {} } ]
+---
+- runFlow: sub/post.yaml
+";
+    let sub =
+        "appId: c.d\n---\n- tapOn: { text: Post, label: post }\n- launchApp: { stopApp: false, permissions: {} }\n";
+    let phone = Arc::new(phone(&["Post"]));
+    completed(&Bench::new(flow).with_file("sub/post.yaml", sub).run(&phone).await);
+    let launches: Vec<String> = phone
+        .events()
+        .into_iter()
+        .filter(|event| event.starts_with("Launch"))
+        .collect();
+    assert_eq!(launches, ["Launch(a.b)", "Launch(c.d)"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_into_another_app_than_the_one_that_acted_cannot_tell() {
+    let acted = |package: &str| {
+        let mut effect = planted(EffectState::Intended);
+        effect.content["package"] = json!(package);
+        effect
+    };
+    let bench = Bench::new(FLOW);
+    bench.journal.plant(acted("com.other.app"));
+    let phone = Arc::new(app(&["Posted"], &["Not on profile"]));
+
+    let outcome = bench.run_as(&phone, Purpose::Verify, json!({})).await;
+
+    let Outcome::Unverified { failure, .. } = &outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(
+        failure.message.contains("com.other.app") && failure.message.contains("com.example.app"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(
+        (phone.events().len(), bench.journal.states()),
+        (0, vec![EffectState::Unknown])
+    );
+
+    let bench = Bench::new(FLOW);
+    bench.journal.plant(acted("com.example.app"));
+    completed(&bench.run_as(&phone, Purpose::Verify, json!({})).await);
+    assert_eq!(phone.count("Tap"), 1);
+    let bench = Bench::new(FLOW);
+    completed(&bench.run(&phone).await);
+    assert_eq!(bench.journal.all_effects()[0].content["package"], "com.example.app");
 }
