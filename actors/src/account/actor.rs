@@ -133,6 +133,15 @@ impl AccountActor {
             .tell(AccountRecordChanged(self.core.record().clone()));
     }
 
+    fn take_newer(&mut self, record: Option<AccountRecord>, ctx: &mut Context<Self>) {
+        let newer = record.filter(|record| record.status_revision > self.core.record().status_revision);
+        if let Some(record) = newer {
+            let effects = self.core.on_record(record);
+            self.perform(effects);
+            self.watch_rest(ctx);
+        }
+    }
+
     fn load_uses(&mut self, ctx: &Context<Self>) {
         let (store, addr, load) = (Arc::clone(&self.parts.store), ctx.address(), self.core.on_load());
         let since = self.parts.clock.now().wall.checked_sub(USES_KEPT);
@@ -176,12 +185,7 @@ impl Handler<UsesLoaded> for AccountActor {
         match loaded {
             Ok((uses, record)) => {
                 self.core.on_uses_loaded(load, &uses);
-                let newer = record.filter(|record| record.status_revision > self.core.record().status_revision);
-                if let Some(record) = newer {
-                    let effects = self.core.on_record(record);
-                    self.perform(effects);
-                    self.watch_rest(ctx);
-                }
+                self.take_newer(record, ctx);
             }
             Err(error) => {
                 // Without its counters the account must not act: end, and be rebuilt after the back-off.

@@ -21,9 +21,6 @@ use crate::{
     supervisor::{QuarantineAsked, SupervisorActor},
 };
 
-/// After so long a device that was not seen since the start counts as away.
-const UNSEEN: Duration = Duration::from_secs(10);
-
 /// What a device's actor is made of.
 pub struct DeviceParts {
     /// What is stored of it.
@@ -270,14 +267,12 @@ impl Actor for DeviceActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.parts.pulse.beat();
-        let rebuilt = self.parts.board.borrow().is_some();
-        tracing::debug!(device.serial = %self.serial(), rebuilt, "device actor started");
+        tracing::debug!(device.serial = %self.serial(), rebuilt = self.parts.board.borrow().is_some(), "device actor started");
         if let Some(own_serial) = &self.parts.record.info.own_serial {
             self.parts.drivers.remember(self.serial(), own_serial);
         }
         self.tell_router(ctx);
-        // One that nobody sees has no news of its own; who follows the farm by its events is told that it is away.
-        ctx.run_later(UNSEEN, |actor, ctx| actor.wake(ctx));
+        ctx.run_later(super::describe::UNSEEN, |actor, ctx| actor.wake(ctx));
     }
 }
 

@@ -1,9 +1,15 @@
 //! What a device shows of itself: its state, why it is in it, and what comes next.
 
+use std::time::Duration;
+
 use std::sync::Arc;
 
 use super::{DeviceStatus, core::DeviceCore, probe::Look};
 use crate::domain::{AdbState, DeviceEvidence, DeviceInfo, DeviceState, Now, QuarantineInfo};
+
+/// After so long a device that was not seen since the start counts as away. It has no news of its own then, and who follows
+/// the farm by its events is to know.
+pub const UNSEEN: Duration = Duration::from_secs(10);
 
 /// Why a device is away that no adb server has shown, and what to do.
 pub const NOT_SEEN: (&str, &str) = (
