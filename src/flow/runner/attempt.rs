@@ -109,6 +109,7 @@ impl Run {
             recording: None,
             effects: Effects::default(),
             way: Way::default(),
+            taken_up: None,
         };
         run.set_globals().await?;
         run.compile_watches().await?;
@@ -224,6 +225,7 @@ impl Run {
     }
 
     async fn execute_flow(&mut self, account_shown: bool) -> Result<(), Fault> {
+        self.find_checkpoint().await?;
         self.pick_media().await?;
         if !account_shown {
             self.show_account().await?;
@@ -239,10 +241,12 @@ impl Run {
         let Some(rule) = self.script.flow().config.extension.media.clone() else {
             return Ok(());
         };
-        let username = self.spec.account.as_ref().map(|account| account.username.clone());
-        let request = media_request(&rule, &self.params, username, self.spec.seed);
         self.phone.may_go_on()?;
-        self.media = self.parts.media.pick(&request).await.map_err(Fault::Media)?;
+        if self.taken_up.is_none() {
+            let username = self.spec.account.as_ref().map(|account| account.username.clone());
+            let request = media_request(&rule, &self.params, username, self.spec.seed);
+            self.media = self.parts.media.pick(&request).await.map_err(Fault::Media)?;
+        }
         self.js.set("media", &media_global(&self.media, self.spec.seed)).await?;
         Ok(())
     }

@@ -6,7 +6,11 @@ use std::sync::Arc;
 use farmhand_actors::domain::{Checkpoint, Reached};
 use serde_json::Value;
 
-use super::{Run, fault::Fault};
+use super::{
+    Run,
+    fault::Fault,
+    media::{kept_media, media_again},
+};
 use crate::flow::model::Flow;
 
 /// What scripts have found out, as one value; null if it holds anything that would come back as something else.
@@ -26,6 +30,9 @@ const STATE: &str = "(() => {
   return plain(state) ? state : null;
 })()";
 
+/// The field of the state with the media that were picked.
+const MEDIA: &str = "media";
+
 const PUT_BACK: &str = "(({ output: found, added, copiedText }) => { Object.assign(output, found); media.added = added; \
                         maestro.copiedText = copiedText; })";
 
@@ -42,7 +49,7 @@ impl Run {
             .steps
             .split_at_checked(place.unwrap_or(0))
             .unwrap_or((&[], &flow.steps));
-        if self.take_up(label).await? {
+        if self.take_up().await? {
             for step in before {
                 self.pass_over(step).await?;
             }
@@ -53,14 +60,36 @@ impl Run {
         self.run_steps(from).await
     }
 
-    /// Puts back what scripts had found out, if an earlier attempt of the same version of the flow was at the checkpoint.
-    async fn take_up(&mut self, label: &Arc<str>) -> Result<bool, Fault> {
-        if self.spec.number <= 1 {
-            return Ok(false);
-        }
+    /// Looks whether an earlier attempt of the same version of the flow was at the checkpoint, and takes its media: those are on
+    /// the phone. Without them the flow begins at its start.
+    pub(super) async fn find_checkpoint(&mut self) -> Result<(), Fault> {
+        let extension = &self.script.flow().config.extension;
+        let Some(label) = extension.checkpoint.clone().filter(|_| self.spec.number > 1) else {
+            return Ok(());
+        };
+        let has_media = extension.media.is_some();
         let reached = self.parts.journal.reached(self.spec.task).await.map_err(Fault::Store)?;
-        let same = |reached: &Reached| reached.step == *label && reached.flow_hash == self.script.content_hash();
+        let same = |reached: &Reached| reached.step == label && reached.flow_hash == self.script.content_hash();
         let Some(reached) = reached.filter(same) else {
+            return Ok(());
+        };
+        if has_media {
+            let kept = reached.state.get(MEDIA).cloned().unwrap_or(Value::Null);
+            let media = tokio::task::spawn_blocking(move || media_again(&kept)).await;
+            let Some(media) = media.ok().flatten() else {
+                let (task, attempt) = (self.spec.task, self.spec.attempt);
+                tracing::info!(task.id = %task, attempt.id = %attempt, "the flow begins at its start: media of the attempt before are gone or have changed");
+                return Ok(());
+            };
+            self.media = media;
+        }
+        self.taken_up = Some(reached);
+        Ok(())
+    }
+
+    /// Puts back what scripts had found out, if an earlier attempt was at the checkpoint.
+    async fn take_up(&mut self) -> Result<bool, Fault> {
+        let Some(reached) = self.taken_up.take() else {
             return Ok(false);
         };
         let state = Value::from(reached.state.to_string());
@@ -71,11 +100,14 @@ impl Run {
     /// All before the checkpoint is done: durable on return. What cannot be stored as it is lets a later attempt begin at the
     /// start.
     async fn reach(&mut self, label: &Arc<str>) -> Result<(), Fault> {
-        let state = self.js.value(STATE).await?;
+        let mut state = self.js.value(STATE).await?;
         if state.is_null() {
             let (task, attempt) = (self.spec.task, self.spec.attempt);
             tracing::warn!(task.id = %task, attempt.id = %attempt, "the checkpoint is not stored: `output` holds more than plain values");
             return Ok(());
+        }
+        if let Value::Object(fields) = &mut state {
+            fields.insert(MEDIA.to_owned(), kept_media(&self.media));
         }
         let checkpoint = Checkpoint {
             task: self.spec.task,

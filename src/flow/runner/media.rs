@@ -1,10 +1,18 @@
 //! The media of an attempt: which are wanted, and how scripts see them.
 
-use farmhand_actors::{
-    domain::{MediaKind, Username},
-    ports::{MediaRequest, MediaSource, PickedMedia},
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
 };
+
+use farmhand_actors::{
+    domain::{MaterialId, MediaKind, Username},
+    ports::{MediaRequest, MediaSource, PickedFile, PickedMedia},
+};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::flow::{
     model::MediaParams,
@@ -90,4 +98,79 @@ pub fn media_content(media: &PickedMedia) -> Value {
         .iter()
         .map(|file| json!({ "name": file.name, "sha256": file.sha256, "kind": file.kind.as_str() }))
         .collect()
+}
+
+/// Media as a checkpoint keeps them.
+#[derive(Serialize, Deserialize)]
+struct KeptMedia {
+    files: Vec<KeptFile>,
+    caption: Option<String>,
+    sound_name: Option<String>,
+    sound_url: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptFile {
+    path: PathBuf,
+    name: String,
+    kind: MediaKind,
+    sha256: String,
+    material: Option<MaterialId>,
+}
+
+/// What a checkpoint keeps of the media.
+#[must_use]
+pub fn kept_media(media: &PickedMedia) -> Value {
+    let files = media.files.iter().map(|file| KeptFile {
+        path: file.path.clone(),
+        name: file.name.clone(),
+        kind: file.kind,
+        sha256: file.sha256.clone(),
+        material: file.material,
+    });
+    json!(KeptMedia {
+        files: files.collect(),
+        caption: media.caption.clone(),
+        sound_name: media.sound_name.clone(),
+        sound_url: media.sound_url.clone(),
+    })
+}
+
+/// The media that a checkpoint has kept, if all are still what they were. Blocks.
+#[must_use]
+pub fn media_again(kept: &Value) -> Option<PickedMedia> {
+    let kept = KeptMedia::deserialize(kept).ok()?;
+    let mut files = Vec::new();
+    for file in kept.files {
+        if !hash(&file.path).is_ok_and(|hash| hash == file.sha256) {
+            return None;
+        }
+        files.push(PickedFile {
+            path: file.path,
+            name: file.name,
+            kind: file.kind,
+            sha256: file.sha256,
+            material: file.material,
+        });
+    }
+    Some(PickedMedia {
+        files,
+        caption: kept.caption,
+        sound_name: kept.sound_name,
+        sound_url: kept.sound_url,
+    })
+}
+
+fn hash(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut part = vec![0; 64 * 1024];
+    loop {
+        let length = file.read(&mut part)?;
+        if length == 0 {
+            break;
+        }
+        hasher.update(part.get(..length).unwrap_or_default());
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -23,7 +23,7 @@ mod verify;
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use farmhand_actors::{
-    domain::{AttemptSpec, Outcome},
+    domain::{AttemptSpec, Outcome, Reached},
     ports::{AttemptJournal, Clock, DeviceDriver, MediaPicker, PickedMedia, ProgressBeat, ScriptRunner},
 };
 use futures_util::future::LocalBoxFuture;
@@ -138,6 +138,8 @@ pub(in crate::flow) struct Run {
     /// Recording under way.
     pub(in crate::flow) recording: Option<Recording>,
     pub(in crate::flow) effects: Effects,
+    /// Where its flow is to be taken up.
+    taken_up: Option<Reached>,
     /// Where in its flow it is.
     pub(in crate::flow) way: Way,
 }

@@ -1,5 +1,11 @@
 //! Where a flow that was cut off goes on.
 
+use farmhand_actors::{
+    domain::{MaterialId, MediaKind},
+    ports::{PickedFile, PickedMedia},
+};
+use sha2::{Digest, Sha256};
+
 use super::*;
 
 const FLOW: &str = "appId: a.b
@@ -77,4 +83,62 @@ async fn a_first_attempt_asks_for_no_checkpoint() {
     let again = Arc::new(phone(&["Post"]));
     run(&bench, &again, 1).await;
     assert_eq!(again.typed(), "beforehereafter");
+}
+
+/// A file of these contents as it is picked.
+fn picked(folder: &std::path::Path, name: &str, contents: &[u8]) -> PickedMedia {
+    let path = folder.join(name);
+    std::fs::write(&path, contents).unwrap();
+    let sha256 = Sha256::digest(contents)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    PickedMedia {
+        files: vec![PickedFile {
+            path,
+            name: name.to_owned(),
+            kind: MediaKind::Image,
+            sha256,
+            material: Some(MaterialId(3)),
+        }],
+        caption: Some("old words".to_owned()),
+        ..PickedMedia::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_media_that_were_picked_before_the_checkpoint_are_used_again_as_long_as_they_are_there() {
+    let flow = FLOW
+        .replace("commit: post", "commit: post, media: { files: f }")
+        .replace(
+            "- inputText: after",
+            "- inputText: after ${media.files[0].name} ${media.caption}",
+        );
+    let there: fn(&std::path::Path) = |_| {};
+    let gone: fn(&std::path::Path) = |path| std::fs::remove_file(path).unwrap();
+    let other: fn(&std::path::Path) = |path| std::fs::write(path, "other").unwrap();
+    for (change, typed) in [
+        (there, "hereafter a.png old words"),
+        (gone, "beforehereafter b.png old words"),
+        (other, "beforehereafter b.png old words"),
+    ] {
+        let bench = Bench::new(&flow);
+        let first = picked(bench.folder.path(), "a.png", b"a");
+        *bench.media.picked.lock().unwrap() = Some(Ok(first.clone()));
+        let cut_off = Arc::new(phone(&["Post"]).misbehaving("Type(after", Misbehaviour::Fails(lost())));
+        run(&bench, &cut_off, 1).await;
+        change(&first.files[0].path);
+        let second = picked(bench.folder.path(), "b.png", b"b");
+        *bench.media.picked.lock().unwrap() = Some(Ok(second.clone()));
+
+        let again = Arc::new(phone(&["Post"]));
+        completed(&run(&bench, &again, 2).await);
+
+        assert_eq!(again.typed(), typed);
+        let used = if typed.contains("a.png") { first } else { second };
+        assert_eq!(
+            bench.journal.all_effects()[0].content["media"][0]["sha256"],
+            used.files[0].sha256
+        );
+    }
 }
