@@ -34,7 +34,7 @@ use farmhand_actors::{
 
 pub use driver::{PictureError, read_png, read_raw};
 pub use settings::{AdbDeadlines, AdbLimits, AdbScreens, AdbSettings, AgentSettings, TcpPhone};
-pub use watcher::{PresenceCallback, ServerHealth};
+pub use watcher::{PresenceCallback, ServerHealth, is_local};
 
 use driver::AdbDriverFactory;
 use phone::Phones;
@@ -100,12 +100,6 @@ pub async fn server_version(address: &str, deadline: Duration) -> Result<u32, St
         .await
         .map_err(|error| error.to_string())?;
     u32::from_str_radix(answer.trim(), 16).map_err(|_| format!("{answer:?} is not a version"))
-}
-
-/// Whether a server is one of this computer, which can start it.
-#[must_use]
-pub fn is_local(address: &str) -> bool {
-    watcher::is_local(address)
 }
 
 /// Reads the text of a view tree, within the default limits.

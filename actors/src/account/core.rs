@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     AccountView, LeaseAccount, LeaseUsage, ReleaseAccount,
+    hold::{LeaseHold, Told},
     view::{blocked_by_status, package_of, view_of},
 };
 use crate::{
@@ -40,22 +41,6 @@ pub enum Effect {
     TellChanged,
 }
 
-struct LeaseHold {
-    task: TaskId,
-    token: Arc<str>,
-    epoch: Epoch,
-    /// What the lease has replaced: put back when no attempt begins with it.
-    script: ScriptName,
-    former_start: Option<Timestamp>,
-    former_use: Option<Timestamp>,
-}
-
-/// What was told of an open effect while its account's uses were read anew.
-enum Told {
-    Open(TaskId, ScriptName, Timestamp),
-    Settled(TaskId),
-}
-
 /// An account's state.
 pub struct AccountCore {
     record: AccountRecord,
@@ -67,9 +52,10 @@ pub struct AccountCore {
     starts: BTreeMap<ScriptName, Timestamp>,
     /// Tasks whose effect may have taken place, and when: counted, so that a late confirmation cannot exceed a limit.
     unverified: BTreeMap<TaskId, (ScriptName, Timestamp)>,
-    /// How many times the uses were asked for, and what was told since the last time.
+    /// How many times the uses were asked for.
     loads: u64,
-    told: Vec<Told>,
+    /// What was told since the last time; `None`: no answer is awaited.
+    told: Option<Vec<Told>>,
     /// Uses were loaded since the lease was given: what its attempt did may be among them.
     loaded_since: bool,
     lease: Option<LeaseHold>,
@@ -90,7 +76,7 @@ impl AccountCore {
             starts: BTreeMap::new(),
             unverified: BTreeMap::new(),
             loads: 0,
-            told: Vec::new(),
+            told: None,
             loaded_since: true,
             lease: None,
             retired: false,
@@ -103,7 +89,7 @@ impl AccountCore {
 
     /// The uses are about to be read from the store: the number is to come back with them.
     pub fn on_load(&mut self) -> u64 {
-        self.told.clear();
+        self.told = Some(Vec::new());
         self.loads += 1;
         self.loads
     }
@@ -121,7 +107,7 @@ impl AccountCore {
         }
         let open = uses.open.iter().filter(|open| open.username == *own);
         self.unverified = open.map(|open| (open.task, (open.script.clone(), open.at))).collect();
-        for told in self.told.drain(..) {
+        for told in self.told.take().into_iter().flatten() {
             match told {
                 Told::Open(task, script, at) => drop(self.unverified.insert(task, (script, at))),
                 Told::Settled(task) => drop(self.unverified.remove(&task)),
@@ -142,6 +128,7 @@ impl AccountCore {
             token: Arc::clone(&ask.token),
             epoch: ask.epoch,
             script: ask.script.clone(),
+            starts: ask.purpose == Purpose::Execute,
             former_start: self.starts.get(&ask.script).copied(),
             former_use: self.record.last_used,
         });
@@ -173,14 +160,18 @@ impl AccountCore {
     /// Takes the account back.
     pub fn on_release(&mut self, release: ReleaseAccount) -> Vec<Effect> {
         let lease = self.lease.take_if(|lease| lease.token == release.token);
-        if let Some(lease) = lease.filter(|_| !release.begun) {
-            match lease.former_start {
+        if let Some(lease) = lease {
+            // The lease may have been given some time before: gaps are between starts.
+            let start = release.begun.filter(|_| lease.starts).or(lease.former_start);
+            match start {
                 Some(at) => drop(self.starts.insert(lease.script, at)),
                 None => drop(self.starts.remove(&lease.script)),
             }
-            self.record.last_used = lease.former_use;
+            if release.begun.is_none() {
+                self.record.last_used = lease.former_use;
+            }
         }
-        if release.begun {
+        if release.begun.is_some() {
             self.on_settled(release.task);
         }
         for used in &release.uses {
@@ -193,7 +184,7 @@ impl AccountCore {
         match release.usage {
             LeaseUsage::Nothing => Vec::new(),
             LeaseUsage::Unverified { script, at, attention } => {
-                self.told.push(Told::Open(release.task, script.clone(), at));
+                self.remember(Told::Open(release.task, script.clone(), at));
                 self.unverified.insert(release.task, (script, at));
                 attention.map_or_else(Vec::new, |asked| {
                     self.ask_for_a_person(asked.message, asked.screenshot, release.asked)
@@ -205,8 +196,14 @@ impl AccountCore {
 
     /// What the task may have done is known now, and counted in the store if it counts.
     pub fn on_settled(&mut self, task: TaskId) {
-        self.told.push(Told::Settled(task));
+        self.remember(Told::Settled(task));
         self.unverified.remove(&task);
+    }
+
+    fn remember(&mut self, told: Told) {
+        if let Some(known) = &mut self.told {
+            known.push(told);
+        }
     }
 
     /// Leases of former epochs are void.
@@ -349,6 +346,12 @@ impl AccountCore {
             counters: counters.collect(),
             current_task: self.lease.as_ref().map(|lease| lease.task),
         }
+    }
+
+    /// How much is remembered until the uses have been read.
+    #[cfg(test)]
+    pub fn remembered(&self) -> usize {
+        self.told.as_ref().map_or(0, Vec::len)
     }
 
     /// The record as it is now.

@@ -36,8 +36,8 @@ pub struct ReleaseAccount {
     pub token: Arc<str>,
     /// The task that it was for.
     pub task: TaskId,
-    /// Whether an attempt has begun with it.
-    pub begun: bool,
+    /// When an attempt has begun with it; `None`: none has.
+    pub begun: Option<Timestamp>,
     /// What the attempt did with the account.
     pub usage: LeaseUsage,
     /// What counts towards its limits, as it is stored.

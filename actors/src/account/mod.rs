@@ -12,6 +12,7 @@
 
 pub mod actor;
 pub mod core;
+mod hold;
 pub mod message;
 pub mod view;
 

@@ -49,7 +49,7 @@ fn release(task: i64, usage: LeaseUsage) -> ReleaseAccount {
     ReleaseAccount {
         token: format!("token-{task}").into(),
         task: TaskId(task),
-        begun: true,
+        begun: Some(at(0).wall),
         usage,
         uses: Vec::new(),
         asked: Some(1),
@@ -345,7 +345,7 @@ fn a_lease_that_no_attempt_began_with_is_no_start() {
         ..ScriptLimit::default()
     });
     let mut unused = release(1, LeaseUsage::Nothing);
-    unused.begun = false;
+    unused.begun = None;
     core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
     core.on_release(unused);
     assert_eq!(core.on_lease(&lease(2, Purpose::Execute), at(1)).0, Ok(()));
@@ -354,6 +354,21 @@ fn a_lease_that_no_attempt_began_with_is_no_start() {
     core.on_lease(&lease(3, Purpose::Verify), at(50)).0.unwrap();
     core.on_release(release(3, LeaseUsage::Nothing));
     assert_eq!(core.on_lease(&lease(4, Purpose::Execute), at(61)).0, Ok(()));
+}
+
+/// A task may wait for the store between the two.
+#[test]
+fn the_minimum_gap_begins_with_the_attempt_and_not_with_its_lease() {
+    let mut core = account(ScriptLimit {
+        min_gap_s: Some(60),
+        ..ScriptLimit::default()
+    });
+    let mut late = release(1, LeaseUsage::Nothing);
+    late.begun = Some(at(30).wall);
+    core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
+    core.on_release(late);
+    let refusal = core.on_lease(&lease(2, Purpose::Execute), at(60)).0.unwrap_err();
+    assert_eq!(refusal.until, Some(at(90).wall));
 }
 
 #[test]
@@ -400,4 +415,22 @@ fn a_use_that_was_read_from_the_store_before_its_lease_came_back_counts_once() {
         .into_iter()
         .find(|one| one.script == script("follow"));
     assert_eq!(follow.unwrap().last_hour, 1);
+}
+
+#[test]
+fn what_is_told_is_remembered_only_while_the_uses_are_being_read() {
+    let mut core = account(ScriptLimit::default());
+    let run = |core: &mut AccountCore, task| {
+        core.on_lease(&lease(task, Purpose::Execute), at(0)).0.unwrap();
+        core.on_release(release(task, may_have(None)));
+    };
+    (0..10).for_each(|task| run(&mut core, task));
+    assert_eq!(core.remembered(), 0);
+
+    let number = core.on_load();
+    run(&mut core, 10);
+    assert!(core.remembered() > 0);
+    core.on_uses_loaded(number, &LoadedUses::default());
+    (11..20).for_each(|task| run(&mut core, task));
+    assert_eq!(core.remembered(), 0);
 }

@@ -115,13 +115,13 @@ fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{rc::Rc, time::Duration};
+    use std::rc::Rc;
 
     use futures_util::future::LocalBoxFuture;
 
     use super::*;
     use crate::{
-        domain::{AttemptId, Epoch, Lease, TaskId},
+        device::tests::spec,
         ports::DriverFactory,
         testing::{driver::FakeDriverFactory, farm},
     };
@@ -141,28 +141,6 @@ mod tests {
         }
     }
 
-    fn spec(purpose: Purpose) -> AttemptSpec {
-        AttemptSpec {
-            task: TaskId(7),
-            attempt: AttemptId(1),
-            number: 2,
-            purpose,
-            script: farm::script("post"),
-            config: Arc::new(serde_json::json!({})),
-            serial: farm::serial("p1"),
-            account: None,
-            app: None,
-            lease: Lease {
-                epoch: Epoch(1),
-                token: "t".into(),
-            },
-            time_limit: Duration::from_secs(1800),
-            seed: 1,
-            request_id: None,
-            acts_left: None,
-        }
-    }
-
     /// An attempt whose phone says no when it is taken, or that was stopped before.
     async fn ends(purpose: Purpose, is_stopped: bool) -> Outcome {
         let phones = FakeDriverFactory::default();
@@ -177,7 +155,10 @@ mod tests {
             cancel.cancel();
         }
         let run = AttemptRun {
-            spec: Arc::new(spec(purpose)),
+            spec: Arc::new(AttemptSpec {
+                purpose,
+                ..(*spec(1)).clone()
+            }),
             driver: phones.open(&farm::serial("p1"), None),
             runner: Arc::new(Never),
             cancel,

@@ -64,7 +64,7 @@ fn online() -> DeviceCore {
     core
 }
 
-fn spec(attempt: i64) -> Arc<AttemptSpec> {
+pub(super) fn spec(attempt: i64) -> Arc<AttemptSpec> {
     Arc::new(AttemptSpec {
         task: TaskId(7),
         attempt: AttemptId(attempt),

@@ -221,13 +221,10 @@ fn device_limit_was_kept(farm: &TestFarm, limit: Option<u32>) -> Result<(), Test
     Ok(())
 }
 
-/// `jumps`: how many uses there were each time that the clock was set. An hour of a clock that is set is not an hour, so
-/// that each stretch between two jumps is looked at by itself.
-async fn limits_were_kept(farm: &TestFarm, jumps: &[usize]) -> Result<(), TestCaseError> {
+/// `jumps`: when the clock was set. An hour of a clock that is set is not an hour: what spans a jump is not looked at.
+async fn limits_were_kept(farm: &TestFarm, jumps: &[Instant]) -> Result<(), TestCaseError> {
     let uses = farm.store.uses();
-    let starts = [0].into_iter().chain(jumps.iter().copied());
-    let ends = jumps.iter().copied().chain([uses.len()]);
-    let stretches: Vec<_> = starts.zip(ends).collect();
+    let runs = farm.runner.runs();
     for account in farm.store.load_accounts().await.unwrap() {
         for (name, per_hour, per_day, _) in LIMITS {
             let own = |used: &&AccountUse| used.username == account.username && used.script == script(name);
@@ -236,39 +233,48 @@ async fn limits_were_kept(farm: &TestFarm, jumps: &[usize]) -> Result<(), TestCa
                     task.request.username.as_ref() == Some(&account.username) && task.request.script == script(name);
                 of && task.state == TaskState::Completed
             });
+            let completed: Vec<TaskId> = completed.map(|task| task.id).collect();
             // Those that were deleted count too.
             prop_assert!(
-                uses.iter().filter(own).count() >= completed.count(),
+                uses.iter().filter(own).count() >= completed.len(),
                 "{} {}",
                 account.username,
                 name
             );
-            for (start, end) in &stretches {
-                let mut times: Vec<_> = uses[*start..*end].iter().filter(own).map(|used| used.at).collect();
-                times.sort_unstable();
-                let most = usize::try_from(per_hour).unwrap();
-                for window in times.windows(most + 1) {
-                    let hour = window[most].duration_since(window[0]);
-                    prop_assert!(
-                        hour >= SignedDuration::from_secs(3599),
-                        "{} {} {:?}",
-                        account.username,
-                        name,
-                        hour
-                    );
-                }
-                let most = usize::try_from(per_day).unwrap();
-                for window in times.windows(most + 1) {
-                    let [first, last] = [window[0], window[most]].map(|at| TimeZone::UTC.to_datetime(at).date());
-                    prop_assert!(
-                        first < last,
-                        "{} {} {} times on {}",
-                        account.username,
-                        name,
-                        most + 1,
-                        first
-                    );
-                }
+            // When the attempt that completed each of them began, by a clock that nobody sets, and by the farm's.
+            let began = completed.iter().filter_map(|task| {
+                let run = runs.iter().rfind(|run| run.spec.task == *task)?;
+                Some((run.began, farm.store.attempts(*task).last()?.started_at))
+            });
+            let mut began: Vec<_> = began.collect();
+            began.sort_unstable();
+            let within = |most: u32| {
+                began.windows(usize::try_from(most).unwrap() + 1).filter(|window| {
+                    let (first, last) = (window[0].0, window[window.len() - 1].0);
+                    !jumps.iter().any(|jump| (first..=last).contains(jump))
+                })
+            };
+            for window in within(per_hour) {
+                let hour = window[window.len() - 1].0 - window[0].0;
+                prop_assert!(
+                    hour >= Duration::from_secs(3599),
+                    "{} {} {:?}",
+                    account.username,
+                    name,
+                    hour
+                );
+            }
+            for window in within(per_day) {
+                let [first, last] =
+                    [window[0].1, window[window.len() - 1].1].map(|at| TimeZone::UTC.to_datetime(at).date());
+                prop_assert!(
+                    first < last,
+                    "{} {} {} times on {}",
+                    account.username,
+                    name,
+                    per_day + 1,
+                    first
+                );
             }
         }
     }
@@ -321,7 +327,7 @@ async fn a_farm_in_trouble(
     let mut jumps = Vec::new();
     for trouble in &troubles {
         if matches!(trouble, Trouble::ClockJump(_)) {
-            jumps.push((farm.store.uses().len(), Instant::now()));
+            jumps.push(Instant::now());
         }
         strike(&farm, trouble).await;
     }
@@ -330,9 +336,8 @@ async fn a_farm_in_trouble(
 
     prop_assert_eq!(farm.runner.overlaps(), Vec::<String>::new());
     device_limit_was_kept(&farm, limit)?;
-    let (uses, instants): (Vec<_>, Vec<_>) = jumps.into_iter().unzip();
-    limits_were_kept(&farm, &uses).await?;
-    pauses_were_kept(&farm, &instants)?;
+    limits_were_kept(&farm, &jumps).await?;
+    pauses_were_kept(&farm, &jumps)?;
     for device in farm.farm.supervisor.devices().await.unwrap() {
         prop_assert_eq!(device.current_task, None, "{} is held", device.serial);
     }

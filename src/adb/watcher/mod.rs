@@ -124,8 +124,9 @@ impl Drop for Watcher {
     }
 }
 
-/// Whether a server is one of this computer.
-pub(super) fn is_local(address: &str) -> bool {
+/// Whether a server is one of this computer, which can start it.
+#[must_use]
+pub fn is_local(address: &str) -> bool {
     server_process::local_port(address).is_some()
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -10,6 +10,22 @@ use sha2::{Digest, Sha256};
 
 /// SHA-256 of a file's bytes.
 pub type FileDigest = [u8; 32];
+
+/// SHA-256 of what a file holds, read piece by piece.
+///
+/// # Errors
+/// It cannot be read.
+pub fn digest_of(file: &mut impl Read) -> io::Result<FileDigest> {
+    let mut hasher = Sha256::new();
+    let mut part = vec![0; PART];
+    loop {
+        let length = file.read(&mut part)?;
+        match part.get(..length) {
+            Some(read) if length > 0 => hasher.update(read),
+            _ => return Ok(hasher.finalize().into()),
+        }
+    }
+}
 
 /// Reads files by their path below the folder of the flows, `/` between its parts.
 pub trait Sources: Send + Sync {
@@ -103,15 +119,7 @@ impl Sources for Folder {
 
     fn digest(&self, path: &str) -> Result<FileDigest, String> {
         let (mut file, _) = self.open(path)?;
-        let mut hasher = Sha256::new();
-        let mut part = vec![0; PART];
-        loop {
-            let length = file.read(&mut part).map_err(|error| unreadable(path, &error))?;
-            match part.get(..length) {
-                Some(read) if length > 0 => hasher.update(read),
-                _ => return Ok(hasher.finalize().into()),
-            }
-        }
+        digest_of(&mut file).map_err(|error| unreadable(path, &error))
     }
 
     fn locate(&self, path: &str) -> Result<PathBuf, String> {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -12,11 +12,11 @@ use farmhand_actors::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::flow::{
     model::MediaParams,
     params::spintax::{Chooser, expand},
+    parse::sources::digest_of,
 };
 
 /// What a config asks for; `None` without a rule.
@@ -162,15 +162,6 @@ pub fn media_again(kept: &Value) -> Option<PickedMedia> {
 }
 
 fn hash(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut part = vec![0; 64 * 1024];
-    loop {
-        let length = file.read(&mut part)?;
-        if length == 0 {
-            break;
-        }
-        hasher.update(part.get(..length).unwrap_or_default());
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let digest = digest_of(&mut File::open(path)?)?;
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }

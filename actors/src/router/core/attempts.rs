@@ -7,7 +7,7 @@ use crate::{
     account::{LeaseAccount, LeaseUsage, ReleaseAccount},
     domain::{
         AccountRef, AttemptId, AttemptSpec, Blame, Claimed, Failure, FailureReason, Generation, Lease, Now, Outcome,
-        PendingTask, Serial, TaskId, Username, limits::NotNow, retry::EndedBy, rotation::turn_now,
+        PendingTask, Serial, TaskId, Timestamp, Username, limits::NotNow, retry::EndedBy, rotation::turn_now,
     },
     ports::StoreError,
     router::{AttemptEnd, LeaseAnswered},
@@ -45,6 +45,8 @@ pub(super) struct Running {
     pub(super) device_free: bool,
     /// How many effects the account's limits allow to it.
     acts_left: Option<u32>,
+    /// When its attempt was sent to the device; `None`: it was not.
+    pub(super) begun: Option<Timestamp>,
 }
 
 impl Running {
@@ -93,6 +95,7 @@ impl RouterCore {
             deadline: None,
             device_free: false,
             acts_left: None,
+            begun: None,
             task,
         };
         self.running.insert(running.task.id, running);
@@ -255,6 +258,9 @@ impl RouterCore {
 
     fn note_start(&mut self, task: TaskId, generation: Generation, spec: &AttemptSpec, now: Now) {
         self.set_phase(task, Phase::Running(spec.attempt, generation));
+        if let Some(running) = self.running.get_mut(&task) {
+            running.begun = Some(now.wall);
+        }
         let limits = &self.settings.attempt;
         let deadline = now.mono + limits.time_limit() + limits.stop_grace() + DEVICE_SILENT;
         self.set_deadline(task, deadline);
@@ -364,7 +370,7 @@ pub(super) fn release(username: Username, token: Arc<str>, task: TaskId) -> Effe
     let release = ReleaseAccount {
         token,
         task,
-        begun: false,
+        begun: None,
         usage,
         uses,
         asked: None,

@@ -326,7 +326,7 @@ impl RouterCore {
             let release = ReleaseAccount {
                 token,
                 task,
-                begun: true,
+                begun: running.begun,
                 usage,
                 uses,
                 asked,
