@@ -269,7 +269,7 @@ fn f5_after_a_log_of_64_mib_was_left_behind_the_start_is_quick_and_everything_is
     let limit = READY_PER_64_MIB * wanted.div_ceil(64);
 
     let begun = Instant::now();
-    victim.start(None);
+    victim.start();
     victim.await_ready_within(limit);
     let ready = begun.elapsed();
 
@@ -305,7 +305,7 @@ fn f5_while_the_start_takes_its_time_callers_are_told_to_come_again() {
     });
     wait.recv_timeout(SOON).unwrap();
 
-    victim.start(None);
+    victim.start();
     let (status, answer) = wait_for("somebody answers", SOON, || {
         victim.try_call("POST", "/api/v1/task", Some(&follow("away-1", "bob")))
     });

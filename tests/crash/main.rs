@@ -20,6 +20,7 @@ mod harness;
 mod kills;
 mod power;
 mod power_acts;
+mod progress;
 mod second;
 mod storm;
 mod verdict;

@@ -1,4 +1,7 @@
 //! What goes on around the controller while it is killed: tasks are created without end, phones fail.
+//!
+//! All of it is thrown with dice of each phone, and takes place by what the controller has got through with that phone, not
+//! by the clock: the same dice and the same kills (see `progress.rs`) make the same storm.
 
 use std::{
     collections::HashSet,
@@ -13,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{Sim, settings},
+    progress::Progress,
     victim::Victim,
 };
 
@@ -20,8 +24,12 @@ use crate::{
 const ACCOUNTS: usize = 3;
 /// A request that nobody answers for so long is a fault: no controller is away for more than a moment.
 const UNANSWERED: Duration = Duration::from_secs(120);
-/// Tasks that are not over, for each phone: there is always work, and little to do when the kills end.
-const OPEN_PER_PHONE: i64 = 3;
+/// Tasks of a phone that have not begun: there is always work, and little to do when the kills end.
+const PENDING: i64 = 3;
+/// From one thing that goes on to the next: acts of the controller on the phone, each counted before and after it was sent.
+const NEXT: std::ops::Range<u64> = 1..16;
+/// Of the phone's newest tasks so many may be stopped, deleted or retried.
+const NEWEST: usize = 8;
 
 /// What the load asks for.
 #[derive(Debug, Clone)]
@@ -49,10 +57,22 @@ impl Meddled {
 }
 
 /// All that went on.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Load {
     pub wanted: Vec<Wanted>,
     pub meddled: Meddled,
+}
+
+impl Load {
+    /// The load of several phones in one.
+    pub fn of_all(loads: impl IntoIterator<Item = Self>) -> Self {
+        loads.into_iter().fold(Self::default(), |mut all, one| {
+            all.wanted.extend(one.wanted);
+            all.meddled.stopped.extend(one.meddled.stopped);
+            all.meddled.deleted.extend(one.meddled.deleted);
+            all
+        })
+    }
 }
 
 /// Settings of a controller that is to be killed often: dying with it is not a task's fault here.
@@ -120,38 +140,109 @@ pub fn pass(time: Duration) {
     }
 }
 
-/// Creates posts and follows until `over`, then waits until the last one is acknowledged. A request without an answer
-/// is sent again with its key, however often.
-pub fn create_tasks(seed: u64, sim: &Sim, victim: &Client, over: &AtomicBool) -> Vec<Wanted> {
-    let mut dice = StdRng::seed_from_u64(seed);
-    let phones = i64::try_from(sim.phones.len()).unwrap();
-    let mut wanted = Vec::new();
-    while !over.load(Ordering::Acquire) {
-        let stats = victim.call("GET", "/api/v1/task/stats", None, None);
-        let open = stats.map(|stats| stats["pending"].as_i64().unwrap() + stats["running"].as_i64().unwrap());
-        if open.is_none_or(|open| open >= phones * OPEN_PER_PHONE) {
-            pass(Duration::from_millis(20));
-            continue;
-        }
-        let name = format!("w{}", wanted.len());
-        let body = task(&mut dice, sim, &name);
-        let asked = Instant::now();
-        let answer = loop {
-            assert!(asked.elapsed() < UNANSWERED, "{name}: nobody answers {body}");
-            if let Some(answer) = victim.call("POST", "/api/v1/task", Some(&body), Some(&name)) {
-                break answer;
-            }
-            pass(Duration::from_millis(20));
-        };
-        let ids = answer["task_ids"].as_array().unwrap();
-        let acknowledged = ids.iter().map(|id| id.as_i64().unwrap()).collect();
-        wanted.push(Wanted { name, acknowledged });
-    }
-    wanted
+/// All that goes on with one phone, until `over`.
+pub struct Storm<'a> {
+    serial: &'a str,
+    sim: &'a Sim,
+    client: &'a Client,
+    progress: &'a Progress,
+    over: &'a AtomicBool,
+    dice: StdRng,
+    load: Load,
 }
 
-fn task(dice: &mut StdRng, sim: &Sim, name: &str) -> Value {
-    let serial = sim.serial(dice.random_range(0..sim.phones.len()));
+impl<'a> Storm<'a> {
+    /// The storm of the `at`th phone.
+    pub fn new(
+        seed: u64,
+        at: usize,
+        sim: &'a Sim,
+        client: &'a Client,
+        progress: &'a Progress,
+        over: &'a AtomicBool,
+    ) -> Self {
+        Self {
+            serial: sim.serial(at),
+            sim,
+            client,
+            progress,
+            over,
+            dice: StdRng::seed_from_u64(seed.wrapping_mul(1_000) + at as u64),
+            load: Load::default(),
+        }
+    }
+
+    /// Rages until `over`; then the phone is well again, and every request was answered.
+    pub fn rage(mut self) -> Load {
+        let mut next = 0;
+        loop {
+            self.progress.reach(self.serial, next, self.over);
+            if self.over.load(Ordering::Acquire) {
+                self.sim.heal(self.serial);
+                return self.load;
+            }
+            // All dice are thrown before anything is done: what comes of it does not change the next throw.
+            next += self.dice.random_range(NEXT);
+            let (kind, which) = (self.dice.random_range(0..100), self.dice.random_range(0..NEWEST));
+            let fault = fault(&mut self.dice);
+            let name = format!("w_{}_{}", self.serial.replace('-', "_"), self.load.wanted.len());
+            let body = task(&mut self.dice, self.serial, &name);
+            match kind {
+                0..70 => self.create(name, &body),
+                70..86 => self.meddle(kind, which),
+                _ => self.sim.fault(self.serial, &fault),
+            }
+        }
+    }
+
+    /// Creates a task unless enough wait. A request without an answer is sent again with its key, however often.
+    fn create(&mut self, name: String, body: &Value) {
+        let waiting = format!("/api/v1/task?status=0&page_size=1&serial={}", self.serial);
+        let waiting = self.surely("GET", &waiting, None, None);
+        if waiting["total"].as_i64() >= Some(PENDING) {
+            return;
+        }
+        let answer = self.surely("POST", "/api/v1/task", Some(body), Some(&name));
+        let ids = answer["task_ids"].as_array().unwrap();
+        let acknowledged = ids.iter().map(|id| id.as_i64().unwrap()).collect();
+        self.load.wanted.push(Wanted { name, acknowledged });
+    }
+
+    fn surely(&self, method: &str, path: &str, body: Option<&Value>, key: Option<&str>) -> Value {
+        let asked = Instant::now();
+        loop {
+            assert!(asked.elapsed() < UNANSWERED, "nobody answers {method} {path} {body:?}");
+            if let Some(answer) = self.client.call(method, path, body, key) {
+                return answer;
+            }
+            pass(Duration::from_millis(20));
+        }
+    }
+
+    /// Stops, deletes or retries one of the phone's newest tasks, whatever it is doing.
+    fn meddle(&mut self, kind: u32, which: usize) {
+        let newest = self.load.wanted.iter().rev().nth(which);
+        let Some(id) = newest.and_then(|wanted| wanted.acknowledged.first().copied()) else {
+            return;
+        };
+        let task = format!("/api/v1/task/{id}");
+        let (method, path, body) = match kind {
+            70..78 => {
+                self.load.meddled.stopped.insert(id);
+                ("POST", format!("{task}/stop"), None)
+            }
+            78..79 => {
+                self.load.meddled.deleted.insert(id);
+                ("DELETE", task, None)
+            }
+            79..85 => ("POST", format!("{task}/retry"), None),
+            _ => ("POST", "/api/v1/task/retry-all".to_owned(), Some(json!({}))),
+        };
+        self.client.try_call(method, &path, body.as_ref(), None);
+    }
+}
+
+fn task(dice: &mut StdRng, serial: &str, name: &str) -> Value {
     let (username, _) = usernames(serial).nth(dice.random_range(0..ACCOUNTS)).unwrap();
     let (script, config) = match dice.random_range(0..100) {
         0..55 => ("quick_follow", json!({ "target_users": [name] })),
@@ -168,55 +259,14 @@ fn task(dice: &mut StdRng, sim: &Sim, name: &str) -> Value {
     json!({ "usernames": [username], "script_name": script, "script_config": config })
 }
 
-/// Stops, deletes and retries tasks until `over`: any of the newest, whatever they are doing.
-pub fn meddle(seed: u64, victim: &Client, over: &AtomicBool) -> Meddled {
-    let mut dice = StdRng::seed_from_u64(seed);
-    let mut meddled = Meddled::default();
-    while !over.load(Ordering::Acquire) {
-        pass(Duration::from_millis(dice.random_range(100..700)));
-        let Some(newest) = victim.call("GET", "/api/v1/task?page_size=40", None, None) else {
-            continue;
-        };
-        let newest = newest["items"].as_array().unwrap();
-        if newest.is_empty() {
-            continue;
-        }
-        let id = newest[dice.random_range(0..newest.len())]["id"].as_i64().unwrap();
-        let task = format!("/api/v1/task/{id}");
-        match dice.random_range(0..100) {
-            0..40 => {
-                meddled.stopped.insert(id);
-                victim.try_call("POST", &format!("{task}/stop"), None, None);
-            }
-            40..55 => {
-                meddled.deleted.insert(id);
-                victim.try_call("DELETE", &task, None, None);
-            }
-            55..90 => drop(victim.try_call("POST", &format!("{task}/retry"), None, None)),
-            _ => drop(victim.try_call("POST", "/api/v1/task/retry-all", Some(&json!({})), None)),
-        }
-    }
-    meddled
-}
-
-/// Gives the phones faults until `over`, then takes them all away.
-pub fn disturb_phones(seed: u64, sim: &Sim, over: &AtomicBool) {
-    let mut dice = StdRng::seed_from_u64(seed);
-    while !over.load(Ordering::Acquire) {
-        pass(Duration::from_millis(dice.random_range(100..900)));
-        let serial = sim.serial(dice.random_range(0..sim.phones.len()));
-        let when = if dice.random_bool(0.5) { "before" } else { "after" };
-        let fault = match dice.random_range(0..100) {
-            0..25 => json!({ "kind": "publish_ack_lost" }),
-            25..50 => json!({ "kind": "app_crash", "when": when }),
-            50..80 => json!({ "kind": "drop_connection" }),
-            80..90 => json!({ "kind": "app_crash", "now": true }),
-            _ => json!({ "kind": "reboot", "ms": 1_000 }),
-        };
-        sim.fault(serial, &fault);
-    }
-    for (serial, _) in &sim.phones {
-        sim.heal(serial);
+fn fault(dice: &mut StdRng) -> Value {
+    let when = if dice.random_bool(0.5) { "before" } else { "after" };
+    match dice.random_range(0..100) {
+        0..25 => json!({ "kind": "publish_ack_lost" }),
+        25..50 => json!({ "kind": "app_crash", "when": when }),
+        50..80 => json!({ "kind": "drop_connection" }),
+        80..90 => json!({ "kind": "app_crash", "now": true }),
+        _ => json!({ "kind": "reboot", "ms": 1_000 }),
     }
 }
 

@@ -1,6 +1,9 @@
 //! What must be true when everything has come to rest: what the phones' ledger says, and what the controller says.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
 use serde_json::Value;
 use sqlx::{ConnectOptions, Row, sqlite::SqliteConnectOptions};
@@ -20,6 +23,18 @@ pub struct Tally {
     pub deleted: usize,
     pub unknown: usize,
     pub effects: usize,
+    /// Tasks of each script, and how many of them were completed.
+    pub scripts: BTreeMap<String, [usize; 2]>,
+}
+
+impl Tally {
+    /// A script that never gets through finds no fault.
+    fn count_script(&mut self, task: &Value) {
+        let name = task["script_name"].as_str().unwrap().to_owned();
+        let [tasks, completed] = self.scripts.entry(name).or_default();
+        *tasks += 1;
+        *completed += usize::from(task["status"] == 2);
+    }
 }
 
 /// Compares what was asked for, what the controller says and what really happened.
@@ -84,6 +99,7 @@ fn contradiction(
         }
         None => return Some("a task is lost".to_owned()),
     };
+    tally.count_script(task);
     let reason = task["failure"]["reason"].as_str();
     match (task["status"].as_i64(), reason) {
         (Some(2), _) => tally.completed += 1,
@@ -150,7 +166,7 @@ fn the_judge_takes_a_stopped_task_only_from_who_asked_for_a_stop_or_a_delete() {
         }],
         meddled,
     };
-    let task = serde_json::json!({ "id": 9, "status": 3, "failure": { "reason": "stopped" } });
+    let task = serde_json::json!({ "id": 9, "script_name": "follow", "status": 3, "failure": { "reason": "stopped" } });
     let ledger = [serde_json::json!({ "kind": "follow", "detail": { "target": "w" } })];
     let [mut stopped, mut deleted] = [Meddled::default(), Meddled::default()];
     stopped.stopped.insert(9);

@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    disk::Disk,
+    disk::{Disk, End},
     harness::{BINARY, SOON, free_port, tail, wait_for},
 };
 
@@ -90,31 +90,44 @@ impl Victim {
         command
     }
 
-    /// Starts it; `kill_after`: it gets SIGKILL after so many syncs of the disk and messages to phones and clients.
-    pub fn start(&mut self, kill_after: Option<u32>) {
-        self.launch(kill_after, true);
+    /// Starts it.
+    pub fn start(&mut self) {
+        self.launch(|_, _| {});
+    }
+
+    /// Starts it; it gets SIGKILL there.
+    pub fn start_until(&mut self, end: End) {
+        self.launch(|disk, command| disk.kill_at(command, end));
     }
 
     /// Starts it; it gets SIGKILL after so many syncs and messages, counted from `disk().count(true)` on.
     pub fn start_armed(&mut self, kill_after: u32) {
         self.disk.count(false);
-        self.launch(Some(kill_after), false);
+        self.launch(|disk, command| {
+            let places = kill_after.into();
+            disk.kill_at(
+                command,
+                End {
+                    places,
+                    ..End::default()
+                },
+            );
+            disk.counts_when_told(command);
+        });
     }
 
-    fn launch(&mut self, kill_after: Option<u32>, counts_at_once: bool) {
+    fn launch(&mut self, arm: impl FnOnce(&Disk, &mut Command)) {
         self.kill();
         let log = OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
         let mut command = self.command(&["serve"]);
         self.disk.attach(&mut command, self.records);
-        if let Some(count) = kill_after {
-            self.disk.kill_after(&mut command, count, counts_at_once);
-        }
+        arm(&self.disk, &mut command);
         self.child = Some(command.stdout(Stdio::null()).stderr(log).spawn().unwrap());
     }
 
     /// Starts it and waits until it takes tasks.
     pub fn start_ready(&mut self) {
-        self.start(None);
+        self.start();
         self.await_ready();
     }
 
