@@ -105,7 +105,7 @@ impl Drop for Over<'_> {
 
 /// One life of the controller. Few end so long after they began; most after a number of syncs and messages, so as often
 /// just before and just after a commit as in between, on a fast machine and on a slow one: while it starts and takes up its
-/// work, or when it gets things done. Every second one ends at an act on a phone or soon after it, which is where effects
+/// work, or when it gets things done. Most end at an act on a phone or soon after it, which is where effects
 /// are. `limit` bounds them.
 fn live_and_die(victim: &mut Victim, dice: &mut StdRng, limit: Duration) {
     let end = match dice.random_range(0..100) {
@@ -114,16 +114,16 @@ fn live_and_die(victim: &mut Victim, dice: &mut StdRng, limit: Duration) {
             delay: dice.random_range(5_000..500_000),
             ..End::default()
         },
-        10..30 => End {
+        10..25 => End {
             places: dice.random_range(1..300),
             ..End::default()
         },
-        30..50 => End {
+        25..40 => End {
             places: dice.random_range(300..3_000),
             ..End::default()
         },
         _ => End {
-            places: dice.random_range(1..30),
+            places: dice.random_range(1..60),
             phone: Some(ANY),
             delay: dice.random_range(0..2) * dice.random_range(0..400_000),
         },
