@@ -731,6 +731,32 @@ async fn a_router_that_is_rebuilt_knows_when_a_batch_last_began_and_keeps_its_ga
 }
 
 #[actix::test]
+async fn a_task_of_a_batch_that_is_tried_again_does_not_wait_for_its_own_start() {
+    let mut settings = quick_settings();
+    settings.retry.auto = true;
+    settings.retry.delay = [30, 30];
+    let runner = works(20);
+    runner.script(TaskId(1), vec![Behaviour::fails(FailureReason::FlowError, Blame::Task)]);
+    runner.script(TaskId(2), vec![Behaviour::unverified(FailureReason::Timeout)]);
+    let farm = TestFarm::start(&[("p1", &[]), ("p2", &[]), ("p3", &[])], settings, runner).await;
+    let mut spaced = request(&["p1", "p2", "p3"]);
+    spaced.interval_minutes = Some((30, 30));
+
+    let [failing, open, cut_off] = farm.submit(spaced).await[..] else {
+        panic!("three tasks")
+    };
+    farm.until_state(cut_off, TaskState::Running).await;
+    let supervisor = &farm.farm.supervisor;
+    supervisor.sabotage(ActorKind::Router, "router", Sabotage::Panic).await;
+    let began = Instant::now();
+    for task in [failing, open, cut_off] {
+        farm.until_state(task, TaskState::Completed).await;
+    }
+
+    assert!(began.elapsed() < 180 * SECOND, "{:?}", began.elapsed());
+}
+
+#[actix::test]
 async fn an_urgent_task_overtakes_but_never_the_running_one() {
     let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(5)).await;
     let ordinary = farm.submit(times(request(&["p1"]), 3)).await;

@@ -60,7 +60,7 @@ where
     attempts::an_older_epoch_writes_nothing(fresh().await).await?;
     attempts::what_a_dead_controller_left_is_taken_up_by_the_rules(fresh().await).await?;
     attempts::a_task_that_kills_the_controller_is_given_up(fresh().await).await?;
-    attempts::the_newest_start_of_a_batch_with_a_gap_is_known(fresh().await).await?;
+    attempts::the_newest_starts_of_a_batch_with_a_gap_are_known(fresh().await).await?;
     effects::an_effect_is_allowed_once(fresh().await).await?;
     effects::only_a_live_attempt_may_act_or_tell(fresh().await).await?;
     effects::an_attempt_that_is_stopped_after_its_effect_was_confirmed_completes_its_task(fresh().await).await?;

@@ -35,7 +35,7 @@ pub(super) struct LaneState {
     touched: bool,
     /// A task of which nobody knows whether it took place: until its check has told, no other one of the lane may act,
     /// for the check compares what the app shows with what it showed before.
-    unverified: Option<TaskId>,
+    pub(super) unverified: Option<TaskId>,
     /// Scripts that the account may not run now: the window is the front of the others.
     pub(super) passed_over: BTreeSet<ScriptName>,
 }
