@@ -144,8 +144,8 @@ impl RouterCore {
         }
     }
 
-    pub(super) fn flush_refills(&mut self, effects: &mut Vec<Effect>) {
-        if self.refilling || self.refills.is_empty() {
+    pub(super) fn flush_refills(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.refilling || self.shifting || self.refills.is_empty() {
             return;
         }
         let mut lanes = Vec::new();
@@ -160,7 +160,7 @@ impl RouterCore {
             lanes.push(LaneAsk { lane, passed_over });
         }
         self.refilling = true;
-        effects.push(Effect::Refill(lanes, limit));
+        effects.push(Effect::Refill(lanes, limit, now.wall));
     }
 
     pub(super) fn want_refill(&mut self, lane: Lane) {
