@@ -53,6 +53,7 @@ where
     tasks::a_stop_ends_what_is_pending_and_marks_what_runs(fresh().await).await?;
     tasks::deleted_ids_are_never_used_again(fresh().await).await?;
     tasks::a_failed_task_is_retried_and_a_resolved_one_is_what_the_person_said(fresh().await).await?;
+    tasks::a_task_that_is_retried_before_its_time_of_day_waits_for_it(fresh().await).await?;
     attempts::a_task_is_claimed_once_and_numbered(fresh().await).await?;
     attempts::only_the_leases_owner_ends_an_attempt_and_only_once(fresh().await).await?;
     attempts::another_attempt_waits_for_its_time_and_keeps_its_purpose(fresh().await).await?;
