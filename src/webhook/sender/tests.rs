@@ -62,6 +62,7 @@ impl WebhookStore for Paper {
         _: WebhookId,
         _: Option<DeliveryState>,
         _: u32,
+        _: u64,
     ) -> Result<Vec<Delivery>, StoreError> {
         unreachable!("the API does")
     }
