@@ -291,7 +291,10 @@ pub async fn the_newest_starts_of_a_batch_with_a_gap_are_known(subject: Subject)
         task,
         at: after(at),
     };
-    let (newest, before) = (start(ids[3], 40), start(ids[1], 20));
+    let [_, second, _, fourth, _] = ids[..] else {
+        unreachable!("as many as were asked for");
+    };
+    let (newest, before) = (start(fourth, 40), start(second, 20));
     assert_eq!(subject.store.batch_starts(morning()).await?, [newest.clone(), before]);
     assert_eq!(subject.store.batch_starts(after(21)).await?, [newest]);
     assert_eq!(subject.store.batch_starts(after(41)).await?, []);

@@ -272,33 +272,37 @@ pub(super) async fn a_task_that_is_retried_before_its_time_of_day_waits_for_it(s
         ..wanted
     };
     let ids = subject.create(vec![later.clone(), later], morning()).await?;
-    for id in &ids {
-        subject.store.intend_stop(*id, after(1)).await?;
+    let [one, other] = ids[..] else {
+        unreachable!("as many as were asked for");
+    };
+    for id in [one, other] {
+        subject.store.intend_stop(id, after(1)).await?;
     }
 
-    let RetryResult::Retried(retried) = subject.store.retry(ids[0], after(9)).await? else {
+    let RetryResult::Retried(retried) = subject.store.retry(one, after(9)).await? else {
         unreachable!("a stopped task is retried");
     };
-    assert_eq!((retried.id, retried.due_at), (ids[0], ten));
-    assert_eq!(subject.state(ids[0]).await?, Some(TaskState::Scheduled));
+    assert_eq!((retried.id, retried.due_at), (one, ten));
+    assert_eq!(subject.state(one).await?, Some(TaskState::Scheduled));
     let asked = || LaneAsk {
         lane: lane("p1", None),
         passed_over: Vec::new(),
     };
     let early = subject.store.lane_heads(vec![asked()], 6, after(3599)).await?;
-    assert_eq!((early[0].due.len(), early[0].next_due), (0, ten));
+    let early: Vec<_> = early.iter().map(|head| (head.due.len(), head.next_due)).collect();
+    assert_eq!(early, [(0, ten)]);
 
     let all = subject.store.retry_all(RetryFilter::default(), after(9)).await?;
     let retried: Vec<_> = all.retried.iter().map(|task| (task.id, task.due_at)).collect();
-    assert_eq!(retried, [(ids[1], ten)]);
+    assert_eq!(retried, [(other, ten)]);
 
     // Once it has passed it is over.
-    subject.store.intend_stop(ids[0], after(3601)).await?;
+    subject.store.intend_stop(one, after(3601)).await?;
     assert!(matches!(
-        subject.store.retry(ids[0], after(3602)).await?,
+        subject.store.retry(one, after(3602)).await?,
         RetryResult::Retried(PendingTask { due_at: None, .. })
     ));
-    assert_eq!(subject.state(ids[0]).await?, Some(TaskState::Available));
+    assert_eq!(subject.state(one).await?, Some(TaskState::Available));
     Ok(())
 }
 
