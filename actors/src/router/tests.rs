@@ -774,9 +774,8 @@ async fn a_task_that_the_hours_repetitions_do_not_reach_for_says_so() {
     let mut said: Vec<String> = ids.iter().map(|id| farm.task(*id).failure.unwrap().message).collect();
     said.sort();
     let script = request(&["p1"]).script;
-    let used_up = format!(
-        "as the test wants (not tried again by itself: `{script}` was 1 times within the hour, see retry.per_hour)"
-    );
+    let used_up =
+        format!("as the test wants (not tried again by itself: retry.per_hour = 1 is used up for `{script}`)");
     assert_eq!(said, ["as the test wants".to_owned(), used_up]);
 }
 

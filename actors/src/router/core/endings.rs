@@ -280,7 +280,7 @@ impl RouterCore {
         let mut verdict = decide(outcome, facts, &settings, now.wall);
         if let TaskNext::Failed { failure } = &mut verdict.next {
             failure.message = format!(
-                "{} (not tried again by itself: `{script}` was {per_hour} times within the hour, see retry.per_hour)",
+                "{} (not tried again by itself: retry.per_hour = {per_hour} is used up for `{script}`)",
                 failure.message
             );
         }
