@@ -57,7 +57,10 @@ impl From<RouterError> for ApiError {
                     })
                     .collect(),
             ),
-            RouterError::TooMany { .. } => Self::invalid("serials", format!("{message}; split the request")),
+            RouterError::TooMany { of_accounts, .. } => {
+                let field = if of_accounts { "usernames" } else { "serials" };
+                Self::invalid(field, format!("{message}; split the request"))
+            }
             RouterError::NotFound(_) => Self::not_found(message),
             RouterError::WrongState { .. } | RouterError::KeyReused => Self::Conflict(message),
             RouterError::Schedule(fault) => fault.into(),

@@ -149,19 +149,21 @@ pub(super) async fn resend(
     })
 }
 
-/// A webhook's messages, newest first.
+/// A webhook's messages, newest first: so many after so many.
 pub(super) async fn list_deliveries(
     conn: &mut SqliteConnection,
     id: WebhookId,
     state: Option<DeliveryState>,
-    limit: u32,
+    (limit, offset): (u32, u64),
 ) -> Result<Vec<Delivery>, Fault> {
     let rows = sqlx::query(
-        "SELECT * FROM delivery WHERE webhook_id = ?1 AND (?2 IS NULL OR state = ?2) ORDER BY id DESC LIMIT ?3",
+        "SELECT * FROM delivery WHERE webhook_id = ?1 AND (?2 IS NULL OR state = ?2)
+         ORDER BY id DESC LIMIT ?3 OFFSET ?4",
     )
     .bind(id.0)
     .bind(state.map(DeliveryState::as_str))
     .bind(limit)
+    .bind(i64::try_from(offset).unwrap_or(i64::MAX))
     .fetch_all(conn)
     .await?;
     rows.iter().map(delivery_of).collect()

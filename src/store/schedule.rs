@@ -260,6 +260,7 @@ fn schedule_of(row: &SqliteRow) -> Result<Schedule, Fault> {
         },
         seed: get::<i64>(row, "seed")?.cast_unsigned(),
         next: get_time_opt(row, "next_at")?,
+        planned_since: get_time(row, "planned_since")?,
         created_at: get_time(row, "created_at")?,
         updated_at: get_time(row, "updated_at")?,
     })

@@ -46,11 +46,14 @@ pub(super) async fn list_states(
         .collect()
 }
 
-/// The newest starts of batches that keep a gap, by device, from `since` on.
+/// The newest two starts of each batch that keeps a gap, by device, from `since` on; the newest first.
 pub(super) async fn list_batch_starts(conn: &mut SqliteConnection, since: Timestamp) -> Result<Vec<BatchStart>, Fault> {
     let rows = sqlx::query(
-        "SELECT batch_id, serial, max(started_at) AS at FROM task INDEXED BY task_gap
-         WHERE gap_ms IS NOT NULL AND serial IS NOT NULL GROUP BY batch_id, serial HAVING at >= ?1",
+        "SELECT batch_id, serial, id, at
+         FROM (SELECT batch_id, serial, id, started_at AS at,
+                      row_number() OVER (PARTITION BY batch_id, serial ORDER BY started_at DESC, id DESC) AS place
+               FROM task INDEXED BY task_gap WHERE gap_ms IS NOT NULL AND serial IS NOT NULL AND started_at >= ?1)
+         WHERE place <= 2 ORDER BY batch_id, serial, place",
     )
     .bind(millis(since))
     .fetch_all(conn)
@@ -60,6 +63,7 @@ pub(super) async fn list_batch_starts(conn: &mut SqliteConnection, since: Timest
             Ok(BatchStart {
                 batch_id: get::<String>(row, "batch_id")?.into(),
                 serial: get_serial(row, "serial")?,
+                task: TaskId(get(row, "id")?),
                 at: get_time(row, "at")?,
             })
         })

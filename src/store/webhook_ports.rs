@@ -37,8 +37,9 @@ impl WebhookStore for Store {
         id: WebhookId,
         state: Option<DeliveryState>,
         limit: u32,
+        offset: u64,
     ) -> Result<Vec<Delivery>, StoreError> {
-        Ok(delivery::list_deliveries(self.reader().await?.conn()?, id, state, limit).await?)
+        Ok(delivery::list_deliveries(self.reader().await?.conn()?, id, state, (limit, offset)).await?)
     }
 
     async fn make_test_message(&self, id: WebhookId, at: Timestamp) -> Result<Option<Delivery>, StoreError> {

@@ -197,7 +197,7 @@ pub struct PendingTask {
     pub username: Option<Username>,
     /// Not before this.
     pub due_at: Option<Timestamp>,
-    /// Kept after the start of the batch's previous task on the device.
+    /// Kept after the start of the batch's other tasks on the device.
     pub gap: Option<Duration>,
     /// Higher first.
     pub priority: i8,

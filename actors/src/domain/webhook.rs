@@ -203,13 +203,24 @@ pub fn is_told(events: &[String], topic: EventTopic, kind: &str) -> bool {
 
 /// The pause before a message is sent again: the `attempts`-th of `pauses` (the last one repeats), a fifth shorter or
 /// longer by `dice` (`0.0..1.0`), so that messages that failed together do not come back together. `None` when the
-/// message, made `age` ago, would be older than `life` then.
+/// message, made `age` ago, would be older than `life` then; it is no older than all its pauses so far, as the clock that
+/// tells its age may have been set forth.
 #[must_use]
 pub fn next_pause(pauses: &[Duration], attempts: u32, age: Duration, life: Duration, dice: f64) -> Option<Duration> {
     let place = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
     let pause = pauses.get(place).or(pauses.last()).copied()?;
     let pause = pause.mul_f64(0.8 + 0.4 * dice.clamp(0.0, 1.0));
+    let age = age.min(pauses_before(pauses, attempts));
     (age.saturating_add(pause) < life).then_some(pause)
+}
+
+/// How long the pauses before the `attempts`-th take together.
+fn pauses_before(pauses: &[Duration], attempts: u32) -> Duration {
+    let before = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+    let growing: Duration = pauses.iter().take(before).sum();
+    let repeated = u32::try_from(before.saturating_sub(pauses.len())).unwrap_or(u32::MAX);
+    let last = pauses.last().copied().unwrap_or_default();
+    growing.saturating_add(last.saturating_mul(repeated))
 }
 
 #[cfg(test)]
@@ -238,8 +249,13 @@ mod tests {
 
         assert_eq!(next(1, S), Some(5 * S));
         assert_eq!(next(2, S), Some(60 * S));
-        assert_eq!(next(9, 900 * S), Some(60 * S));
-        assert_eq!(next(9, 940 * S), None);
+        assert_eq!(next(30, 900 * S), Some(60 * S));
+        assert_eq!(next(30, 940 * S), None);
+        // A clock that was set: what was not tried for a life's pauses is not over, nor is what was tried often at once.
+        assert_eq!(next(2, 100_000 * S), Some(60 * S));
+        assert_eq!(next(16, 100_000 * S), Some(60 * S));
+        assert_eq!(next(18, 100_000 * S), None);
+        assert_eq!(next(1_000_000, S), Some(60 * S));
         assert_eq!(next_pause(&pauses, 2, S, 1_000 * S, 0.0), Some(48 * S));
         assert_eq!(next_pause(&pauses, 2, S, 1_000 * S, 1.0), Some(72 * S));
         assert_eq!(next_pause(&[], 1, S, 1_000 * S, 0.5), None);

@@ -270,7 +270,7 @@ pub trait TaskStore: Send + Sync {
     /// All drains.
     async fn drains(&self) -> Result<Vec<Drain>, StoreError>;
 
-    /// The newest starts of batches that keep a gap, by device, from `since` on.
+    /// The newest two starts of each batch that keeps a gap, by device, from `since` on; the newest first.
     async fn batch_starts(&self, since: Timestamp) -> Result<Vec<BatchStart>, StoreError>;
 
     /// The wall clock was set by so many milliseconds and showed `before` until then: pending tasks that wait for a span of

@@ -39,12 +39,13 @@ pub trait WebhookStore: Send + Sync {
     /// Deletes one with its messages; `false` when there is none.
     async fn delete_webhook(&self, id: WebhookId) -> Result<bool, StoreError>;
 
-    /// Its messages, newest first.
+    /// Its messages, newest first, without the first `offset` of them.
     async fn list_deliveries(
         &self,
         id: WebhookId,
         state: Option<DeliveryState>,
         limit: u32,
+        offset: u64,
     ) -> Result<Vec<Delivery>, StoreError>;
 
     /// Makes a message that tells of nothing, to be sent at once also to a webhook that is switched off; `None` when

@@ -30,6 +30,8 @@ pub enum RouterError {
     /// More tasks than one request may create.
     #[error("the request would create {wanted} tasks; at most {limit} are allowed in one")]
     TooMany {
+        /// Whether accounts were named, and not devices.
+        of_accounts: bool,
         /// How many it would be.
         wanted: usize,
         /// `tasks.max_per_request`

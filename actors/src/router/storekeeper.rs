@@ -50,7 +50,6 @@ impl RouterActor {
     /// Performs the effects that are calls of the store.
     pub(super) fn ask_store(&self, effect: Effect, ctx: &Context<Self>) {
         let (store, addr) = (Arc::clone(&self.parts.store), ctx.address());
-        let at = self.parts.clock.now().wall;
         actix_rt::spawn(async move {
             match effect {
                 Effect::HandOver(finishes, claims) => {
@@ -65,7 +64,7 @@ impl RouterActor {
                     let open = store.open_effects(asked.clone()).await;
                     tell(&addr, EffectsAnswered { asked, open })
                 }
-                Effect::Refill(asked, limit) => {
+                Effect::Refill(asked, limit, at) => {
                     let lanes = asked.iter().map(|ask| ask.lane.clone()).collect();
                     let heads = store.lane_heads(asked, limit, at).await;
                     tell(&addr, HeadsAnswered { asked: lanes, heads })

@@ -93,6 +93,7 @@ async fn all_unknown_names_are_told_at_once_and_nothing_is_created() {
     assert!(matches!(
         many,
         RouterError::TooMany {
+            of_accounts: false,
             wanted: 10_001,
             limit: 10_000
         }
@@ -728,6 +729,54 @@ async fn a_router_that_is_rebuilt_knows_when_a_batch_last_began_and_keeps_its_ga
     }
 
     assert_spaced(&farm, &spaced, 120 * SECOND..=250 * SECOND);
+}
+
+#[actix::test]
+async fn a_task_of_a_batch_that_is_tried_again_does_not_wait_for_its_own_start() {
+    let mut settings = quick_settings();
+    settings.retry.auto = true;
+    settings.retry.delay = [30, 30];
+    let runner = works(20);
+    runner.script(TaskId(1), vec![Behaviour::fails(FailureReason::FlowError, Blame::Task)]);
+    runner.script(TaskId(2), vec![Behaviour::unverified(FailureReason::Timeout)]);
+    let farm = TestFarm::start(&[("p1", &[]), ("p2", &[]), ("p3", &[])], settings, runner).await;
+    let mut spaced = request(&["p1", "p2", "p3"]);
+    spaced.interval_minutes = Some((30, 30));
+
+    let [failing, open, cut_off] = farm.submit(spaced).await[..] else {
+        panic!("three tasks")
+    };
+    farm.until_state(cut_off, TaskState::Running).await;
+    let supervisor = &farm.farm.supervisor;
+    supervisor.sabotage(ActorKind::Router, "router", Sabotage::Panic).await;
+    let began = Instant::now();
+    for task in [failing, open, cut_off] {
+        farm.until_state(task, TaskState::Completed).await;
+    }
+
+    assert!(began.elapsed() < 180 * SECOND, "{:?}", began.elapsed());
+}
+
+#[actix::test]
+async fn a_task_that_the_hours_repetitions_do_not_reach_for_says_so() {
+    let mut settings = quick_settings();
+    settings.retry.auto = true;
+    settings.retry.max = 1;
+    settings.retry.per_hour = 1;
+    let runner = ScriptedRunner::usually(Behaviour::fails(FailureReason::FlowError, Blame::Task));
+    let farm = TestFarm::start(&[("p1", &[])], settings, runner).await;
+
+    let ids = farm.submit(times(request(&["p1"]), 2)).await;
+    for id in &ids {
+        farm.until_state(*id, TaskState::Failed).await;
+    }
+
+    let mut said: Vec<String> = ids.iter().map(|id| farm.task(*id).failure.unwrap().message).collect();
+    said.sort();
+    let script = request(&["p1"]).script;
+    let used_up =
+        format!("as the test wants (not tried again by itself: retry.per_hour = 1 is used up for `{script}`)");
+    assert_eq!(said, ["as the test wants".to_owned(), used_up]);
 }
 
 #[actix::test]

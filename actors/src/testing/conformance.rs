@@ -53,6 +53,7 @@ where
     tasks::a_stop_ends_what_is_pending_and_marks_what_runs(fresh().await).await?;
     tasks::deleted_ids_are_never_used_again(fresh().await).await?;
     tasks::a_failed_task_is_retried_and_a_resolved_one_is_what_the_person_said(fresh().await).await?;
+    tasks::a_task_that_is_retried_before_its_time_of_day_waits_for_it(fresh().await).await?;
     attempts::a_task_is_claimed_once_and_numbered(fresh().await).await?;
     attempts::only_the_leases_owner_ends_an_attempt_and_only_once(fresh().await).await?;
     attempts::another_attempt_waits_for_its_time_and_keeps_its_purpose(fresh().await).await?;
@@ -60,7 +61,7 @@ where
     attempts::an_older_epoch_writes_nothing(fresh().await).await?;
     attempts::what_a_dead_controller_left_is_taken_up_by_the_rules(fresh().await).await?;
     attempts::a_task_that_kills_the_controller_is_given_up(fresh().await).await?;
-    attempts::the_newest_start_of_a_batch_with_a_gap_is_known(fresh().await).await?;
+    attempts::the_newest_starts_of_a_batch_with_a_gap_are_known(fresh().await).await?;
     effects::an_effect_is_allowed_once(fresh().await).await?;
     effects::only_a_live_attempt_may_act_or_tell(fresh().await).await?;
     effects::an_attempt_that_is_stopped_after_its_effect_was_confirmed_completes_its_task(fresh().await).await?;

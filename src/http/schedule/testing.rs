@@ -70,6 +70,7 @@ impl Schedules for FakeSchedules {
             next: spec.recurrence.next_after(now()).filter(|_| spec.enabled),
             spec,
             seed: 7,
+            planned_since: now(),
             created_at: now(),
             updated_at: now(),
         });
@@ -89,6 +90,7 @@ impl Schedules for FakeSchedules {
         let row = row.ok_or(ScheduleFault::Changed(id))?;
         if replan {
             row.next = spec.recurrence.next_after(now()).filter(|_| spec.enabled);
+            row.planned_since = now();
         }
         row.spec = spec;
         row.revision += 1;

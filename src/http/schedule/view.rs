@@ -25,6 +25,7 @@ pub fn schedule(shown: &ScheduleShown, now: Timestamp) -> Value {
         spec,
         seed: _,
         next: _,
+        planned_since: _,
         created_at,
         updated_at,
     } = schedule;

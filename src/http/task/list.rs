@@ -69,7 +69,7 @@ pub fn parse_reason(word: &str) -> Result<FailureReason, String> {
     })
 }
 
-fn parse_batch_id(text: &str) -> Result<String, &'static str> {
+pub fn parse_batch_id(text: &str) -> Result<String, &'static str> {
     if (1..=BATCH_ID_LIMIT).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         Ok(text.to_owned())
     } else {

@@ -271,7 +271,7 @@ fn parse_retry_filter(body: &Value) -> Result<RetryFilter, ApiError> {
         include_unknown: fields.flag("include_unknown").unwrap_or(false),
         serial: fields.parsed("serial", id(Serial::parse)),
         username: fields.parsed("username", id(Username::parse)),
-        batch_id: fields.text("batch_id", 64).map(str::to_owned),
+        batch_id: fields.parsed("batch_id", list::parse_batch_id),
         script: fields.parsed("script_name", id(ScriptName::parse)),
         reason: fields.parsed("failure_reason", list::parse_reason),
         created_from: from,

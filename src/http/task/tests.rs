@@ -124,8 +124,14 @@ async fn what_the_router_refuses_names_every_name() {
     assert_eq!(api.post("/api/v1/task", body()).await.faults().len(), 2);
     refuse(RouterError::Unbound(vec![username("x")]));
     assert_eq!(api.post("/api/v1/task", body()).await.faults(), ["usernames"]);
-    refuse(RouterError::TooMany { wanted: 20, limit: 10 });
-    assert_eq!(api.post("/api/v1/task", body()).await.code(), 40001);
+    for (of_accounts, field) in [(false, "serials"), (true, "usernames")] {
+        refuse(RouterError::TooMany {
+            of_accounts,
+            wanted: 20,
+            limit: 10,
+        });
+        assert_eq!(api.post("/api/v1/task", body()).await.faults(), [field]);
+    }
     refuse(RouterError::KeyReused);
     assert_eq!(api.post("/api/v1/task", body()).await.code(), 40901);
 }
@@ -422,6 +428,9 @@ async fn all_failed_tasks_are_retried_with_or_without_a_body() {
         api.send(all().set_json(json!({"include_unknown": "yes"}))).await.code(),
         40001
     );
+    // Else it would mean none, where the list says that there is no such batch.
+    let no_batch = api.send(all().set_json(json!({"batch_id": ""}))).await;
+    assert_eq!(no_batch.faults(), ["batch_id"]);
     assert_eq!(*api.tasks.asked.lock().unwrap(), ["retry_all false", "retry_all true"]);
 }
 

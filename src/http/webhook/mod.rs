@@ -17,7 +17,7 @@ use super::{
     state::App,
 };
 
-/// Messages shown at most, and when nobody says how many.
+/// Messages of a page at most, and when nobody says how many.
 const DELIVERIES_LIMIT: u32 = 1000;
 const DELIVERIES: u32 = 100;
 
@@ -66,8 +66,8 @@ pub async fn delete(app: web::Data<App>, path: web::Path<String>) -> Answer {
 /// `GET /api/v1/webhook/{id}/deliveries`
 pub async fn deliveries(app: web::Data<App>, path: web::Path<String>, request: HttpRequest) -> Answer {
     let id = find(&app, &path).await?.id;
-    let (state, limit) = parse_query(&request)?;
-    let deliveries = app.state.webhooks.list_deliveries(id, state, limit).await?;
+    let (state, limit, offset) = parse_query(&request)?;
+    let deliveries = app.state.webhooks.list_deliveries(id, state, limit, offset).await?;
     Ok(success_list(deliveries.iter().map(delivery_view).collect()))
 }
 
@@ -103,13 +103,16 @@ fn resent_view(resent: ResendResult, delivery: &str) -> Answer {
     }
 }
 
-fn parse_query(request: &HttpRequest) -> Result<(Option<DeliveryState>, u32), ApiError> {
-    let mut query = Query::of(request, &["state", "limit"]);
+fn parse_query(request: &HttpRequest) -> Result<(Option<DeliveryState>, u32, u64), ApiError> {
+    let mut query = Query::of(request, &["state", "page", "page_size", "limit"]);
     let state = query.parsed("state", |word| {
         DeliveryState::from_word(word).ok_or("must be one of: waiting, delivered, dead")
     });
+    let page = query.integer("page", 1..=u32::MAX).unwrap_or(1);
+    // `limit` is the older word for it.
     let limit = query.integer("limit", 1..=DELIVERIES_LIMIT).unwrap_or(DELIVERIES);
-    query.finish((state, limit))
+    let size = query.integer("page_size", 1..=DELIVERIES_LIMIT).unwrap_or(limit);
+    query.finish((state, size, u64::from(page - 1) * u64::from(size)))
 }
 
 async fn find(app: &App, text: &str) -> Result<Webhook, ApiError> {

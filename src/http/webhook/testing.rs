@@ -85,8 +85,9 @@ impl WebhookStore for FakeWebhooks {
         _: WebhookId,
         state: Option<DeliveryState>,
         limit: u32,
+        offset: u64,
     ) -> Result<Vec<Delivery>, StoreError> {
-        self.note(format!("deliveries {state:?} {limit}"));
+        self.note(format!("deliveries {state:?} {limit} {offset}"));
         Ok(DeliveryState::ALL.map(delivery).to_vec())
     }
     async fn make_test_message(&self, id: WebhookId, _: Timestamp) -> Result<Option<Delivery>, StoreError> {

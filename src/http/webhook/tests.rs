@@ -78,8 +78,10 @@ async fn messages_are_listed_tested_and_sent_again_when_they_are_dead() {
     assert_eq!(listed["items"][2]["last_status"], 500);
     assert_eq!(listed["items"][2]["payload"]["type"], "task.failed");
     assert_eq!(
-        api.get(&format!("{base}/deliveries?state=lost&limit=0")).await.faults(),
-        ["state", "limit"]
+        api.get(&format!("{base}/deliveries?state=lost&page=0&limit=0&page_size=1001"))
+            .await
+            .faults(),
+        ["state", "page", "limit", "page_size"]
     );
     assert_eq!(
         api.post(&format!("{base}/test"), json!({})).await.data()["state"],

@@ -438,8 +438,11 @@ const USES: [(&str, &str, &str); 26] = [
     ),
     (
         "task_gap",
-        "SELECT batch_id, serial, max(started_at) AS at FROM task INDEXED BY task_gap
-         WHERE gap_ms IS NOT NULL AND serial IS NOT NULL GROUP BY batch_id, serial HAVING at >= ?1",
+        "SELECT batch_id, serial, id, at
+         FROM (SELECT batch_id, serial, id, started_at AS at,
+                      row_number() OVER (PARTITION BY batch_id, serial ORDER BY started_at DESC, id DESC) AS place
+               FROM task INDEXED BY task_gap WHERE gap_ms IS NOT NULL AND serial IS NOT NULL AND started_at >= ?1)
+         WHERE place <= 2 ORDER BY batch_id, serial, place",
         "SCAN task USING INDEX task_gap",
     ),
     (

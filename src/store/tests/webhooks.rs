@@ -70,7 +70,7 @@ async fn each_event_becomes_one_message_of_each_webhook_that_is_told_of_it() {
     fan_out_all(&store).await;
 
     for (id, wanted) in [(all, 1_203), (some, 1_203), (none, 0)] {
-        let found = store.list_deliveries(id, None, 10_000).await.unwrap();
+        let found = store.list_deliveries(id, None, 10_000, 0).await.unwrap();
         let mut ids: Vec<_> = found.iter().map(|delivery| &delivery.message_id).collect();
         ids.sort();
         ids.dedup();
@@ -124,7 +124,10 @@ async fn a_message_waits_again_is_given_up_and_is_sent_again_by_hand() {
         .note_sent(vec![sent(first, Some("answered 500"), false)])
         .await
         .unwrap();
-    let dead = store.list_deliveries(id, Some(DeliveryState::Dead), 10).await.unwrap();
+    let dead = store
+        .list_deliveries(id, Some(DeliveryState::Dead), 10, 0)
+        .await
+        .unwrap();
     assert_eq!((dead.len(), dead[0].attempts), (1, 2));
     assert_eq!(store.find_webhook(id).await.unwrap().unwrap().dead, 1);
     let resent = store.resend(id, first.id, Timestamp::now()).await.unwrap();
@@ -150,7 +153,7 @@ async fn a_webhook_that_is_switched_off_passes_events_over_and_one_that_is_gone_
     store.patch_webhook(id, enabled(true)).await.unwrap();
     tell(&store, "device.changed", 1).await;
     fan_out_all(&store).await;
-    let found = store.list_deliveries(id, None, 10).await.unwrap();
+    let found = store.list_deliveries(id, None, 10, 0).await.unwrap();
     assert_eq!(found.len(), 1);
 
     let gone = SendResult {
@@ -166,7 +169,7 @@ async fn a_webhook_that_is_switched_off_passes_events_over_and_one_that_is_gone_
     let on = store.patch_webhook(id, enabled(true)).await.unwrap().unwrap();
     assert_eq!((on.new.enabled, on.remark), (true, None));
     assert!(store.delete_webhook(id).await.unwrap());
-    assert!(store.list_deliveries(id, None, 10).await.unwrap().is_empty());
+    assert!(store.list_deliveries(id, None, 10, 0).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -177,7 +180,7 @@ async fn a_target_that_is_gone_speaks_for_its_own_url_only() {
     let id = before.id;
     tell(&store, "device.changed", 2).await;
     fan_out_all(&store).await;
-    let found = store.list_deliveries(id, None, 10).await.unwrap();
+    let found = store.list_deliveries(id, None, 10, 0).await.unwrap();
     let gone = |delivery, url: &str| SendResult {
         url: url.to_owned(),
         gone: Some("its target answered 410 Gone".to_owned()),
@@ -229,7 +232,14 @@ async fn the_outbox_keeps_for_a_day_what_webhooks_have_not_been_told_of() {
     fan_out_all(&store).await;
     store.prune(now + 5 * HOUR).await.unwrap();
     assert_eq!(store.events_after(0, 100).await.unwrap().events.len(), 0, "told");
-    assert_eq!(store.list_deliveries(id, None, 100).await.unwrap().len(), 5);
+    assert_eq!(store.list_deliveries(id, None, 100, 0).await.unwrap().len(), 5);
+    let mut pages = Vec::new();
+    for offset in [0, 2, 4, 6] {
+        pages.push(store.list_deliveries(id, None, 2, offset).await.unwrap());
+    }
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 1, 0]);
+    let ids: Vec<_> = pages.concat().iter().map(|message| message.id).collect();
+    assert!(ids.is_sorted_by(|newer, older| newer > older), "{ids:?}");
     tell(&store, "device.changed", 5).await;
     store.prune(now + 25 * HOUR).await.unwrap();
     assert_eq!(
@@ -238,7 +248,7 @@ async fn the_outbox_keeps_for_a_day_what_webhooks_have_not_been_told_of() {
         "older than a day"
     );
     fan_out_all(&store).await;
-    assert_eq!(store.list_deliveries(id, None, 100).await.unwrap().len(), 5);
+    assert_eq!(store.list_deliveries(id, None, 100, 0).await.unwrap().len(), 5);
 }
 
 #[tokio::test]
@@ -261,7 +271,11 @@ async fn messages_that_are_over_are_forgotten_dead_ones_a_week_later() {
     let now = Timestamp::now();
     for (days, left) in [(0, 3), (2, 2), (9, 1)] {
         store.prune(now + days * DAY).await.unwrap();
-        assert_eq!(store.list_deliveries(id, None, 10).await.unwrap().len(), left, "{days}");
+        assert_eq!(
+            store.list_deliveries(id, None, 10, 0).await.unwrap().len(),
+            left,
+            "{days}"
+        );
     }
 }
 

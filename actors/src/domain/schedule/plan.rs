@@ -80,13 +80,13 @@ impl ScheduleSpec {
         if opening > now {
             return Verdict::Wait(opening);
         }
-        let most = if self.misfire == Misfire::RunAll {
-            self.misfire_cap.max(1)
-        } else {
-            1
-        };
+        if self.misfire == Misfire::RunAll {
+            // Those whose time has just come have not been missed: they follow, and do not count among the latest.
+            let in_time = self.first_starting(seed, earlier(now, MISFIRE_GRACE));
+            return Verdict::Run(self.latest(next, in_time, self.misfire_cap.max(1)));
+        }
         let to_come = self.first_starting(seed, later(now, INSTANT));
-        Verdict::Run(self.latest(next, to_come, most))
+        Verdict::Run(self.latest(next, to_come, 1))
     }
 
     /// Whether the run planned for this instant, whose delay is over, has missed its start: by more than the grace, or
@@ -155,7 +155,20 @@ impl Schedule {
         Some(recurrence.next_after(now).map_or(stored, |next| next.min(stored)))
     }
 
-    /// When the next runs start, from now on: what [`ScheduleSpec::judge`] will say, told beforehand. `ran`: planned
+    /// What is to be done at `now` when `next` is the earliest run that was not dealt with. One that was planned for before
+    /// the schedule was runs when a clock that was set back shows its time; it is not made up for.
+    #[must_use]
+    pub fn judge(&self, next: Timestamp, now: Timestamp) -> Verdict {
+        let missed = || self.spec.start_of(next, self.seed) <= now && self.spec.is_late(next, self.seed, now);
+        let next = if next < self.planned_since && missed() {
+            self.spec.recurrence.first_from(self.planned_since).unwrap_or(next)
+        } else {
+            next
+        };
+        self.spec.judge(next, self.seed, now)
+    }
+
+    /// When the next runs start, from now on: what [`Self::judge`] will say, told beforehand. `ran`: planned
     /// instants that had their run already, also such as come again because the clock was set back; they do not run
     /// twice.
     #[must_use]
@@ -165,7 +178,7 @@ impl Schedule {
         let mut at = now;
         let mut starts = Vec::with_capacity(count);
         while let Some(planned) = next.filter(|_| starts.len() < count) {
-            let dealt_with = match self.spec.judge(planned, self.seed, at) {
+            let dealt_with = match self.judge(planned, at) {
                 Verdict::Wait(until) => {
                     at = until;
                     continue;

@@ -76,6 +76,8 @@ pub struct Schedule {
     pub seed: u64,
     /// The earliest run that was not dealt with; `None` while it is disabled.
     pub next: Option<Timestamp>,
+    /// When it was created, enabled or given other times last: what was planned for before is not made up for.
+    pub planned_since: Timestamp,
     /// When it was created.
     pub created_at: Timestamp,
     /// When a person changed it last.

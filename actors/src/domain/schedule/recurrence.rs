@@ -166,24 +166,25 @@ impl Recurrence {
         self.next_after(before)
     }
 
-    /// `now` if a run may start at it, else when one may: the days and the window decide.
+    /// `now` if a run may start at it, else when one may: the days and the window decide. A window that opens on one of
+    /// the days and passes midnight is open until it closes.
     #[must_use]
     pub fn opening(&self, now: Timestamp) -> Timestamp {
-        let mut date = self.zone.to_datetime(now).date();
-        for _ in 0..=DAYS.len() {
-            if self.is_day(date) {
-                for (from, to) in self.window.map_or([(0, 1440), (0, 0)], Window::parts) {
-                    let (start, end) = (self.instant(date, from), self.instant(date, to));
-                    if let (Some(start), Some(end)) = (start, end)
-                        && now < end
-                        && start < end
-                    {
-                        return start.max(now);
-                    }
+        let today = self.zone.to_datetime(now).date();
+        let first = today.yesterday().unwrap_or(today);
+        for date in first.series(jiff::Span::new().days(1)).take(DAYS.len() + 2) {
+            if !self.is_day(date) {
+                continue;
+            }
+            for (from, to) in self.window.map_or([(0, 1440), (0, 0)], Window::openings) {
+                let (start, end) = (self.instant(date, from), self.instant(date, to));
+                if let (Some(start), Some(end)) = (start, end)
+                    && now < end
+                    && start < end
+                {
+                    return start.max(now);
                 }
             }
-            let Ok(tomorrow) = date.tomorrow() else { break };
-            date = tomorrow;
         }
         now
     }
@@ -214,7 +215,7 @@ impl Recurrence {
         self.days >> monday_first(date.weekday()) & 1 == 1
     }
 
-    /// Minute 1440 is the next midnight.
+    /// Minute 1440 is the next midnight, and those after it are of the next day.
     fn instant(&self, date: Date, minute: u16) -> Option<Timestamp> {
         let date = if minute < 1440 { date } else { date.tomorrow().ok()? };
         let (hour, minute) = (minute % 1440 / 60, minute % 60);
@@ -234,6 +235,14 @@ impl Window {
             [(self.from, self.to), (0, 0)]
         } else {
             [(0, self.to), (self.from, 1440)]
+        }
+    }
+
+    /// When it is open on a day, and when what opens on it closes, be it on the next day.
+    fn openings(self) -> [(u16, u16); 2] {
+        match self.parts() {
+            parts @ [_, (0, 0)] => parts,
+            [before, (from, midnight)] => [before, (from, midnight + self.to)],
         }
     }
 }

@@ -267,10 +267,22 @@ impl RouterCore {
         now: Now,
     ) -> Verdict {
         let mut settings = self.settings.retry.clone();
-        settings.auto &= self.repetitions.allows(script, settings.per_hour, now.mono);
+        let per_hour = settings.per_hour;
         let verdict = decide(outcome, facts, &settings, now.wall);
-        if settings.auto && matches!(verdict.next, TaskNext::Again { counts: true, .. }) {
-            self.repetitions.spend(script, settings.per_hour, now.mono);
+        if !settings.auto || !matches!(verdict.next, TaskNext::Again { counts: true, .. }) {
+            return verdict;
+        }
+        if self.repetitions.allows(script, per_hour, now.mono) {
+            self.repetitions.spend(script, per_hour, now.mono);
+            return verdict;
+        }
+        settings.auto = false;
+        let mut verdict = decide(outcome, facts, &settings, now.wall);
+        if let TaskNext::Failed { failure } = &mut verdict.next {
+            failure.message = format!(
+                "{} (not tried again by itself: retry.per_hour = {per_hour} is used up for `{script}`)",
+                failure.message
+            );
         }
         verdict
     }

@@ -26,7 +26,12 @@ impl RouterCore {
         let wanted = pairs.len().saturating_mul(request.configs.len());
         let limit = self.settings.max_tasks_per_request;
         if wanted > limit {
-            return Err(RouterError::TooMany { wanted, limit });
+            let of_accounts = matches!(request.target, SubmitTarget::Accounts(_));
+            return Err(RouterError::TooMany {
+                of_accounts,
+                wanted,
+                limit,
+            });
         }
         let mut tasks = Vec::with_capacity(wanted);
         let mut offsets: HashMap<Serial, Duration> = HashMap::new();

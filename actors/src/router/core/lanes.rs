@@ -35,7 +35,7 @@ pub(super) struct LaneState {
     touched: bool,
     /// A task of which nobody knows whether it took place: until its check has told, no other one of the lane may act,
     /// for the check compares what the app shows with what it showed before.
-    unverified: Option<TaskId>,
+    pub(super) unverified: Option<TaskId>,
     /// Scripts that the account may not run now: the window is the front of the others.
     pub(super) passed_over: BTreeSet<ScriptName>,
 }
@@ -144,8 +144,8 @@ impl RouterCore {
         }
     }
 
-    pub(super) fn flush_refills(&mut self, effects: &mut Vec<Effect>) {
-        if self.refilling || self.refills.is_empty() {
+    pub(super) fn flush_refills(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.refilling || self.shifting || self.refills.is_empty() {
             return;
         }
         let mut lanes = Vec::new();
@@ -160,7 +160,7 @@ impl RouterCore {
             lanes.push(LaneAsk { lane, passed_over });
         }
         self.refilling = true;
-        effects.push(Effect::Refill(lanes, limit));
+        effects.push(Effect::Refill(lanes, limit, now.wall));
     }
 
     pub(super) fn want_refill(&mut self, lane: Lane) {

@@ -66,8 +66,8 @@ pub enum Effect {
     GiveBack(Vec<(TaskId, AttemptId)>),
     /// Ask the store which of these have an open effect; answered by [`RouterCore::on_effects`].
     CheckEffects(Vec<TaskId>),
-    /// Read the fronts of lanes, so many tasks each; answered by [`RouterCore::on_heads`].
-    Refill(Vec<LaneAsk>, u32),
+    /// Read the fronts of lanes as they are at this time, so many tasks each; answered by [`RouterCore::on_heads`].
+    Refill(Vec<LaneAsk>, u32, Timestamp),
     /// Store why tasks wait.
     Remark(Vec<(TaskId, String)>),
     /// The wall clock was set by so many milliseconds and showed this before: what waits for a span of time moves with it.
@@ -137,6 +137,8 @@ pub struct RouterCore {
     gaps: Gaps,
     /// How far the wall clock was before the other one when it was last looked at, milliseconds.
     clocks_apart: Option<i64>,
+    /// What is stored moves with the wall clock: until it has, what it says of times is not read.
+    shifting: bool,
     unknown_checks: HashMap<TaskId, u32>,
     /// What was last written as the remark of tasks that wait.
     remarks: HashMap<TaskId, String>,
@@ -184,6 +186,7 @@ impl RouterCore {
             busy_devices: 0,
             gaps: Gaps::default(),
             clocks_apart: None,
+            shifting: false,
             unknown_checks: HashMap::new(),
             remarks: HashMap::new(),
             remark_at: None,
@@ -323,7 +326,7 @@ impl RouterCore {
         self.flush_handover(now, &mut effects);
         self.flush_checks(&mut effects);
         self.flush_give_backs(&mut effects);
-        self.flush_refills(&mut effects);
+        self.flush_refills(now, &mut effects);
         self.flush_remarks(now, &mut effects);
         effects
     }

@@ -2,7 +2,11 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use super::{Effect, RouterCore, lanes::lane_of, plan::Hold};
+use super::{
+    Effect, RouterCore,
+    lanes::{LaneState, lane_of},
+    plan::Hold,
+};
 use crate::domain::{Now, PendingTask, Serial, TaskId};
 
 /// Tasks that wait for a shorter time than this are not worth a write.
@@ -37,12 +41,16 @@ impl RouterCore {
         if self.running.contains_key(&task.id) {
             return "it is about to start".to_owned();
         }
-        let lane = self.lanes.get(&lane_of(task));
-        let many_before = || lane.is_some_and(|lane| !lane.window.is_empty());
-        self.reason(task, now).unwrap_or_else(|| match many_before() {
-            true => "many tasks of the same account come first".to_owned(),
-            false => "it is being put into its device's queue".to_owned(),
-        })
+        if let Some(reason) = self.reason(task, now) {
+            return reason;
+        }
+        match self.lanes.get(&lane_of(task)) {
+            Some(LaneState {
+                unverified: Some(open), ..
+            }) if *open != task.id => format!("whether task {open} took place has to be looked up first"),
+            Some(lane) if !lane.window.is_empty() => "many tasks of the same account come first".to_owned(),
+            _ => "it is being put into its device's queue".to_owned(),
+        }
     }
 
     pub(super) fn flush_remarks(&mut self, now: Now, effects: &mut Vec<Effect>) {
@@ -171,5 +179,20 @@ mod tests {
         core.on_device_changed(&task.serial, Generation(1), None);
 
         assert_eq!(core.explain(&task, NOW), "it is being put into its device's queue");
+    }
+
+    #[test]
+    fn a_task_behind_one_that_has_to_be_looked_up_says_so() {
+        let task = PendingTask {
+            username: None,
+            ..task()
+        };
+        let mut core = RouterCore::new(std::sync::Arc::default(), Epoch(1), 1, 1);
+        core.on_device_started(&task.serial, Generation(1));
+        core.on_device_changed(&task.serial, Generation(1), None);
+        core.verify_first(&lane_of(&task), TaskId(3));
+
+        let waits = core.explain(&task, NOW);
+        assert_eq!(waits, "whether task 3 took place has to be looked up first");
     }
 }

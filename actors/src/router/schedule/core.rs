@@ -133,8 +133,7 @@ impl ScheduleCore {
 
     fn judge(&mut self, id: ScheduleId, now: Now) -> Option<DueRun> {
         let entry = self.entries.get_mut(&id)?;
-        let Schedule { spec, seed, .. } = &*entry.schedule;
-        let (planned_at, skipped) = match spec.judge(entry.next?, *seed, now.wall) {
+        let (planned_at, skipped) = match entry.schedule.judge(entry.next?, now.wall) {
             Verdict::Wait(until) => {
                 self.queue(id, Some(until));
                 return None;
@@ -147,7 +146,7 @@ impl ScheduleCore {
             schedule: Arc::clone(&entry.schedule),
             planned_at,
             skipped,
-            next: spec.recurrence.next_after(planned_at),
+            next: entry.schedule.spec.recurrence.next_after(planned_at),
         })
     }
 

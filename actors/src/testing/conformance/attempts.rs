@@ -247,7 +247,7 @@ pub(super) async fn a_task_that_kills_the_controller_is_given_up(subject: Subjec
     Ok(())
 }
 
-pub async fn the_newest_start_of_a_batch_with_a_gap_is_known(subject: Subject) -> Checked {
+pub async fn the_newest_starts_of_a_batch_with_a_gap_are_known(subject: Subject) -> Checked {
     let epoch = subject.epoch().await?;
     let gap = Some(Duration::from_secs(60));
     let spaced = |device: &str| NewTask {
@@ -259,11 +259,15 @@ pub async fn the_newest_start_of_a_batch_with_a_gap_is_known(subject: Subject) -
         ..task("p2", None)
     };
     let ids = subject
-        .create(vec![spaced("p1"), spaced("p1"), close, spaced("p1")], morning())
+        .create(
+            vec![spaced("p1"), spaced("p1"), close, spaced("p1"), spaced("p1")],
+            morning(),
+        )
         .await?;
     assert_eq!(subject.store.batch_starts(morning()).await?, []);
     // The last one is left waiting.
-    let begun = ids.into_iter().zip([(1, 10, "p1"), (2, 20, "p1"), (3, 30, "p2")]);
+    let begun = [(1, 10, "p1"), (2, 20, "p1"), (3, 30, "p2"), (4, 40, "p1")];
+    let begun = ids.iter().copied().zip(begun);
     for (id, (number, at, device)) in begun {
         let own = lease(epoch, &format!("t{number}"));
         let claim = Claim {
@@ -280,12 +284,19 @@ pub async fn the_newest_start_of_a_batch_with_a_gap_is_known(subject: Subject) -
         assert!(subject.end(id, attempt, &own, completed()).await?);
     }
 
-    let newest = BatchStart {
+    // The one before it is for the task that made the newest: it does not wait for itself.
+    let start = |task: TaskId, at: u64| BatchStart {
         batch_id: "batch-1".into(),
         serial: serial("p1"),
-        at: after(20),
+        task,
+        at: after(at),
     };
-    assert_eq!(subject.store.batch_starts(after(20)).await?, [newest]);
-    assert_eq!(subject.store.batch_starts(after(21)).await?, []);
+    let [_, second, _, fourth, _] = ids[..] else {
+        unreachable!("as many as were asked for");
+    };
+    let (newest, before) = (start(fourth, 40), start(second, 20));
+    assert_eq!(subject.store.batch_starts(morning()).await?, [newest.clone(), before]);
+    assert_eq!(subject.store.batch_starts(after(21)).await?, [newest]);
+    assert_eq!(subject.store.batch_starts(after(41)).await?, []);
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Checked, Subject, after, completed, lane, lease, morning, task};
 use crate::{
-    domain::{ClaimAhead, FailureReason, IdempotencyKey, Purpose, TaskId, TaskState, TaskStats},
+    domain::{ClaimAhead, FailureReason, IdempotencyKey, NewTask, PendingTask, Purpose, TaskId, TaskState, TaskStats},
     ports::{
         LaneAsk, PRIORITY_HEAD_START, Resolution, ResolveResult, RetryFilter, RetryResult, StopIntent, SubmitResult,
         TaskNext,
@@ -260,6 +260,49 @@ pub(super) async fn deleted_ids_are_never_used_again(subject: Subject) -> Checke
     assert_eq!(subject.store.stats().await?, TaskStats::default());
     let next = subject.create_one(task("p1", None)).await?;
     assert!(next > running && next > pending, "{next}");
+    Ok(())
+}
+
+pub(super) async fn a_task_that_is_retried_before_its_time_of_day_waits_for_it(subject: Subject) -> Checked {
+    let (ten, wanted) = (Some(after(3600)), task("p1", None));
+    let later = NewTask {
+        scheduled_at: ten,
+        due_at: ten,
+        start_time: Some("10:00".to_owned()),
+        ..wanted
+    };
+    let ids = subject.create(vec![later.clone(), later], morning()).await?;
+    let [one, other] = ids[..] else {
+        unreachable!("as many as were asked for");
+    };
+    for id in [one, other] {
+        subject.store.intend_stop(id, after(1)).await?;
+    }
+
+    let RetryResult::Retried(retried) = subject.store.retry(one, after(9)).await? else {
+        unreachable!("a stopped task is retried");
+    };
+    assert_eq!((retried.id, retried.due_at), (one, ten));
+    assert_eq!(subject.state(one).await?, Some(TaskState::Scheduled));
+    let asked = || LaneAsk {
+        lane: lane("p1", None),
+        passed_over: Vec::new(),
+    };
+    let early = subject.store.lane_heads(vec![asked()], 6, after(3599)).await?;
+    let early: Vec<_> = early.iter().map(|head| (head.due.len(), head.next_due)).collect();
+    assert_eq!(early, [(0, ten)]);
+
+    let all = subject.store.retry_all(RetryFilter::default(), after(9)).await?;
+    let retried: Vec<_> = all.retried.iter().map(|task| (task.id, task.due_at)).collect();
+    assert_eq!(retried, [(other, ten)]);
+
+    // Once it has passed it is over.
+    subject.store.intend_stop(one, after(3601)).await?;
+    assert!(matches!(
+        subject.store.retry(one, after(3602)).await?,
+        RetryResult::Retried(PendingTask { due_at: None, .. })
+    ));
+    assert_eq!(subject.state(one).await?, Some(TaskState::Available));
     Ok(())
 }
 

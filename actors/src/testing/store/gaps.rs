@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::MemoryStore;
 use crate::{
-    domain::{BatchStart, Timestamp},
+    domain::{BatchStart, TaskId, Timestamp},
     ports::StoreError,
 };
 
@@ -12,19 +12,23 @@ impl MemoryStore {
     pub(super) async fn read_batch_starts(&self, since: Timestamp) -> Result<Vec<BatchStart>, StoreError> {
         self.enter().await?;
         let tables = self.lock();
-        let mut newest: BTreeMap<_, Timestamp> = BTreeMap::new();
+        let mut starts: BTreeMap<_, Vec<(Timestamp, TaskId)>> = BTreeMap::new();
         for row in tables.tasks.values().filter(|row| row.task.request.gap.is_some()) {
             let request = &row.task.request;
             if let (Some(serial), Some(at)) = (&request.serial, row.task.started_at.filter(|at| *at >= since)) {
-                let start = newest.entry((&request.batch_id, serial)).or_insert(at);
-                *start = at.max(*start);
+                let of_batch = starts.entry((&request.batch_id, serial)).or_default();
+                of_batch.push((at, row.task.id));
             }
         }
-        let starts = newest.into_iter().map(|((batch_id, serial), at)| BatchStart {
-            batch_id: batch_id.clone(),
-            serial: serial.clone(),
-            at,
+        let newest = starts.into_iter().flat_map(|((batch_id, serial), mut starts)| {
+            starts.sort_unstable_by(|one, other| other.cmp(one));
+            starts.into_iter().take(2).map(move |(at, task)| BatchStart {
+                batch_id: batch_id.clone(),
+                serial: serial.clone(),
+                task,
+                at,
+            })
         });
-        Ok(starts.collect())
+        Ok(newest.collect())
     }
 }

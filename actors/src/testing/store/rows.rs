@@ -325,19 +325,23 @@ impl Tables {
         let open = self.open_effect(task);
         let row = self.tasks.get_mut(&task)?;
         let unknown = row.outcome_unknown();
-        row.task.state = TaskState::Available;
         row.task.purpose = if open || unknown {
             Purpose::Verify
         } else {
             Purpose::Execute
+        };
+        let execute = row.task.purpose == Purpose::Execute;
+        row.due_at = row.task.request.scheduled_at.filter(|due| execute && *due > at);
+        row.task.state = match row.due_at {
+            Some(_) => TaskState::Scheduled,
+            None => TaskState::Available,
         };
         row.task.retry_count += 1;
         row.task.failure = None;
         row.task.finished_at = None;
         row.task.remark = String::new();
         row.auto_retries = 0;
-        row.due_at = None;
-        row.came_at = at;
+        row.came_at = row.due_at.unwrap_or(at);
         let pending = row.pending();
         self.tell_task(task, at);
         pending

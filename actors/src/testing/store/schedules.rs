@@ -70,6 +70,7 @@ impl ScheduleStore for MemoryStore {
             spec: new.spec,
             seed: new.seed,
             next: new.next,
+            planned_since: new.at,
             created_at: new.at,
             updated_at: new.at,
         };
@@ -91,7 +92,9 @@ impl ScheduleStore for MemoryStore {
         }
         row.revision += 1;
         row.spec = change.spec;
-        row.next = change.replanned.unwrap_or(row.next);
+        if let Some(next) = change.replanned {
+            (row.next, row.planned_since) = (next, change.at);
+        }
         row.updated_at = change.at;
         Ok(ScheduleWritten::Stored(Box::new(row.clone())))
     }

@@ -75,7 +75,7 @@ fn f21_years_of_missed_minutes_are_judged_at_once() {
     let judge = |misfire, cap| spec(misfire, cap, every_minute).judge(next, 7, now);
 
     assert_eq!(judge(Misfire::RunOnce, 1), Verdict::Run(at("2026-05-01T09:00:00Z")));
-    assert_eq!(judge(Misfire::RunAll, 100), Verdict::Run(at("2026-05-01T07:21:00Z")));
+    assert_eq!(judge(Misfire::RunAll, 100), Verdict::Run(at("2026-05-01T07:20:00Z")));
     // The run of 09:00 is on time.
     assert_eq!(judge(Misfire::Skip, 1), Verdict::Skip(at("2026-05-01T08:59:00Z")));
 }
@@ -101,6 +101,43 @@ fn f21_a_missed_run_waits_for_the_window_and_the_day() {
         Verdict::Run(at("2026-05-04T09:00:00Z")),
         "one run for both"
     );
+}
+
+#[test]
+fn f21_a_missed_run_starts_at_once_while_its_window_is_open_past_midnight() {
+    for jitter_s in [0, 600] {
+        let night = spec(Misfire::RunOnce, 1, |text| {
+            text.times = Some(vec!["23:30".to_owned()]);
+            text.days = vec!["fri".to_owned()];
+            text.window = Some(WindowText {
+                from: "22:00".to_owned(),
+                to: "02:00".to_owned(),
+            });
+            text.jitter_s = jitter_s;
+        });
+        // A Friday.
+        let next = at("2026-05-01T23:30:00Z");
+        let late = |now| night.judge(next, 7, at(now));
+
+        assert_eq!(late("2026-05-01T23:55:00Z"), Verdict::Run(next));
+        assert_eq!(late("2026-05-02T00:05:00Z"), Verdict::Run(next), "{jitter_s}");
+        assert_eq!(late("2026-05-02T01:59:59Z"), Verdict::Run(next));
+        // What a Friday's night begins with belongs to Friday too.
+        assert_eq!(late("2026-05-02T02:00:00Z"), Verdict::Wait(at("2026-05-08T00:00:00Z")));
+    }
+}
+
+#[test]
+fn f21_what_was_not_missed_does_not_count_among_the_latest_few() {
+    let minutes = spec(Misfire::RunAll, 3, every_minute);
+    let judge = |next, now| minutes.judge(at(next), 7, at(now));
+    let since = "2026-05-01T06:00:00Z";
+
+    // 09:00 is on time.
+    let three = Verdict::Run(at("2026-05-01T08:57:00Z"));
+    assert_eq!(judge(since, "2026-05-01T09:00:30Z"), three);
+    let on_time = "2026-05-01T09:00:00Z";
+    assert_eq!(judge(on_time, "2026-05-01T09:00:30Z"), Verdict::Run(at(on_time)));
 }
 
 #[test]
@@ -204,6 +241,7 @@ fn stored(spec: ScheduleSpec, next: Option<Timestamp>) -> Schedule {
         spec,
         seed: 7,
         next,
+        planned_since: at("2026-01-01T00:00:00Z"),
         created_at: at("2026-05-01T00:00:00Z"),
         updated_at: at("2026-05-01T00:00:00Z"),
     }
@@ -442,9 +480,9 @@ proptest! {
         }
         let most = match misfire {
             Misfire::RunOnce => 1,
-            // Those of the last minute are not late.
+            // Those of the last minute are not late, and there may be two of them.
             Misfire::Skip => 2,
-            Misfire::RunAll => usize::try_from(cap).unwrap(),
+            Misfire::RunAll => usize::try_from(cap).unwrap() + 2,
         };
         prop_assert!(runs.len() <= most, "{runs:?}");
         prop_assert!(runs.is_sorted());

@@ -34,6 +34,7 @@ fn stored(spec: ScheduleSpec, next: &str) -> Schedule {
         spec,
         seed: 7,
         next: Some(at(next)),
+        planned_since: at("2020-01-01T00:00:00Z"),
         created_at: at("2026-05-01T00:00:00Z"),
         updated_at: at("2026-05-01T00:00:00Z"),
     }
@@ -231,6 +232,61 @@ fn a_run_that_could_not_be_stored_comes_again_and_an_older_revision_is_forgotten
     core.on_run_stored(&again[0], later);
     assert_eq!(core.next_wake(later), None);
     assert!(core.run_by_hand(ScheduleId(1), later).is_none());
+}
+
+/// Created at noon, half an hour after one of its times.
+fn since_noon(misfire: Misfire) -> Schedule {
+    let text = RecurrenceText {
+        times: Some(vec!["11:30".to_owned()]),
+        time_zone: "UTC".to_owned(),
+        ..RecurrenceText::default()
+    };
+    let recurrence = Recurrence::compile(text).unwrap();
+    Schedule {
+        planned_since: at("2026-05-01T12:00:30Z"),
+        ..stored(
+            ScheduleSpec {
+                recurrence,
+                ..daily(misfire, "UTC")
+            },
+            "2026-05-02T11:30:00Z",
+        )
+    }
+}
+
+#[test]
+fn f19_a_clock_set_back_and_forth_makes_up_for_no_time_before_a_schedule_was_made() {
+    for misfire in Misfire::ALL {
+        let mut world = World::new(since_noon(misfire), "2026-05-01T12:00:30Z");
+        world.look();
+        world.jump(-HOUR_S);
+        world.pass(MINUTE, Duration::from_secs(1));
+        world.jump(HOUR_S);
+        world.pass(MINUTE, Duration::from_secs(1));
+        assert_eq!(world.planned(), Vec::<String>::new(), "{misfire:?}");
+        assert_eq!(world.skipped, [], "{misfire:?}");
+
+        // Begun anew with a clock that is wrong, which is then put right.
+        let mut world = World::new(since_noon(misfire), "2026-05-01T10:00:00Z");
+        world.look();
+        world.jump(HOUR_S * 3);
+        assert_eq!(world.planned(), Vec::<String>::new(), "{misfire:?}");
+        world.pass(HOUR * 24, MINUTE);
+        assert_eq!(world.planned(), ["2026-05-02T11:30:00Z"], "{misfire:?}");
+    }
+}
+
+#[test]
+fn f19_a_schedule_that_was_made_under_a_clock_far_ahead_runs_on_time_once_the_clock_is_right() {
+    let mut world = World::new(since_noon(Misfire::RunOnce), "2026-05-01T12:00:30Z");
+    world.look();
+    world.jump(-400 * DAY_S);
+    world.pass(HOUR * 24, MINUTE);
+    assert_eq!(world.planned(), ["2025-03-28T11:30:00Z"]);
+    assert_eq!(
+        since_noon(Misfire::RunOnce).next_starts(at("2025-03-27T12:00:00Z"), 2, &[]),
+        ["2025-03-28T11:30:00Z", "2025-03-29T11:30:00Z"].map(at)
+    );
 }
 
 #[test]
