@@ -13,7 +13,7 @@ use crate::{
     domain::{AccountRecord, Generation, LoadedUses, NewEvent, Timestamp, Username, limits::USES_KEPT},
     mail::{DeathWatch, Ping, Pulse, Slot, Terminate},
     ports::{Clock, SharedStore, StoreError},
-    router::{AccountChanged, LeaseAnswered, RouterActor},
+    router::{AccountChanged, LeaseAnswered, RouterActor, UsesChanged},
     settings::FarmSettings,
     supervisor::{AccountRecordChanged, AccountSnapshot, SupervisorActor, SupervisorError},
 };
@@ -186,6 +186,8 @@ impl Handler<UsesLoaded> for AccountActor {
             Ok((uses, record)) => {
                 self.core.on_uses_loaded(load, &uses);
                 self.take_newer(record, ctx);
+                let username = self.core.record().username.clone();
+                self.parts.router.tell(UsesChanged(username));
             }
             Err(error) => {
                 // Without its counters the account must not act: end, and be rebuilt after the back-off.

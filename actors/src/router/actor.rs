@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::{
     AccountChanged, AccountExited, AccountRemoved, AttemptFinished, DeviceChanged, DeviceExited, DeviceStarted,
-    LeaseAnswered,
+    LeaseAnswered, UsesChanged,
     core::{Effect, RouterCore},
     schedule::core::ScheduleCore,
 };
@@ -289,6 +289,15 @@ impl Handler<AccountRemoved> for RouterActor {
     fn handle(&mut self, AccountRemoved(username): AccountRemoved, ctx: &mut Self::Context) {
         self.accounts.remove(&username);
         self.core.on_account_removed(&username);
+        self.perform(Vec::new(), ctx);
+    }
+}
+
+impl Handler<UsesChanged> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, UsesChanged(username): UsesChanged, ctx: &mut Self::Context) {
+        self.core.on_uses_changed(&username);
         self.perform(Vec::new(), ctx);
     }
 }

@@ -144,6 +144,11 @@ pub struct AccountChanged {
 #[rtype(result = "()")]
 pub struct AccountRemoved(pub Username);
 
+/// An account has read anew what it has done.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct UsesChanged(pub Username);
+
 /// An account's actor has ended; another one follows.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]

@@ -1,0 +1,139 @@
+//! What accounts may do and how often, with real actors around it, under virtual time.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::time::Instant;
+
+use crate::{
+    FarmSettings,
+    domain::{AccountPatch, AccountStatus, Blame, FailureReason, Limits, Purpose, ScriptLimit, TaskId, TaskState},
+    ports::{Clock, Resolution},
+    supervisor::{ActorKind, NewAccount},
+    testing::{
+        Behaviour, Run, Sabotage, ScriptedRunner, TestFarm,
+        farm::{quick_settings, request, request_for, script, serial, times, username},
+    },
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn works(seconds: u64) -> ScriptedRunner {
+    ScriptedRunner::usually(Behaviour::completes(Duration::from_secs(seconds)))
+}
+
+/// Acts after a second; its confirmation takes very long.
+fn acts() -> Behaviour {
+    Behaviour::Act {
+        before: SECOND,
+        act: 100 * SECOND,
+        after: SECOND,
+    }
+}
+
+async fn bind(farm: &TestFarm, device: &str) {
+    let patch = AccountPatch {
+        serial: Some(Some(serial(device))),
+        ..AccountPatch::default()
+    };
+    let supervisor = &farm.farm.supervisor;
+    supervisor.patch_account(username("a"), patch).await.unwrap();
+}
+
+#[actix::test]
+async fn two_open_tasks_of_an_account_on_two_phones_are_looked_up_each_while_it_is_bound_there() {
+    let farm = TestFarm::start(&[("p1", &["a"]), ("p2", &[])], quick_settings(), works(1)).await;
+    farm.runner.script(TaskId(1), vec![acts()]);
+    farm.runner.script(TaskId(2), vec![acts()]);
+    let first = farm.submit(request_for(&["a"])).await[0];
+    farm.until("it has acted", |farm| farm.runner.acts() == [first]).await;
+    farm.farm.router.stop(first).await.unwrap();
+    bind(&farm, "p2").await;
+    let second = farm.submit(request_for(&["a"])).await[0];
+    farm.until("it has acted", |farm| farm.runner.acts() == [first, second])
+        .await;
+    farm.show(&["p1"]);
+    farm.until_state(second, TaskState::Retryable).await;
+    farm.farm.router.retry(first).await.unwrap();
+
+    let third = farm.submit(request_for(&["a"])).await[0];
+    farm.show(&["p1", "p2"]);
+    farm.until("the one on its phone is looked up", |farm| {
+        let purpose = |run: &Run| (run.spec.task, run.spec.purpose);
+        farm.runner
+            .runs()
+            .iter()
+            .any(|run| purpose(run) == (second, Purpose::Verify))
+    })
+    .await;
+    tokio::time::sleep(60 * SECOND).await;
+    assert_eq!(farm.state(third), TaskState::Available, "the first is still open");
+
+    bind(&farm, "p1").await;
+    farm.until_state(first, TaskState::Completed).await;
+    bind(&farm, "p2").await;
+    farm.until_state(third, TaskState::Completed).await;
+}
+
+fn limited(limit: ScriptLimit) -> FarmSettings {
+    let mut settings = quick_settings();
+    settings.limits.enabled = true;
+    settings.limits.scripts = [(script("post"), limit)].into();
+    settings
+}
+
+fn one_an_hour() -> FarmSettings {
+    limited(ScriptLimit {
+        per_hour: Some(1),
+        ..ScriptLimit::default()
+    })
+}
+
+async fn waiting(farm: &TestFarm, task: TaskId) -> String {
+    farm.farm.router.waiting_for(task).await.unwrap().unwrap()
+}
+
+#[actix::test]
+async fn what_a_person_says_was_not_done_makes_room_in_the_limit_at_once() {
+    let farm = TestFarm::start(&[("p1", &["a"])], one_an_hour(), works(1)).await;
+    let unknown = Behaviour::unverified(FailureReason::AssertionFailed);
+    farm.runner.script(TaskId(1), vec![unknown; 4]);
+    let tasks = farm.submit(times(request_for(&["a"]), 2)).await;
+    farm.until_state(tasks[0], TaskState::Failed).await;
+    farm.until("the other one is told why it waits", |farm| {
+        farm.task(tasks[1]).remark.contains("limit per hour")
+    })
+    .await;
+
+    let resolution = Resolution {
+        task: tasks[0],
+        done: false,
+        note: String::new(),
+        at: farm.clock.now().wall,
+    };
+    farm.farm.router.resolve(resolution).await.unwrap();
+
+    let began = Instant::now();
+    farm.until_state(tasks[1], TaskState::Completed).await;
+    assert!(began.elapsed() < 5 * SECOND, "{:?}", began.elapsed());
+}
+
+#[actix::test]
+async fn what_a_check_says_was_not_done_makes_room_in_the_limit_when_its_task_has_failed() {
+    let farm = TestFarm::start(&[("p1", &["a"])], one_an_hour(), works(1)).await;
+    let fails = Behaviour::fails(FailureReason::FlowError, Blame::Task);
+    farm.runner.script(TaskId(1), vec![acts(), fails.clone(), fails]);
+    let tasks = farm.submit(times(request_for(&["a"]), 2)).await;
+    farm.until("it has acted", |farm| !farm.runner.acts().is_empty()).await;
+    farm.farm.router.stop(tasks[0]).await.unwrap();
+    farm.until("the other one is told why it waits", |farm| {
+        farm.task(tasks[1]).remark.contains("limit per hour")
+    })
+    .await;
+
+    farm.farm.router.retry(tasks[0]).await.unwrap();
+
+    let began = Instant::now();
+    farm.until_state(tasks[1], TaskState::Completed).await;
+    assert!(began.elapsed() < 20 * SECOND, "{:?}", began.elapsed());
+}
