@@ -64,7 +64,7 @@ impl AccountActor {
         let mut core = AccountCore::new(parts.record.clone(), Arc::clone(&parts.settings), parts.zone.clone());
         if let Some(uses) = &parts.uses {
             let load = core.on_load();
-            core.on_uses_loaded(load, uses);
+            core.on_uses_loaded(load, uses, parts.clock.now());
         }
         Self {
             core,
@@ -184,7 +184,7 @@ impl Handler<UsesLoaded> for AccountActor {
     fn handle(&mut self, UsesLoaded(load, loaded): UsesLoaded, ctx: &mut Self::Context) {
         match loaded {
             Ok((uses, record)) => {
-                self.core.on_uses_loaded(load, &uses);
+                self.core.on_uses_loaded(load, &uses, self.parts.clock.now());
                 self.take_newer(record, ctx);
                 let username = self.core.record().username.clone();
                 self.parts.router.tell(UsesChanged(username));

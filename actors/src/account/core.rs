@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     AccountView, LeaseAccount, LeaseUsage, ReleaseAccount,
-    hold::{LeaseHold, Told},
+    hold::{LeaseHold, Start, Told},
     view::{blocked_by_status, package_of, view_of},
 };
 use crate::{
@@ -49,7 +49,7 @@ pub struct AccountCore {
     zone: TimeZone,
     uses: UseLog,
     uses_loaded: bool,
-    starts: BTreeMap<ScriptName, Timestamp>,
+    starts: BTreeMap<ScriptName, Start>,
     /// Tasks whose effect may have taken place, and when: counted, so that a late confirmation cannot exceed a limit.
     unverified: BTreeMap<TaskId, (ScriptName, Timestamp)>,
     /// How many times the uses were asked for.
@@ -95,17 +95,20 @@ impl AccountCore {
     }
 
     /// Uses from the store, as they were at the earliest when they were asked for; those that are known already count once.
-    pub fn on_uses_loaded(&mut self, load: u64, uses: &LoadedUses) {
-        let own = &self.record.username;
-        for used in uses.confirmed.iter().filter(|used| used.username == *own) {
+    pub fn on_uses_loaded(&mut self, load: u64, uses: &LoadedUses, now: Now) {
+        let own = self.record.username.clone();
+        for used in uses.confirmed.iter().filter(|used| used.username == own) {
             self.uses.merge(&used.script, used.at);
+        }
+        if !self.uses_loaded {
+            self.take_starts_from_uses(now);
         }
         self.uses_loaded = true;
         self.loaded_since = true;
         if load != self.loads {
             return;
         }
-        let open = uses.open.iter().filter(|open| open.username == *own);
+        let open = uses.open.iter().filter(|open| open.username == own);
         self.unverified = open.map(|open| (open.task, (open.script.clone(), open.at))).collect();
         for told in self.told.take().into_iter().flatten() {
             match told {
@@ -134,7 +137,7 @@ impl AccountCore {
         });
         // A check begins nothing.
         if ask.purpose == Purpose::Execute {
-            self.starts.insert(ask.script.clone(), now.wall);
+            self.starts.insert(ask.script.clone(), Start::at(now.mono));
         }
         self.record.last_used = Some(now.wall);
         let touched_lately = self
@@ -152,8 +155,16 @@ impl AccountCore {
     fn settle_ahead(&mut self, now: Timestamp) {
         self.uses.settle_ahead(now);
         let open = self.unverified.values_mut().map(|(_, at)| at);
-        for at in self.starts.values_mut().chain(open) {
-            *at = now.min(*at);
+        open.for_each(|at| *at = now.min(*at));
+    }
+
+    /// What was begun before this actor is known by what it has done.
+    fn take_starts_from_uses(&mut self, now: Now) {
+        for script in self.uses.scripts() {
+            let begun = self.uses.latest(script).map(|at| Start::before(now, at));
+            if let Some(begun) = begun.filter(|_| !self.starts.contains_key(script)) {
+                self.starts.insert(script.clone(), begun);
+            }
         }
     }
 
@@ -162,7 +173,11 @@ impl AccountCore {
         let lease = self.lease.take_if(|lease| lease.token == release.token);
         if let Some(lease) = lease {
             // The lease may have been given some time before: gaps are between starts.
-            let start = release.begun.filter(|_| lease.starts).or(lease.former_start);
+            let start = release
+                .begun
+                .filter(|_| lease.starts)
+                .map(|begun| Start::at(begun.mono));
+            let start = start.or(lease.former_start);
             match start {
                 Some(at) => drop(self.starts.insert(lease.script, at)),
                 None => drop(self.starts.remove(&lease.script)),
@@ -299,25 +314,25 @@ impl AccountCore {
         if purpose == Purpose::Verify {
             return None;
         }
-        let usage = self.usage(script, None);
+        let usage = self.usage(script, None, now);
         check_limit(&self.limit_of(script), script, &usage, &self.zone, now.wall)
     }
 
     /// How many effects the limits allow to the task's attempt now; `None`: any number.
     #[must_use]
     pub fn acts_left(&self, script: &ScriptName, task: TaskId, now: Now) -> Option<u32> {
-        let usage = self.usage(script, Some(task));
+        let usage = self.usage(script, Some(task), now);
         uses_left(&self.limit_of(script), script, &usage, &self.zone, now.wall)
     }
 
     /// What counts towards the limits of a script, apart from what the task itself may have done already.
-    fn usage(&self, script: &ScriptName, task: Option<TaskId>) -> Usage<'_> {
+    fn usage(&self, script: &ScriptName, task: Option<TaskId>, now: Now) -> Usage<'_> {
         let others = self.unverified.iter().filter(|(other, _)| Some(**other) != task);
         let open = others.filter(|(_, (other, _))| other == script);
         Usage {
             log: &self.uses,
             open: open.map(|(_, (_, at))| *at).collect(),
-            last_start: self.starts.get(script).copied().or_else(|| self.uses.latest(script)),
+            last_start: self.starts.get(script).map(|start| start.shown_by(now)),
         }
     }
 

@@ -6,8 +6,8 @@ use actix::Message;
 
 use crate::{
     domain::{
-        AccountRecord, AccountUse, Attention, Epoch, Package, Purpose, ScriptName, Serial, TaskId, Timestamp, Username,
-        limits::NotNow,
+        AccountRecord, AccountUse, Attention, Epoch, Now, Package, Purpose, ScriptName, Serial, TaskId, Timestamp,
+        Username, limits::NotNow,
     },
     supervisor::{AccountSnapshot, SupervisorError},
 };
@@ -37,7 +37,7 @@ pub struct ReleaseAccount {
     /// The task that it was for.
     pub task: TaskId,
     /// When an attempt has begun with it; `None`: none has.
-    pub begun: Option<Timestamp>,
+    pub begun: Option<Now>,
     /// What the attempt did with the account.
     pub usage: LeaseUsage,
     /// What counts towards its limits, as it is stored.

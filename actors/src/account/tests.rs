@@ -49,7 +49,7 @@ fn release(task: i64, usage: LeaseUsage) -> ReleaseAccount {
     ReleaseAccount {
         token: format!("token-{task}").into(),
         task: TaskId(task),
-        begun: Some(at(0).wall),
+        begun: Some(at(0)),
         usage,
         uses: Vec::new(),
         asked: Some(1),
@@ -62,7 +62,7 @@ fn load(core: &mut AccountCore, confirmed: &[AccountUse]) {
         confirmed: confirmed.to_vec(),
         open: Vec::new(),
     };
-    core.on_uses_loaded(load, &uses);
+    core.on_uses_loaded(load, &uses, at(0));
 }
 
 /// As the store does, which knows it before the account does.
@@ -364,7 +364,7 @@ fn the_minimum_gap_begins_with_the_attempt_and_not_with_its_lease() {
         ..ScriptLimit::default()
     });
     let mut late = release(1, LeaseUsage::Nothing);
-    late.begun = Some(at(30).wall);
+    late.begun = Some(at(30));
     core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
     core.on_release(late);
     let refusal = core.on_lease(&lease(2, Purpose::Execute), at(60)).0.unwrap_err();
@@ -386,17 +386,17 @@ fn what_may_have_taken_place_is_read_from_the_store_and_what_was_told_meanwhile_
     };
     let busy = |core: &AccountCore| core.availability(&script("follow"), Purpose::Execute, at(10)).is_some();
     let load = core.on_load();
-    core.on_uses_loaded(load, &uses(vec![open(1)]));
+    core.on_uses_loaded(load, &uses(vec![open(1)]), at(0));
     assert!(busy(&core));
 
     let load = core.on_load();
     core.on_settled(TaskId(1));
-    core.on_uses_loaded(load, &uses(vec![open(1)]));
+    core.on_uses_loaded(load, &uses(vec![open(1)]), at(0));
     assert!(!busy(&core), "it was settled after the store was asked");
 
     let (older, newer) = (core.on_load(), core.on_load());
-    core.on_uses_loaded(newer, &uses(vec![]));
-    core.on_uses_loaded(older, &uses(vec![open(1)]));
+    core.on_uses_loaded(newer, &uses(vec![]), at(0));
+    core.on_uses_loaded(older, &uses(vec![open(1)]), at(0));
     assert!(!busy(&core), "an older answer tells nothing new");
 }
 
@@ -430,7 +430,33 @@ fn what_is_told_is_remembered_only_while_the_uses_are_being_read() {
     let number = core.on_load();
     run(&mut core, 10);
     assert!(core.remembered() > 0);
-    core.on_uses_loaded(number, &LoadedUses::default());
+    core.on_uses_loaded(number, &LoadedUses::default(), at(0));
     (11..20).for_each(|task| run(&mut core, task));
     assert_eq!(core.remembered(), 0);
+}
+
+#[test]
+fn the_minimum_gap_is_kept_after_a_restart_also_when_the_clock_is_set_then() {
+    let mut record = account_record("a", None);
+    let limit = ScriptLimit {
+        min_gap_s: Some(60),
+        ..ScriptLimit::default()
+    };
+    record.limits = Limits::from([(script("follow"), limit)]);
+    let mut core = AccountCore::new(record, Arc::new(FarmSettings::default()), TimeZone::UTC);
+    let number = core.on_load();
+    let uses = LoadedUses {
+        confirmed: vec![used(0)],
+        open: Vec::new(),
+    };
+    core.on_uses_loaded(number, &uses, at(10));
+    let set_forth = |seconds: u64| Now {
+        wall: at(seconds + 3600).wall,
+        ..at(seconds)
+    };
+
+    let refusal = core.on_lease(&lease(1, Purpose::Execute), set_forth(20)).0.unwrap_err();
+
+    assert_eq!(refusal.until, Some(set_forth(60).wall));
+    assert_eq!(core.on_lease(&lease(1, Purpose::Execute), set_forth(60)).0, Ok(()));
 }

@@ -137,3 +137,25 @@ async fn what_a_check_says_was_not_done_makes_room_in_the_limit_when_its_task_ha
     farm.until_state(tasks[1], TaskState::Completed).await;
     assert!(began.elapsed() < 20 * SECOND, "{:?}", began.elapsed());
 }
+#[test]
+fn a_clock_that_is_set_neither_stretches_nor_cuts_the_minimum_gap_of_an_account() {
+    for jump in [-3600, -5, 0, 5, 3600] {
+        actix::System::new().block_on(async {
+            let settings = limited(ScriptLimit {
+                min_gap_s: Some(120),
+                ..ScriptLimit::default()
+            });
+            let farm = TestFarm::start(&[("p1", &["a"])], settings, works(1)).await;
+            let tasks = farm.submit(times(request_for(&["a"]), 2)).await;
+            farm.until_state(tasks[0], TaskState::Completed).await;
+            tokio::time::sleep(20 * SECOND).await;
+
+            farm.clock.jump(SignedDuration::from_secs(jump));
+            farm.until_state(tasks[1], TaskState::Completed).await;
+
+            let runs = farm.runner.runs();
+            let gap = runs[1].began - runs[0].began;
+            assert!((119 * SECOND..130 * SECOND).contains(&gap), "{jump}: {gap:?}");
+        });
+    }
+}

@@ -43,6 +43,14 @@ impl RouterCore {
         }
     }
 
+    /// Their ends are times of a clock that is set otherwise now: the accounts are asked again.
+    pub(super) fn forget_refusals(&mut self) {
+        for slot in self.accounts.values_mut() {
+            slot.refusals.clear();
+        }
+        self.plan_wanted = true;
+    }
+
     /// An account was deleted; its tasks wait for somebody to stop them.
     pub fn on_account_removed(&mut self, username: &Username) {
         self.unbind(username);

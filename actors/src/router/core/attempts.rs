@@ -7,7 +7,7 @@ use crate::{
     account::{LeaseAccount, LeaseUsage, ReleaseAccount},
     domain::{
         AccountRef, AttemptId, AttemptSpec, Blame, Claimed, Failure, FailureReason, Generation, Lease, Now, Outcome,
-        PendingTask, Serial, TaskId, Timestamp, Username, limits::NotNow, retry::EndedBy, rotation::turn_now,
+        PendingTask, Serial, TaskId, Username, limits::NotNow, retry::EndedBy, rotation::turn_now,
     },
     ports::StoreError,
     router::{AttemptEnd, LeaseAnswered},
@@ -46,7 +46,7 @@ pub(super) struct Running {
     /// How many effects the account's limits allow to it.
     acts_left: Option<u32>,
     /// When its attempt was sent to the device; `None`: it was not.
-    pub(super) begun: Option<Timestamp>,
+    pub(super) begun: Option<Now>,
 }
 
 impl Running {
@@ -259,7 +259,7 @@ impl RouterCore {
     fn note_start(&mut self, task: TaskId, generation: Generation, spec: &AttemptSpec, now: Now) {
         self.set_phase(task, Phase::Running(spec.attempt, generation));
         if let Some(running) = self.running.get_mut(&task) {
-            running.begun = Some(now.wall);
+            running.begun = Some(now);
         }
         let limits = &self.settings.attempt;
         let deadline = now.mono + limits.time_limit() + limits.stop_grace() + DEVICE_SILENT;

@@ -25,6 +25,7 @@ impl RouterCore {
                 "the clock was set; pauses and gaps stay as long as they were"
             );
             effects.push(Effect::ShiftDue(set_by, before));
+            self.forget_refusals();
         }
     }
 
