@@ -6,7 +6,8 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Respon
 use jiff::tz::TimeZone;
 
 use super::{
-    ChangeRecord, ForgetLeases, GetAccount, LeaseAccount, ReleaseAccount, ReloadUses, ResumeAccount, RetireAccount,
+    ChangeRecord, ForgetLeases, GetAccount, KeepLease, LeaseAccount, ReleaseAccount, ReloadUses, ResumeAccount,
+    RetireAccount,
     core::{AccountCore, Effect},
 };
 use crate::{
@@ -136,7 +137,7 @@ impl AccountActor {
     fn take_newer(&mut self, record: Option<AccountRecord>, ctx: &mut Context<Self>) {
         let newer = record.filter(|record| record.status_revision > self.core.record().status_revision);
         if let Some(record) = newer {
-            let effects = self.core.on_record(record);
+            let effects = self.core.on_record(record, self.parts.clock.now());
             self.perform(effects);
             self.watch_rest(ctx);
         }
@@ -207,12 +208,20 @@ impl Handler<LeaseAccount> for AccountActor {
         let (answer, effects) = self.core.on_lease(&ask, now);
         self.parts.router.tell(LeaseAnswered {
             username: self.core.record().username.clone(),
-            acts_left: self.core.acts_left(&ask.script, ask.task, now),
             task: ask.task,
             token: ask.token,
-            answer,
+            answer: answer.map(|()| self.core.permit().unwrap_or_default()),
         });
         self.perform(effects);
+    }
+}
+
+impl Handler<KeepLease> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, keep: KeepLease, _: &mut Self::Context) {
+        self.parts.pulse.handled();
+        self.core.on_keep(&keep, self.parts.clock.now());
     }
 }
 
@@ -250,7 +259,7 @@ impl Handler<ChangeRecord> for AccountActor {
     type Result = ();
 
     fn handle(&mut self, ChangeRecord(record): ChangeRecord, ctx: &mut Self::Context) {
-        let effects = self.core.on_record(record);
+        let effects = self.core.on_record(record, self.parts.clock.now());
         self.perform(effects);
         self.watch_rest(ctx);
     }

@@ -1,5 +1,7 @@
 //! The decisions of an account's actor.
 
+mod lease;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -9,7 +11,7 @@ use std::{
 use jiff::tz::TimeZone;
 
 use super::{
-    AccountView, LeaseAccount, LeaseUsage, ReleaseAccount,
+    AccountView,
     hold::{LeaseHold, Start, Told},
     view::{blocked_by_status, package_of, view_of},
 };
@@ -17,14 +19,11 @@ use crate::{
     domain::{
         AccountRecord, AccountStatus, Epoch, LoadedUses, NewEvent, Now, Package, Purpose, ScriptLimit, ScriptName,
         TaskId, Timestamp,
-        limits::{NotNow, Usage, UseLog, check_limit, uses_left},
+        limits::{NotNow, Usage, UseLog, check_limit},
     },
     settings::FarmSettings,
     supervisor::{AccountSnapshot, UseCounter},
 };
-
-/// `last_used` is written at most this often: it only decides turns, and every write costs.
-const TOUCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a rest goes on without a look at the wall clock, which may be set meanwhile.
 const LONGEST_LOOK: Duration = Duration::from_secs(30);
@@ -118,39 +117,6 @@ impl AccountCore {
         }
     }
 
-    /// Gives the account to an attempt, or says why not.
-    pub fn on_lease(&mut self, ask: &LeaseAccount, now: Now) -> (Result<(), NotNow>, Vec<Effect>) {
-        let mut effects = self.end_cooldown(now);
-        self.settle_ahead(now.wall);
-        if let Some(not_now) = self.availability(&ask.script, ask.purpose, now) {
-            return (Err(not_now), effects);
-        }
-        self.loaded_since = false;
-        self.lease = Some(LeaseHold {
-            task: ask.task,
-            token: Arc::clone(&ask.token),
-            epoch: ask.epoch,
-            script: ask.script.clone(),
-            starts: ask.purpose == Purpose::Execute,
-            former_start: self.starts.get(&ask.script).copied(),
-            former_use: self.record.last_used,
-        });
-        // A check begins nothing.
-        if ask.purpose == Purpose::Execute {
-            self.starts.insert(ask.script.clone(), Start::at(now.mono));
-        }
-        self.record.last_used = Some(now.wall);
-        let touched_lately = self
-            .touched
-            .and_then(|at| at.checked_add(TOUCH_INTERVAL).ok())
-            .is_some_and(|next| now.wall < next);
-        if !touched_lately {
-            self.touched = Some(now.wall);
-            effects.push(Effect::Touch(now.wall));
-        }
-        (Ok(()), effects)
-    }
-
     /// A clock that was set back leaves what was done before in the future: for the limits it was done now.
     fn settle_ahead(&mut self, now: Timestamp) {
         self.uses.settle_ahead(now);
@@ -168,47 +134,6 @@ impl AccountCore {
         }
     }
 
-    /// Takes the account back.
-    pub fn on_release(&mut self, release: ReleaseAccount) -> Vec<Effect> {
-        let lease = self.lease.take_if(|lease| lease.token == release.token);
-        if let Some(lease) = lease {
-            // The lease may have been given some time before: gaps are between starts.
-            let start = release
-                .begun
-                .filter(|_| lease.starts)
-                .map(|begun| Start::at(begun.mono));
-            let start = start.or(lease.former_start);
-            match start {
-                Some(at) => drop(self.starts.insert(lease.script, at)),
-                None => drop(self.starts.remove(&lease.script)),
-            }
-            if release.begun.is_none() {
-                self.record.last_used = lease.former_use;
-            }
-        }
-        if release.begun.is_some() {
-            self.on_settled(release.task);
-        }
-        for used in &release.uses {
-            if self.loaded_since {
-                self.uses.merge(&used.script, used.at);
-            } else {
-                self.uses.add(&used.script, used.at);
-            }
-        }
-        match release.usage {
-            LeaseUsage::Nothing => Vec::new(),
-            LeaseUsage::Unverified { script, at, attention } => {
-                self.remember(Told::Open(release.task, script.clone(), at));
-                self.unverified.insert(release.task, (script, at));
-                attention.map_or_else(Vec::new, |asked| {
-                    self.ask_for_a_person(asked.message, asked.screenshot, release.asked)
-                })
-            }
-            LeaseUsage::NeedsAttention { message, evidence } => self.ask_for_a_person(message, evidence, release.asked),
-        }
-    }
-
     /// What the task may have done is known now, and counted in the store if it counts.
     pub fn on_settled(&mut self, task: TaskId) {
         self.remember(Told::Settled(task));
@@ -221,13 +146,8 @@ impl AccountCore {
         }
     }
 
-    /// Leases of former epochs are void.
-    pub fn on_forget_leases(&mut self, epoch: Epoch) {
-        self.lease = self.lease.take().filter(|lease| lease.epoch >= epoch);
-    }
-
     /// The stored record was changed by a person.
-    pub fn on_record(&mut self, record: AccountRecord) -> Vec<Effect> {
+    pub fn on_record(&mut self, record: AccountRecord, now: Now) -> Vec<Effect> {
         let last_used = self.record.last_used.max(record.last_used);
         let before = std::mem::replace(&mut self.record, record);
         self.record.last_used = last_used;
@@ -237,6 +157,7 @@ impl AccountCore {
         }
         self.retired = false;
         self.derive();
+        self.renew_permit(now);
         vec![Effect::TellChanged]
     }
 
@@ -275,22 +196,6 @@ impl AccountCore {
         }
     }
 
-    /// Gives no more leases.
-    ///
-    /// # Errors
-    /// A task has the account.
-    pub fn on_retire(&mut self) -> Result<(), String> {
-        if let Some(lease) = &self.lease {
-            let username = &self.record.username;
-            return Err(format!(
-                "task {} runs for account {username}: stop it, or wait for its end",
-                lease.task
-            ));
-        }
-        self.retired = true;
-        Ok(())
-    }
-
     /// Why the account cannot be used for this now.
     #[must_use]
     pub fn availability(&self, script: &ScriptName, purpose: Purpose, now: Now) -> Option<NotNow> {
@@ -316,13 +221,6 @@ impl AccountCore {
         }
         let usage = self.usage(script, None, now);
         check_limit(&self.limit_of(script), script, &usage, &self.zone, now.wall)
-    }
-
-    /// How many effects the limits allow to the task's attempt now; `None`: any number.
-    #[must_use]
-    pub fn acts_left(&self, script: &ScriptName, task: TaskId, now: Now) -> Option<u32> {
-        let usage = self.usage(script, Some(task), now);
-        uses_left(&self.limit_of(script), script, &usage, &self.zone, now.wall)
     }
 
     /// What counts towards the limits of a script, apart from what the task itself may have done already.
@@ -394,6 +292,7 @@ impl AccountCore {
             return Vec::new();
         }
         self.record.activate();
+        self.renew_permit(now);
         let event = self.record.status_event("rested long enough");
         vec![Effect::EndRest(ended, event), Effect::TellChanged]
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::domain::{Epoch, Now, ScriptName, TaskId, Timestamp};
+use crate::domain::{Epoch, Now, Package, Permit, ScriptName, Serial, TaskId, Timestamp};
 
 /// The lease that is given, and what its giving has replaced.
 pub(super) struct LeaseHold {
@@ -13,6 +13,11 @@ pub(super) struct LeaseHold {
     pub(super) script: ScriptName,
     /// Whether its attempt is a start; a check is none.
     pub(super) starts: bool,
+    /// Where its attempt runs, and in which app.
+    pub(super) serial: Serial,
+    pub(super) package: Option<Package>,
+    /// What its attempt may do.
+    pub(super) permit: Arc<Permit>,
     pub(super) former_start: Option<Start>,
     pub(super) former_use: Option<Timestamp>,
 }

@@ -159,3 +159,54 @@ fn a_clock_that_is_set_neither_stretches_nor_cuts_the_minimum_gap_of_an_account(
         });
     }
 }
+
+#[actix::test]
+async fn an_account_that_is_switched_off_or_moved_in_mid_attempt_does_not_act_any_more() {
+    let changes = [
+        AccountPatch {
+            status: Some(AccountStatus::Disabled),
+            ..AccountPatch::default()
+        },
+        AccountPatch {
+            serial: Some(None),
+            ..AccountPatch::default()
+        },
+    ];
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(1)).await;
+    farm.runner.set_usual(Behaviour::Act {
+        before: 10 * SECOND,
+        act: SECOND,
+        after: SECOND,
+    });
+    for change in changes {
+        let task = farm.submit(request_for(&["a"])).await[0];
+        farm.until("it runs", |farm| farm.runner.live() == 1).await;
+        let supervisor = &farm.farm.supervisor;
+        supervisor.patch_account(username("a"), change).await.unwrap();
+        farm.until("it ends", |farm| farm.runner.live() == 0).await;
+        farm.until_state(task, TaskState::Failed).await;
+        let back = AccountPatch {
+            status: Some(AccountStatus::Active),
+            serial: Some(Some(serial("p1"))),
+            ..AccountPatch::default()
+        };
+        supervisor.patch_account(username("a"), back).await.unwrap();
+    }
+    assert_eq!(farm.runner.acts(), []);
+}
+#[actix::test]
+async fn an_account_whose_actor_was_restarted_in_mid_attempt_knows_its_task() {
+    let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(100)).await;
+    let task = farm.submit(request_for(&["a"])).await[0];
+    farm.until_state(task, TaskState::Running).await;
+    farm.until("it runs", |farm| farm.runner.live() == 1).await;
+
+    let supervisor = &farm.farm.supervisor;
+    supervisor.sabotage(ActorKind::Account, "a", Sabotage::Panic).await;
+    tokio::time::sleep(5 * SECOND).await;
+
+    let account = supervisor.account(username("a")).await.unwrap();
+    assert_eq!(account.current_task, Some(task));
+    farm.until_state(task, TaskState::Completed).await;
+    assert_eq!(supervisor.account(username("a")).await.unwrap().current_task, None);
+}

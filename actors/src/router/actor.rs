@@ -276,7 +276,11 @@ impl Handler<AccountChanged> for RouterActor {
 
     fn handle(&mut self, changed: AccountChanged, ctx: &mut Self::Context) {
         if let Some(mailbox) = changed.mailbox {
-            self.accounts.insert(changed.view.username.clone(), mailbox);
+            let username = changed.view.username.clone();
+            self.accounts.insert(username.clone(), mailbox);
+            if let Some(keep) = self.core.lease_of(&username) {
+                self.tell_account(&username, keep);
+            }
         }
         self.core.on_account_changed(changed.view, self.parts.clock.now());
         self.perform(Vec::new(), ctx);

@@ -7,7 +7,7 @@ use actix::{Addr, Message};
 use crate::{
     account::{AccountActor, AccountView},
     device::{AttemptEnding, DeviceActor},
-    domain::{AttemptId, Generation, Serial, TaskId, TaskState, Username, limits::NotNow},
+    domain::{AttemptId, Generation, Permit, Serial, TaskId, TaskState, Username, limits::NotNow},
     mail::Pulse,
     ports::StoreError,
 };
@@ -164,10 +164,8 @@ pub struct LeaseAnswered {
     pub task: TaskId,
     /// For which attempt: an older one is old news.
     pub token: Arc<str>,
-    /// Granted, or why not.
-    pub answer: Result<(), NotNow>,
-    /// How many effects the account's limits allow to the attempt; `None`: any number.
-    pub acts_left: Option<u32>,
+    /// Granted, with what the attempt may do; or why not.
+    pub answer: Result<Arc<Permit>, NotNow>,
 }
 
 /// An attempt has ended.

@@ -1,11 +1,11 @@
 //! What the router knows of accounts, as they and the supervisor tell it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{AccountSlot, RouterCore};
 use crate::{
-    account::AccountView,
-    domain::{Now, TaskId, Username, limits::NotNow, rotation::turn_instant},
+    account::{AccountView, KeepLease},
+    domain::{Now, PendingTask, TaskId, Username, limits::NotNow, rotation::turn_instant},
 };
 
 impl RouterCore {
@@ -41,6 +41,26 @@ impl RouterCore {
             slot.refusals.clear();
             self.plan_wanted = true;
         }
+    }
+
+    /// What an account's new actor has to know: the attempt that has the account.
+    #[must_use]
+    pub fn lease_of(&self, username: &Username) -> Option<KeepLease> {
+        let task = self.accounts.get(username)?.running?;
+        let running = self.running.get(&task).filter(|running| !running.is_leasing())?;
+        Some(KeepLease {
+            lease: running.lease_ask(self.epoch),
+            begun: running.begun,
+            permit: Arc::clone(&running.permit),
+        })
+    }
+
+    /// Why a check of this task may do nothing but look.
+    pub(super) fn only_looks(&self, task: &PendingTask) -> Option<String> {
+        let (other, serial) = self.unverified.elsewhere(task)?;
+        Some(format!(
+            "what was done for task {other} has to be looked up on device {serial} first"
+        ))
     }
 
     /// Their ends are times of a clock that is set otherwise now: the accounts are asked again.
