@@ -610,6 +610,6 @@ pub fn spec(script: &str, config: Value, purpose: Purpose) -> AttemptSpec {
         time_limit: Duration::from_secs(600),
         seed: 7,
         request_id: None,
-        acts_left: None,
+        permit: Arc::default(),
     }
 }

@@ -6,14 +6,15 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Respon
 use jiff::tz::TimeZone;
 
 use super::{
-    ChangeRecord, ForgetLeases, GetAccount, LeaseAccount, ReleaseAccount, ReloadUses, ResumeAccount, RetireAccount,
+    ChangeRecord, ForgetLeases, GetAccount, KeepLease, LeaseAccount, ReleaseAccount, ReloadUses, ResumeAccount,
+    RetireAccount,
     core::{AccountCore, Effect},
 };
 use crate::{
     domain::{AccountRecord, Generation, LoadedUses, NewEvent, Timestamp, Username, limits::USES_KEPT},
     mail::{DeathWatch, Ping, Pulse, Slot, Terminate},
     ports::{Clock, SharedStore, StoreError},
-    router::{AccountChanged, LeaseAnswered, RouterActor},
+    router::{AccountChanged, LeaseAnswered, RouterActor, UsesChanged},
     settings::FarmSettings,
     supervisor::{AccountRecordChanged, AccountSnapshot, SupervisorActor, SupervisorError},
 };
@@ -64,7 +65,7 @@ impl AccountActor {
         let mut core = AccountCore::new(parts.record.clone(), Arc::clone(&parts.settings), parts.zone.clone());
         if let Some(uses) = &parts.uses {
             let load = core.on_load();
-            core.on_uses_loaded(load, uses);
+            core.on_uses_loaded(load, uses, parts.clock.now());
         }
         Self {
             core,
@@ -136,7 +137,7 @@ impl AccountActor {
     fn take_newer(&mut self, record: Option<AccountRecord>, ctx: &mut Context<Self>) {
         let newer = record.filter(|record| record.status_revision > self.core.record().status_revision);
         if let Some(record) = newer {
-            let effects = self.core.on_record(record);
+            let effects = self.core.on_record(record, self.parts.clock.now());
             self.perform(effects);
             self.watch_rest(ctx);
         }
@@ -184,8 +185,10 @@ impl Handler<UsesLoaded> for AccountActor {
     fn handle(&mut self, UsesLoaded(load, loaded): UsesLoaded, ctx: &mut Self::Context) {
         match loaded {
             Ok((uses, record)) => {
-                self.core.on_uses_loaded(load, &uses);
+                self.core.on_uses_loaded(load, &uses, self.parts.clock.now());
                 self.take_newer(record, ctx);
+                let username = self.core.record().username.clone();
+                self.parts.router.tell(UsesChanged(username));
             }
             Err(error) => {
                 // Without its counters the account must not act: end, and be rebuilt after the back-off.
@@ -205,12 +208,20 @@ impl Handler<LeaseAccount> for AccountActor {
         let (answer, effects) = self.core.on_lease(&ask, now);
         self.parts.router.tell(LeaseAnswered {
             username: self.core.record().username.clone(),
-            acts_left: self.core.acts_left(&ask.script, ask.task, now),
             task: ask.task,
             token: ask.token,
-            answer,
+            answer: answer.map(|()| self.core.permit().unwrap_or_default()),
         });
         self.perform(effects);
+    }
+}
+
+impl Handler<KeepLease> for AccountActor {
+    type Result = ();
+
+    fn handle(&mut self, keep: KeepLease, _: &mut Self::Context) {
+        self.parts.pulse.handled();
+        self.core.on_keep(&keep, self.parts.clock.now());
     }
 }
 
@@ -248,7 +259,7 @@ impl Handler<ChangeRecord> for AccountActor {
     type Result = ();
 
     fn handle(&mut self, ChangeRecord(record): ChangeRecord, ctx: &mut Self::Context) {
-        let effects = self.core.on_record(record);
+        let effects = self.core.on_record(record, self.parts.clock.now());
         self.perform(effects);
         self.watch_rest(ctx);
     }

@@ -1,5 +1,7 @@
 //! The decisions of an account's actor.
 
+mod lease;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -9,22 +11,19 @@ use std::{
 use jiff::tz::TimeZone;
 
 use super::{
-    AccountView, LeaseAccount, LeaseUsage, ReleaseAccount,
-    hold::{LeaseHold, Told},
+    AccountView,
+    hold::{LeaseHold, Start, Told},
     view::{blocked_by_status, package_of, view_of},
 };
 use crate::{
     domain::{
         AccountRecord, AccountStatus, Epoch, LoadedUses, NewEvent, Now, Package, Purpose, ScriptLimit, ScriptName,
         TaskId, Timestamp,
-        limits::{NotNow, Usage, UseLog, check_limit, uses_left},
+        limits::{NotNow, Usage, UseLog, check_limit},
     },
     settings::FarmSettings,
     supervisor::{AccountSnapshot, UseCounter},
 };
-
-/// `last_used` is written at most this often: it only decides turns, and every write costs.
-const TOUCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a rest goes on without a look at the wall clock, which may be set meanwhile.
 const LONGEST_LOOK: Duration = Duration::from_secs(30);
@@ -49,7 +48,7 @@ pub struct AccountCore {
     zone: TimeZone,
     uses: UseLog,
     uses_loaded: bool,
-    starts: BTreeMap<ScriptName, Timestamp>,
+    starts: BTreeMap<ScriptName, Start>,
     /// Tasks whose effect may have taken place, and when: counted, so that a late confirmation cannot exceed a limit.
     unverified: BTreeMap<TaskId, (ScriptName, Timestamp)>,
     /// How many times the uses were asked for.
@@ -95,17 +94,20 @@ impl AccountCore {
     }
 
     /// Uses from the store, as they were at the earliest when they were asked for; those that are known already count once.
-    pub fn on_uses_loaded(&mut self, load: u64, uses: &LoadedUses) {
-        let own = &self.record.username;
-        for used in uses.confirmed.iter().filter(|used| used.username == *own) {
+    pub fn on_uses_loaded(&mut self, load: u64, uses: &LoadedUses, now: Now) {
+        let own = self.record.username.clone();
+        for used in uses.confirmed.iter().filter(|used| used.username == own) {
             self.uses.merge(&used.script, used.at);
+        }
+        if !self.uses_loaded {
+            self.take_starts_from_uses(now);
         }
         self.uses_loaded = true;
         self.loaded_since = true;
         if load != self.loads {
             return;
         }
-        let open = uses.open.iter().filter(|open| open.username == *own);
+        let open = uses.open.iter().filter(|open| open.username == own);
         self.unverified = open.map(|open| (open.task, (open.script.clone(), open.at))).collect();
         for told in self.told.take().into_iter().flatten() {
             match told {
@@ -115,82 +117,20 @@ impl AccountCore {
         }
     }
 
-    /// Gives the account to an attempt, or says why not.
-    pub fn on_lease(&mut self, ask: &LeaseAccount, now: Now) -> (Result<(), NotNow>, Vec<Effect>) {
-        let mut effects = self.end_cooldown(now);
-        self.settle_ahead(now.wall);
-        if let Some(not_now) = self.availability(&ask.script, ask.purpose, now) {
-            return (Err(not_now), effects);
-        }
-        self.loaded_since = false;
-        self.lease = Some(LeaseHold {
-            task: ask.task,
-            token: Arc::clone(&ask.token),
-            epoch: ask.epoch,
-            script: ask.script.clone(),
-            starts: ask.purpose == Purpose::Execute,
-            former_start: self.starts.get(&ask.script).copied(),
-            former_use: self.record.last_used,
-        });
-        // A check begins nothing.
-        if ask.purpose == Purpose::Execute {
-            self.starts.insert(ask.script.clone(), now.wall);
-        }
-        self.record.last_used = Some(now.wall);
-        let touched_lately = self
-            .touched
-            .and_then(|at| at.checked_add(TOUCH_INTERVAL).ok())
-            .is_some_and(|next| now.wall < next);
-        if !touched_lately {
-            self.touched = Some(now.wall);
-            effects.push(Effect::Touch(now.wall));
-        }
-        (Ok(()), effects)
-    }
-
     /// A clock that was set back leaves what was done before in the future: for the limits it was done now.
     fn settle_ahead(&mut self, now: Timestamp) {
         self.uses.settle_ahead(now);
         let open = self.unverified.values_mut().map(|(_, at)| at);
-        for at in self.starts.values_mut().chain(open) {
-            *at = now.min(*at);
-        }
+        open.for_each(|at| *at = now.min(*at));
     }
 
-    /// Takes the account back.
-    pub fn on_release(&mut self, release: ReleaseAccount) -> Vec<Effect> {
-        let lease = self.lease.take_if(|lease| lease.token == release.token);
-        if let Some(lease) = lease {
-            // The lease may have been given some time before: gaps are between starts.
-            let start = release.begun.filter(|_| lease.starts).or(lease.former_start);
-            match start {
-                Some(at) => drop(self.starts.insert(lease.script, at)),
-                None => drop(self.starts.remove(&lease.script)),
+    /// What was begun before this actor is known by what it has done.
+    fn take_starts_from_uses(&mut self, now: Now) {
+        for script in self.uses.scripts() {
+            let begun = self.uses.latest(script).map(|at| Start::before(now, at));
+            if let Some(begun) = begun.filter(|_| !self.starts.contains_key(script)) {
+                self.starts.insert(script.clone(), begun);
             }
-            if release.begun.is_none() {
-                self.record.last_used = lease.former_use;
-            }
-        }
-        if release.begun.is_some() {
-            self.on_settled(release.task);
-        }
-        for used in &release.uses {
-            if self.loaded_since {
-                self.uses.merge(&used.script, used.at);
-            } else {
-                self.uses.add(&used.script, used.at);
-            }
-        }
-        match release.usage {
-            LeaseUsage::Nothing => Vec::new(),
-            LeaseUsage::Unverified { script, at, attention } => {
-                self.remember(Told::Open(release.task, script.clone(), at));
-                self.unverified.insert(release.task, (script, at));
-                attention.map_or_else(Vec::new, |asked| {
-                    self.ask_for_a_person(asked.message, asked.screenshot, release.asked)
-                })
-            }
-            LeaseUsage::NeedsAttention { message, evidence } => self.ask_for_a_person(message, evidence, release.asked),
         }
     }
 
@@ -206,13 +146,8 @@ impl AccountCore {
         }
     }
 
-    /// Leases of former epochs are void.
-    pub fn on_forget_leases(&mut self, epoch: Epoch) {
-        self.lease = self.lease.take().filter(|lease| lease.epoch >= epoch);
-    }
-
     /// The stored record was changed by a person.
-    pub fn on_record(&mut self, record: AccountRecord) -> Vec<Effect> {
+    pub fn on_record(&mut self, record: AccountRecord, now: Now) -> Vec<Effect> {
         let last_used = self.record.last_used.max(record.last_used);
         let before = std::mem::replace(&mut self.record, record);
         self.record.last_used = last_used;
@@ -222,6 +157,7 @@ impl AccountCore {
         }
         self.retired = false;
         self.derive();
+        self.renew_permit(now);
         vec![Effect::TellChanged]
     }
 
@@ -260,22 +196,6 @@ impl AccountCore {
         }
     }
 
-    /// Gives no more leases.
-    ///
-    /// # Errors
-    /// A task has the account.
-    pub fn on_retire(&mut self) -> Result<(), String> {
-        if let Some(lease) = &self.lease {
-            let username = &self.record.username;
-            return Err(format!(
-                "task {} runs for account {username}: stop it, or wait for its end",
-                lease.task
-            ));
-        }
-        self.retired = true;
-        Ok(())
-    }
-
     /// Why the account cannot be used for this now.
     #[must_use]
     pub fn availability(&self, script: &ScriptName, purpose: Purpose, now: Now) -> Option<NotNow> {
@@ -299,25 +219,18 @@ impl AccountCore {
         if purpose == Purpose::Verify {
             return None;
         }
-        let usage = self.usage(script, None);
+        let usage = self.usage(script, None, now);
         check_limit(&self.limit_of(script), script, &usage, &self.zone, now.wall)
     }
 
-    /// How many effects the limits allow to the task's attempt now; `None`: any number.
-    #[must_use]
-    pub fn acts_left(&self, script: &ScriptName, task: TaskId, now: Now) -> Option<u32> {
-        let usage = self.usage(script, Some(task));
-        uses_left(&self.limit_of(script), script, &usage, &self.zone, now.wall)
-    }
-
     /// What counts towards the limits of a script, apart from what the task itself may have done already.
-    fn usage(&self, script: &ScriptName, task: Option<TaskId>) -> Usage<'_> {
+    fn usage(&self, script: &ScriptName, task: Option<TaskId>, now: Now) -> Usage<'_> {
         let others = self.unverified.iter().filter(|(other, _)| Some(**other) != task);
         let open = others.filter(|(_, (other, _))| other == script);
         Usage {
             log: &self.uses,
             open: open.map(|(_, (_, at))| *at).collect(),
-            last_start: self.starts.get(script).copied().or_else(|| self.uses.latest(script)),
+            last_start: self.starts.get(script).map(|start| start.shown_by(now)),
         }
     }
 
@@ -379,6 +292,7 @@ impl AccountCore {
             return Vec::new();
         }
         self.record.activate();
+        self.renew_permit(now);
         let event = self.record.status_event("rested long enough");
         vec![Effect::EndRest(ended, event), Effect::TellChanged]
     }

@@ -6,8 +6,8 @@ use actix::Message;
 
 use crate::{
     domain::{
-        AccountRecord, AccountUse, Attention, Epoch, Package, Purpose, ScriptName, Serial, TaskId, Timestamp, Username,
-        limits::NotNow,
+        AccountRecord, AccountUse, Attention, Epoch, Now, Package, Permit, Purpose, ScriptName, Serial, TaskId,
+        Timestamp, Username, limits::NotNow,
     },
     supervisor::{AccountSnapshot, SupervisorError},
 };
@@ -20,12 +20,26 @@ pub struct LeaseAccount {
     pub task: TaskId,
     /// Which script is to run.
     pub script: ScriptName,
+    /// On which device.
+    pub serial: Serial,
     /// A check acts on nothing: limits do not hold it up.
     pub purpose: Purpose,
     /// The attempt's lease.
     pub token: Arc<str>,
     /// The router's epoch.
     pub epoch: Epoch,
+}
+
+/// The account was given before its actor was built: the actor is to know it.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct KeepLease {
+    /// What was asked for then.
+    pub lease: LeaseAccount,
+    /// When an attempt has begun with it; `None`: none has yet.
+    pub begun: Option<Now>,
+    /// What the attempt may do.
+    pub permit: Arc<Permit>,
 }
 
 /// Gives the right back.
@@ -37,7 +51,7 @@ pub struct ReleaseAccount {
     /// The task that it was for.
     pub task: TaskId,
     /// When an attempt has begun with it; `None`: none has.
-    pub begun: Option<Timestamp>,
+    pub begun: Option<Now>,
     /// What the attempt did with the account.
     pub usage: LeaseUsage,
     /// What counts towards its limits, as it is stored.

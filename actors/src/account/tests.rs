@@ -5,16 +5,16 @@ use std::{sync::Arc, time::Duration};
 use jiff::tz::TimeZone;
 
 use super::{
-    LeaseAccount, LeaseUsage, ReleaseAccount,
+    KeepLease, LeaseAccount, LeaseUsage, ReleaseAccount,
     core::{AccountCore, Effect},
 };
 use crate::{
     FarmSettings,
     domain::{
-        AccountRecord, AccountStatus, AccountUse, Attention, Epoch, Limits, LoadedUses, Now, OpenUse, Purpose,
+        AccountRecord, AccountStatus, AccountUse, Attention, Epoch, Limits, LoadedUses, Now, OpenUse, Purpose, Refusal,
         ScriptLimit, TaskId, Timestamp,
     },
-    testing::farm::{account_record, script, username},
+    testing::farm::{account_record, script, serial, username},
 };
 
 const START: i64 = 1_780_000_000;
@@ -39,6 +39,7 @@ fn lease(task: i64, purpose: Purpose) -> LeaseAccount {
     LeaseAccount {
         task: TaskId(task),
         script: script("follow"),
+        serial: serial("p1"),
         purpose,
         token: format!("token-{task}").into(),
         epoch: Epoch(1),
@@ -49,7 +50,7 @@ fn release(task: i64, usage: LeaseUsage) -> ReleaseAccount {
     ReleaseAccount {
         token: format!("token-{task}").into(),
         task: TaskId(task),
-        begun: Some(at(0).wall),
+        begun: Some(at(0)),
         usage,
         uses: Vec::new(),
         asked: Some(1),
@@ -62,14 +63,14 @@ fn load(core: &mut AccountCore, confirmed: &[AccountUse]) {
         confirmed: confirmed.to_vec(),
         open: Vec::new(),
     };
-    core.on_uses_loaded(load, &uses);
+    core.on_uses_loaded(load, &uses, at(0));
 }
 
 /// As the store does, which knows it before the account does.
 fn resume(core: &mut AccountCore) {
     let mut record = core.on_resume().unwrap();
     record.status_revision += 1;
-    core.on_record(record);
+    core.on_record(record, at(0));
 }
 
 fn used(seconds: u64) -> AccountUse {
@@ -124,9 +125,9 @@ fn only_confirmed_uses_count_and_those_that_may_be_are_held_back() {
         Ok(()),
         "a check is not held up by limits"
     );
-    let left = |task| core.acts_left(&lease(task, Purpose::Execute).script, TaskId(task), at(2));
-    assert_eq!(left(3), Some(0));
-    assert_eq!(left(2), Some(1), "should it turn out that it has not");
+    let permit = core.permit().unwrap();
+    assert_eq!(permit.may_act(0), Ok(()), "should it turn out that it has not");
+    assert_eq!(permit.may_act(1), Err(Refusal::Limit));
     let mut confirmed = release(2, LeaseUsage::Nothing);
     confirmed.uses.push(used(3));
     core.on_release(confirmed);
@@ -274,7 +275,7 @@ fn a_disabled_account_says_so_and_a_retired_one_is_refused_while_it_is_leased() 
 
     let mut record = account_record("a", None);
     record.status = AccountStatus::Disabled;
-    core.on_record(record);
+    core.on_record(record, at(0));
     let refusal = core.on_lease(&lease(2, Purpose::Execute), at(1)).0.unwrap_err();
     assert!(refusal.reason.contains("disabled"));
     assert!(!core.view(at(1)).enabled);
@@ -322,7 +323,7 @@ fn what_a_person_said_before_the_app_asked_for_one_does_not_undo_it() {
     };
     core.on_release(release(1, asked.clone()));
 
-    core.on_record(older);
+    core.on_record(older, at(0));
     assert_eq!(core.record().status, AccountStatus::NeedsAttention);
 
     // One that comes later than what was said since changes nothing either.
@@ -364,7 +365,7 @@ fn the_minimum_gap_begins_with_the_attempt_and_not_with_its_lease() {
         ..ScriptLimit::default()
     });
     let mut late = release(1, LeaseUsage::Nothing);
-    late.begun = Some(at(30).wall);
+    late.begun = Some(at(30));
     core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
     core.on_release(late);
     let refusal = core.on_lease(&lease(2, Purpose::Execute), at(60)).0.unwrap_err();
@@ -386,17 +387,17 @@ fn what_may_have_taken_place_is_read_from_the_store_and_what_was_told_meanwhile_
     };
     let busy = |core: &AccountCore| core.availability(&script("follow"), Purpose::Execute, at(10)).is_some();
     let load = core.on_load();
-    core.on_uses_loaded(load, &uses(vec![open(1)]));
+    core.on_uses_loaded(load, &uses(vec![open(1)]), at(0));
     assert!(busy(&core));
 
     let load = core.on_load();
     core.on_settled(TaskId(1));
-    core.on_uses_loaded(load, &uses(vec![open(1)]));
+    core.on_uses_loaded(load, &uses(vec![open(1)]), at(0));
     assert!(!busy(&core), "it was settled after the store was asked");
 
     let (older, newer) = (core.on_load(), core.on_load());
-    core.on_uses_loaded(newer, &uses(vec![]));
-    core.on_uses_loaded(older, &uses(vec![open(1)]));
+    core.on_uses_loaded(newer, &uses(vec![]), at(0));
+    core.on_uses_loaded(older, &uses(vec![open(1)]), at(0));
     assert!(!busy(&core), "an older answer tells nothing new");
 }
 
@@ -430,7 +431,121 @@ fn what_is_told_is_remembered_only_while_the_uses_are_being_read() {
     let number = core.on_load();
     run(&mut core, 10);
     assert!(core.remembered() > 0);
-    core.on_uses_loaded(number, &LoadedUses::default());
+    core.on_uses_loaded(number, &LoadedUses::default(), at(0));
     (11..20).for_each(|task| run(&mut core, task));
     assert_eq!(core.remembered(), 0);
+}
+
+#[test]
+fn the_minimum_gap_is_kept_after_a_restart_also_when_the_clock_is_set_then() {
+    let mut record = account_record("a", None);
+    let limit = ScriptLimit {
+        min_gap_s: Some(60),
+        ..ScriptLimit::default()
+    };
+    record.limits = Limits::from([(script("follow"), limit)]);
+    let mut core = AccountCore::new(record, Arc::new(FarmSettings::default()), TimeZone::UTC);
+    let number = core.on_load();
+    let uses = LoadedUses {
+        confirmed: vec![used(0)],
+        open: Vec::new(),
+    };
+    core.on_uses_loaded(number, &uses, at(10));
+    let set_forth = |seconds: u64| Now {
+        wall: at(seconds + 3600).wall,
+        ..at(seconds)
+    };
+
+    let refusal = core.on_lease(&lease(1, Purpose::Execute), set_forth(20)).0.unwrap_err();
+
+    assert_eq!(refusal.until, Some(set_forth(60).wall));
+    assert_eq!(core.on_lease(&lease(1, Purpose::Execute), set_forth(60)).0, Ok(()));
+}
+
+fn with_limit(limit: ScriptLimit) -> AccountRecord {
+    let mut record = account_record("a", Some("p1"));
+    record.limits = Limits::from([(script("follow"), limit)]);
+    record
+}
+
+#[test]
+fn what_a_person_changes_holds_for_the_attempt_under_way() {
+    let mut core = account(per_hour(10));
+    core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
+    let permit = core.permit().unwrap();
+    assert_eq!((permit.may_act(9), permit.may_act(10)), (Ok(()), Err(Refusal::Limit)));
+
+    core.on_record(with_limit(per_hour(3)), at(1));
+    assert_eq!((permit.may_act(2), permit.may_act(3)), (Ok(()), Err(Refusal::Limit)));
+
+    let refused = |core: &mut AccountCore, record: AccountRecord, why: &str| {
+        core.on_record(record, at(2));
+        let Err(Refusal::Account(reason)) = permit.may_act(0) else {
+            panic!("{why}: may act");
+        };
+        assert!(reason.contains(why), "{reason}");
+    };
+    let mut disabled = with_limit(per_hour(10));
+    disabled.status = AccountStatus::Disabled;
+    refused(&mut core, disabled, "account a is disabled");
+    let mut moved = with_limit(per_hour(10));
+    moved.serial = Some(serial("p2"));
+    refused(&mut core, moved, "not bound to this device any more");
+    let mut unbound = with_limit(per_hour(10));
+    unbound.serial = None;
+    refused(&mut core, unbound, "not bound to this device any more");
+
+    core.on_record(with_limit(per_hour(10)), at(3));
+    assert_eq!(permit.may_act(9), Ok(()), "all is as it was");
+}
+
+#[test]
+fn what_runs_after_a_check_is_a_start_and_waits_for_the_gap() {
+    let gap = || ScriptLimit {
+        min_gap_s: Some(60),
+        ..ScriptLimit::default()
+    };
+    let mut core = account(gap());
+    core.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
+    core.on_release(release(1, may_have(None)));
+
+    core.on_lease(&lease(1, Purpose::Verify), at(30)).0.unwrap();
+    let reason = core.permit().unwrap().begin_anew().unwrap_err();
+    assert!(reason.contains("account a rests 60 s"), "{reason}");
+    core.on_release(release(1, may_have(None)));
+
+    core.on_lease(&lease(1, Purpose::Verify), at(90)).0.unwrap();
+    core.permit().unwrap().begin_anew().unwrap();
+    let mut late = release(1, LeaseUsage::Nothing);
+    late.begun = Some(at(91));
+    core.on_release(late);
+    let refusal = core.on_lease(&lease(2, Purpose::Execute), at(100)).0.unwrap_err();
+    assert_eq!(refusal.until, Some(at(151).wall));
+}
+
+#[test]
+fn an_actor_that_is_built_while_its_account_is_given_away_takes_the_lease_over() {
+    let mut former = account(per_hour(10));
+    former.on_lease(&lease(1, Purpose::Execute), at(0)).0.unwrap();
+    let permit = former.permit().unwrap();
+    let mut core = AccountCore::new(
+        with_limit(per_hour(2)),
+        Arc::new(FarmSettings::default()),
+        TimeZone::UTC,
+    );
+    let keep = KeepLease {
+        lease: lease(1, Purpose::Execute),
+        begun: Some(at(0)),
+        permit: Arc::clone(&permit),
+    };
+
+    core.on_keep(&keep, at(5));
+    // What the attempt has done so far was stored meanwhile.
+    load(&mut core, &[used(1)]);
+
+    assert_eq!(core.snapshot(at(5)).current_task, Some(TaskId(1)));
+    assert_eq!((permit.may_act(1), permit.may_act(2)), (Ok(()), Err(Refusal::Limit)));
+    assert!(core.on_lease(&lease(2, Purpose::Execute), at(6)).0.is_err());
+    core.on_release(release(1, LeaseUsage::Nothing));
+    assert_eq!(core.snapshot(at(7)).current_task, None);
 }

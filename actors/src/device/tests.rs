@@ -82,7 +82,7 @@ pub(super) fn spec(attempt: i64) -> Arc<AttemptSpec> {
         time_limit: Duration::from_secs(1800),
         seed: 1,
         request_id: None,
-        acts_left: None,
+        permit: Arc::default(),
     })
 }
 

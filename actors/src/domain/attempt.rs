@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AccountRef, AttemptId, Epoch, FailureReason, NewTask, Purpose, ScriptName, Serial, TaskId, Timestamp, Username,
+    AccountRef, AttemptId, Epoch, FailureReason, NewTask, Permit, Purpose, ScriptName, Serial, TaskId, Timestamp,
+    Username,
 };
 
 /// The right to act for one attempt: writes and acting commands that carry another one are refused.
@@ -47,8 +48,8 @@ pub struct AttemptSpec {
     pub seed: u64,
     /// `X-Request-Id` of the request that created the task, for the logs.
     pub request_id: Option<Arc<str>>,
-    /// How many effects the account's limits allow to it; `None`: any number.
-    pub acts_left: Option<u32>,
+    /// What its account lets it do.
+    pub permit: Arc<Permit>,
 }
 
 impl AttemptSpec {

@@ -129,6 +129,15 @@ pub struct Usage<'a> {
 }
 
 impl Usage<'_> {
+    /// What counts now.
+    #[must_use]
+    pub fn counted(&self, script: &ScriptName, zone: &TimeZone, now: Timestamp) -> Counted {
+        Counted {
+            today: self.today(script, zone, now),
+            last_hour: self.last_hour(script, now),
+        }
+    }
+
     fn today(&self, script: &ScriptName, zone: &TimeZone, now: Timestamp) -> u32 {
         let midnight = day_bounds(zone, now).0;
         self.log
@@ -176,22 +185,21 @@ pub fn check_limit(
     })
 }
 
-/// How many more uses the limits per hour and per day allow now; `None`: as many as one likes.
-#[must_use]
-pub fn uses_left(
-    limit: &ScriptLimit,
-    script: &ScriptName,
-    usage: &Usage<'_>,
-    zone: &TimeZone,
-    now: Timestamp,
-) -> Option<u32> {
-    let of_day = limit
-        .per_day
-        .map(|limit| limit.saturating_sub(usage.today(script, zone, now)));
-    let of_hour = limit
-        .per_hour
-        .map(|limit| limit.saturating_sub(usage.last_hour(script, now)));
-    of_day.into_iter().chain(of_hour).min()
+/// What counted towards the limits of a script at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    today: u32,
+    last_hour: u32,
+}
+
+impl Counted {
+    /// How many more uses the limits per hour and per day allow; `None`: as many as one likes.
+    #[must_use]
+    pub fn left(self, limit: &ScriptLimit) -> Option<u32> {
+        let of_day = limit.per_day.map(|limit| limit.saturating_sub(self.today));
+        let of_hour = limit.per_hour.map(|limit| limit.saturating_sub(self.last_hour));
+        of_day.into_iter().chain(of_hour).min()
+    }
 }
 
 /// As precise as a store keeps it.

@@ -129,7 +129,16 @@ fn after_failure(failure: &Failure, facts: AttemptFacts, settings: &RetrySetting
         // No effect is open then: a check has proven that it did not take place. Whatever keeps an attempt from looking is
         // `Unverified`.
         _ if facts.purpose == Purpose::Verify && may_repeat(failure, facts, CUT_SHORT_LIMIT.max(settings.max)) => {
-            again(now, Purpose::Execute, "the effect did not take place; runs again", true)
+            let remark = match failure.reason {
+                FailureReason::AccountUnavailable => {
+                    format!(
+                        "what it did was looked up; goes on when its account may ({})",
+                        failure.message
+                    )
+                }
+                _ => "the effect did not take place; runs again".to_owned(),
+            };
+            again(now, Purpose::Execute, &remark, true)
         }
         FailureReason::Interrupted if may_repeat(failure, facts, CUT_SHORT_LIMIT) => {
             again(later(now, OFFLINE_PAUSE), facts.purpose, "cut short; runs again", true)

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::{
     AccountChanged, AccountExited, AccountRemoved, AttemptFinished, DeviceChanged, DeviceExited, DeviceStarted,
-    LeaseAnswered,
+    LeaseAnswered, UsesChanged,
     core::{Effect, RouterCore},
     schedule::core::ScheduleCore,
 };
@@ -276,7 +276,11 @@ impl Handler<AccountChanged> for RouterActor {
 
     fn handle(&mut self, changed: AccountChanged, ctx: &mut Self::Context) {
         if let Some(mailbox) = changed.mailbox {
-            self.accounts.insert(changed.view.username.clone(), mailbox);
+            let username = changed.view.username.clone();
+            self.accounts.insert(username.clone(), mailbox);
+            if let Some(keep) = self.core.lease_of(&username) {
+                self.tell_account(&username, keep);
+            }
         }
         self.core.on_account_changed(changed.view, self.parts.clock.now());
         self.perform(Vec::new(), ctx);
@@ -289,6 +293,15 @@ impl Handler<AccountRemoved> for RouterActor {
     fn handle(&mut self, AccountRemoved(username): AccountRemoved, ctx: &mut Self::Context) {
         self.accounts.remove(&username);
         self.core.on_account_removed(&username);
+        self.perform(Vec::new(), ctx);
+    }
+}
+
+impl Handler<UsesChanged> for RouterActor {
+    type Result = ();
+
+    fn handle(&mut self, UsesChanged(username): UsesChanged, ctx: &mut Self::Context) {
+        self.core.on_uses_changed(&username);
         self.perform(Vec::new(), ctx);
     }
 }

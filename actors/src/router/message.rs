@@ -7,7 +7,7 @@ use actix::{Addr, Message};
 use crate::{
     account::{AccountActor, AccountView},
     device::{AttemptEnding, DeviceActor},
-    domain::{AttemptId, Generation, Serial, TaskId, TaskState, Username, limits::NotNow},
+    domain::{AttemptId, Generation, Permit, Serial, TaskId, TaskState, Username, limits::NotNow},
     mail::Pulse,
     ports::StoreError,
 };
@@ -146,6 +146,11 @@ pub struct AccountChanged {
 #[rtype(result = "()")]
 pub struct AccountRemoved(pub Username);
 
+/// An account has read anew what it has done.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct UsesChanged(pub Username);
+
 /// An account's actor has ended; another one follows.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
@@ -161,10 +166,8 @@ pub struct LeaseAnswered {
     pub task: TaskId,
     /// For which attempt: an older one is old news.
     pub token: Arc<str>,
-    /// Granted, or why not.
-    pub answer: Result<(), NotNow>,
-    /// How many effects the account's limits allow to the attempt; `None`: any number.
-    pub acts_left: Option<u32>,
+    /// Granted, with what the attempt may do; or why not.
+    pub answer: Result<Arc<Permit>, NotNow>,
 }
 
 /// An attempt has ended.

@@ -6,7 +6,7 @@
 //! | [`DeviceStarted`], [`DeviceExited`] | supervisor | - |
 //! | [`DeviceChanged`], [`AttemptFinished`] | device | - |
 //! | [`AccountChanged`], [`AccountRemoved`], [`AccountExited`] | supervisor, account | - |
-//! | [`LeaseAnswered`] | account | - |
+//! | [`LeaseAnswered`], [`UsesChanged`] | account | - |
 
 pub mod actor;
 mod asks;
@@ -19,6 +19,8 @@ mod storekeeper;
 mod submissions;
 mod told;
 
+#[cfg(test)]
+mod account_rules;
 #[cfg(test)]
 mod races;
 #[cfg(test)]

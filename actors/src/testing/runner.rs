@@ -275,6 +275,9 @@ impl Acting {
         if !self.works(before).await {
             return stopped();
         }
+        if let Err(refusal) = self.spec.permit.may_act(0) {
+            return failed(&format!("{refusal:?}"));
+        }
         let intent = EffectIntent {
             key: self.key(),
             attempt: self.spec.attempt,

@@ -110,7 +110,7 @@ async fn attempt(folder: &Path, journal: Arc<Stopwatch>) -> Result<Outcome, CliE
         time_limit: Duration::from_secs(600),
         seed: 1,
         request_id: None,
-        acts_left: None,
+        permit: Arc::default(),
     };
     let outcome = runner
         .run(Arc::new(spec), phone, CancellationToken::new(), Rc::new(|| {}))

@@ -5,7 +5,7 @@
 
 use farmhand_actors::domain::{
     Blame, EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, Failure, FailureReason, ONE_OF_SEVERAL,
-    Outcome,
+    Outcome, Refusal,
 };
 use serde_json::{Value, json};
 
@@ -109,9 +109,7 @@ impl Run {
             return Ok(Turn::PassOver);
         }
         self.effects.passed_over = false;
-        if self.spec.acts_left.is_some_and(|left| self.effects.acts >= left) {
-            return Err(Fault::Ended(Box::new(at_the_limit(self.effects.acts, self.step))));
-        }
+        self.may_act()?;
         let script = self.script.clone();
         self.effects.armed = false;
         // The flow's own app, also when an included file with another one acts.
@@ -142,6 +140,7 @@ impl Run {
             baseline: baseline.clone(),
         };
         self.phone.may_go_on()?;
+        self.may_act()?;
         let gate = self.parts.journal.intend(intent).await.map_err(Fault::Store)?;
         match gate {
             EffectGate::Act => {
@@ -157,6 +156,13 @@ impl Run {
             EffectGate::Closed(state) => Err(Fault::Ended(Box::new(closed(state, self.step)))),
             EffectGate::Fenced => Err(Fault::Ended(Box::new(fenced(self.step)))),
         }
+    }
+
+    /// Asks the account, which people change also while its attempt runs.
+    fn may_act(&self) -> Result<(), Fault> {
+        let acts = self.effects.acts;
+        let refused = self.spec.permit.may_act(acts);
+        refused.map_err(|refusal| Fault::Ended(Box::new(not_allowed(&refusal, acts, self.step))))
     }
 
     /// What is to be done, for people and for the check.
@@ -329,14 +335,17 @@ fn closed(state: EffectState, step: u32) -> Outcome {
     }
 }
 
-/// One of several commit steps comes when the account has done as much as it may.
-fn at_the_limit(done: u32, step: u32) -> Outcome {
+/// A commit step comes when the account may not act: it has done as much as it may, or a person has changed it.
+fn not_allowed(refusal: &Refusal, done: u32, step: u32) -> Outcome {
+    let reason = match refusal {
+        Refusal::Limit => "the account's limit is reached",
+        Refusal::Account(reason) => reason,
+    };
     Outcome::Failed {
         failure: Failure {
             reason: FailureReason::AccountUnavailable,
             message: format!(
-                "the account's limit is reached: this attempt has acted {done} times; retry the task later, it goes on with \
-                 what is left"
+                "{reason}: this attempt has acted {done} times; retry the task later, it goes on with what is left"
             ),
             step: Some(step),
             retryable: true,

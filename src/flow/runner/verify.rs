@@ -19,6 +19,9 @@ impl Run {
             if self.has_single_commit() && effects.iter().any(|effect| is_done(effect.state)) {
                 return Ok(Some(completed("already done by an earlier attempt")));
             }
+            if let Some(outcome) = self.held_back() {
+                return Ok(Some(outcome));
+            }
             self.show_account().await?;
             return Ok(None);
         };
@@ -83,11 +86,27 @@ impl Run {
             let blame = Blame::Task;
             return Ok(Some(Outcome::Failed { failure, blame }));
         }
+        if let Some(outcome) = self.held_back() {
+            return Ok(Some(outcome));
+        }
         self.js.set("effect", &Value::Null).await?;
         self.js
             .run("for (const name of Object.keys(output)) delete output[name]")
             .await?;
         Ok(None)
+    }
+
+    /// What runs after a look is a start like any other: when the account allows none now, another attempt begins later.
+    fn held_back(&self) -> Option<Outcome> {
+        let message = self.spec.permit.begin_anew().err()?;
+        let failure = Failure {
+            reason: FailureReason::AccountUnavailable,
+            message,
+            step: None,
+            retryable: true,
+        };
+        let blame = Blame::Task;
+        Some(Outcome::Failed { failure, blame })
     }
 
     /// The check of a verifying attempt. What the screen does not show counts as not knowing; what keeps the attempt

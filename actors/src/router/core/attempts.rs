@@ -6,8 +6,8 @@ use super::{Effect, RouterCore, lanes::lane_of, mix};
 use crate::{
     account::{LeaseAccount, LeaseUsage, ReleaseAccount},
     domain::{
-        AccountRef, AttemptId, AttemptSpec, Blame, Claimed, Failure, FailureReason, Generation, Lease, Now, Outcome,
-        PendingTask, Serial, TaskId, Timestamp, Username, limits::NotNow, retry::EndedBy, rotation::turn_now,
+        AccountRef, AttemptId, AttemptSpec, Blame, Claimed, Epoch, Failure, FailureReason, Generation, Lease, Now,
+        Outcome, PendingTask, Permit, Serial, TaskId, Username, limits::NotNow, retry::EndedBy, rotation::turn_now,
     },
     ports::StoreError,
     router::{AttemptEnd, LeaseAnswered},
@@ -43,13 +43,25 @@ pub(super) struct Running {
     pub(super) deadline: Option<Duration>,
     /// Whether the next task may have its device: what is left of this one is to be written.
     pub(super) device_free: bool,
-    /// How many effects the account's limits allow to it.
-    acts_left: Option<u32>,
+    /// What its account lets it do.
+    pub(super) permit: Arc<Permit>,
     /// When its attempt was sent to the device; `None`: it was not.
-    pub(super) begun: Option<Timestamp>,
+    pub(super) begun: Option<Now>,
 }
 
 impl Running {
+    /// What its account is asked for.
+    pub(super) fn lease_ask(&self, epoch: Epoch) -> LeaseAccount {
+        LeaseAccount {
+            task: self.task.id,
+            script: self.task.script.clone(),
+            serial: self.task.serial.clone(),
+            purpose: self.task.purpose,
+            token: Arc::clone(&self.lease.token),
+            epoch,
+        }
+    }
+
     pub(super) fn is_leasing(&self) -> bool {
         matches!(self.phase, Phase::Leasing)
     }
@@ -58,28 +70,18 @@ impl Running {
 impl RouterCore {
     pub(super) fn begin(&mut self, task: PendingTask, effects: &mut Vec<Effect>) {
         let lease = self.next_lease();
-        let id = task.id;
-        let phase = match &task.username {
-            Some(username) => {
-                if let Some(account) = self.accounts.get_mut(username) {
-                    account.running = Some(id);
-                }
-                let ask = LeaseAccount {
-                    task: id,
-                    script: task.script.clone(),
-                    purpose: task.purpose,
-                    token: Arc::clone(&lease.token),
-                    epoch: self.epoch,
-                };
-                effects.push(Effect::Lease(username.clone(), ask));
-                Phase::Leasing
-            }
-            None => {
-                self.to_claim.push(id);
-                Phase::Leased
-            }
-        };
+        let (id, username) = (task.id, task.username.clone());
+        let phase = username.as_ref().map_or(Phase::Leased, |_| Phase::Leasing);
         self.set_off(task, lease, phase);
+        let Some(username) = username else {
+            return self.to_claim.push(id);
+        };
+        if let Some(account) = self.accounts.get_mut(&username) {
+            account.running = Some(id);
+        }
+        if let Some(running) = self.running.get(&id) {
+            effects.push(Effect::Lease(username, running.lease_ask(self.epoch)));
+        }
     }
 
     /// The task has its device from now on.
@@ -94,7 +96,7 @@ impl RouterCore {
             ended_by: EndedBy::Itself,
             deadline: None,
             device_free: false,
-            acts_left: None,
+            permit: Arc::default(),
             begun: None,
             task,
         };
@@ -115,16 +117,15 @@ impl RouterCore {
             task,
             token,
             answer,
-            acts_left,
         } = answer;
         let asked = self
             .running
             .get_mut(&task)
             .filter(|running| running.is_leasing() && running.lease.token == token);
         match (asked, answer) {
-            (Some(running), Ok(())) => {
+            (Some(running), Ok(permit)) => {
                 running.phase = Phase::Leased;
-                running.acts_left = acts_left;
+                running.permit = permit;
                 self.to_claim.push(task);
                 Vec::new()
             }
@@ -132,7 +133,7 @@ impl RouterCore {
                 self.refuse(task, not_now, now);
                 Vec::new()
             }
-            (None, Ok(())) => vec![release(username, token, task)],
+            (None, Ok(_)) => vec![release(username, token, task)],
             (None, Err(_)) => Vec::new(),
         }
     }
@@ -250,8 +251,11 @@ impl RouterCore {
             time_limit: self.settings.attempt.time_limit(),
             seed: seed_of(task),
             request_id: None,
-            acts_left: running.acts_left,
+            permit: Arc::clone(&running.permit),
         };
+        if let Some(reason) = self.only_looks(&running.task) {
+            spec.permit.only_look(reason);
+        }
         self.note_start(task, generation, &spec, now);
         Some(Effect::Start(Arc::new(spec)))
     }
@@ -259,7 +263,7 @@ impl RouterCore {
     fn note_start(&mut self, task: TaskId, generation: Generation, spec: &AttemptSpec, now: Now) {
         self.set_phase(task, Phase::Running(spec.attempt, generation));
         if let Some(running) = self.running.get_mut(&task) {
-            running.begun = Some(now.wall);
+            running.begun = Some(now);
         }
         let limits = &self.settings.attempt;
         let deadline = now.mono + limits.time_limit() + limits.stop_grace() + DEVICE_SILENT;

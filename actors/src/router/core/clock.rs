@@ -30,6 +30,7 @@ impl RouterCore {
             );
             self.shifting = true;
             effects.push(Effect::ShiftDue(set_by, before));
+            self.forget_refusals();
         }
     }
 

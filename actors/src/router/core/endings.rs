@@ -327,6 +327,10 @@ impl RouterCore {
             }
         }
         if let Some(username) = running.task.username {
+            if running.task.purpose == Purpose::Verify {
+                // What was held back for it may count no more.
+                self.on_uses_changed(&username);
+            }
             let script = &running.task.script;
             let acts = acts.into_iter().map(|at| AccountUse {
                 username: username.clone(),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `expand` | which tasks a request means |
 //! | `ahead` | which of them start as they are created |
+//! | `accounts` | what is known of accounts |
 //! | `lanes` | the bounded windows on the stored tasks |
 //! | `plan` | which task starts now, on which device |
 //! | `attempts` | the way of an attempt from its lease to its start |
@@ -12,6 +13,7 @@
 //! | `drain` | where nothing starts because a person said so |
 //! | `waiting` | why a task has not started |
 
+mod accounts;
 mod ahead;
 mod attempts;
 mod budget;
@@ -39,9 +41,7 @@ use crate::{
     device::StopAttempt,
     domain::{
         AttemptId, AttemptSpec, Claim, Epoch, Generation, Now, Purpose, ScriptName, Serial, TaskId, Timestamp,
-        Username,
-        limits::NotNow,
-        rotation::{TurnInstant, turn_instant},
+        Username, limits::NotNow, rotation::TurnInstant,
     },
     ports::{Finish, Lane, LaneAsk},
     router::AttemptEnd,
@@ -245,53 +245,6 @@ impl RouterCore {
         }
     }
 
-    /// An account was created or changed.
-    pub fn on_account_changed(&mut self, view: AccountView, now: Now) {
-        self.unbind(&view.username);
-        if let Some(serial) = &view.serial {
-            let names = self.bound.entry(serial.clone()).or_default();
-            names.insert(view.username.clone());
-        }
-        let turn = view.last_used.map(|at| turn_instant(at, now));
-        match self.accounts.get_mut(&view.username) {
-            Some(slot) => {
-                slot.refusals.clear();
-                slot.view = view;
-            }
-            None => {
-                let slot = AccountSlot {
-                    running: None,
-                    last_start: turn,
-                    refusals: HashMap::new(),
-                    view,
-                };
-                self.accounts.insert(slot.view.username.clone(), slot);
-            }
-        }
-        self.plan_wanted = true;
-    }
-
-    /// An account was deleted; its tasks wait for somebody to stop them.
-    pub fn on_account_removed(&mut self, username: &Username) {
-        self.unbind(username);
-        self.accounts.remove(username);
-    }
-
-    /// An account's actor has ended: leases that were asked for will not be answered.
-    pub fn on_account_exited(&mut self, username: &Username, now: Now) {
-        let unanswered: Vec<TaskId> = self
-            .running
-            .values()
-            .filter(|running| running.is_leasing() && running.task.username.as_ref() == Some(username))
-            .map(|running| running.task.id)
-            .collect();
-        for task in unanswered {
-            let until = now.wall.checked_add(Duration::from_secs(1)).ok();
-            let reason = "is being restarted".to_owned();
-            self.refuse(task, NotNow { reason, until }, now);
-        }
-    }
-
     /// No attempt starts any more; those that run are asked to end. Answers the effects that ask them.
     pub fn on_drain(&mut self) -> Vec<Effect> {
         self.draining = true;
@@ -347,13 +300,6 @@ impl RouterCore {
         due.into_iter()
             .chain(monotonic.map(|at| at.saturating_sub(now.mono)))
             .min()
-    }
-
-    fn unbind(&mut self, username: &Username) {
-        let old = self.accounts.get(username).and_then(|slot| slot.view.serial.clone());
-        if let Some(names) = old.and_then(|serial| self.bound.get_mut(&serial)) {
-            names.remove(username);
-        }
     }
 
     fn pause_store(&mut self, problem: String, now: Now) {

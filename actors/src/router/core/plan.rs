@@ -210,7 +210,9 @@ impl RouterCore {
             if let Some(hold) = account_hold(slot, task, now) {
                 return Some(hold);
             }
-            if let Some((other, serial)) = self.unverified.elsewhere(task) {
+            // Looking acts on nothing; else two such tasks would wait for each other.
+            let acts = task.purpose == Purpose::Execute;
+            if let Some((other, serial)) = self.unverified.elsewhere(task).filter(|_| acts) {
                 return Some(Hold::AccountUnverified(username.clone(), other, serial.clone()));
             }
         }

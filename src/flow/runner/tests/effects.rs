@@ -366,8 +366,8 @@ async fn a_loop_ends_where_the_accounts_limit_is_reached() {
                 \u{20}     - tapOn: { text: Post, label: post }\n      - assertVisible: { text: Post, label: posted }\n";
     let bench = Bench::new(flow);
     let phone = Arc::new(phone(&["Post"]));
-    let mut spec = spec("flow", json!({}), Purpose::Execute);
-    spec.acts_left = Some(2);
+    let spec = spec("flow", json!({}), Purpose::Execute);
+    spec.permit.set(Some(2), None);
 
     let outcome = bench.run_spec(&phone, spec).await;
 
@@ -387,8 +387,8 @@ async fn what_a_check_finds_done_counts_towards_what_is_left_of_the_accounts_lim
     let lost = Arc::new(phone(&["Post"]).misbehaving("Tap", Misbehaviour::FailsAfterwards(lost())));
     unverified(&bench.run(&lost).await);
     let phone = Arc::new(phone(&["Post"]));
-    let mut spec = spec("flow", json!({}), Purpose::Verify);
-    spec.acts_left = Some(2);
+    let spec = spec("flow", json!({}), Purpose::Verify);
+    spec.permit.set(Some(2), None);
 
     let outcome = bench.run_spec(&phone, spec).await;
 
@@ -396,6 +396,45 @@ async fn what_a_check_finds_done_counts_towards_what_is_left_of_the_accounts_lim
     assert_eq!(
         (phone.count("Tap"), bench.journal.states()),
         (1, vec![EffectState::Confirmed; 2])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_is_switched_off_in_mid_attempt_does_not_act_any_more() {
+    let flow = "appId: a.b\nfarmhand: { account: none, commit: post, confirm: posted }\n---\n- repeat:\n    times: 3\n    commands:\n\
+                \u{20}     - tapOn: { text: Post, label: post }\n      - assertVisible: { text: Post, label: posted }\n";
+    let bench = Bench::new(flow);
+    let spec = spec("flow", json!({}), Purpose::Execute);
+    let permit = spec.permit.clone();
+    let phone = Arc::new(phone(&["Post"]).reacting(move |event, _| {
+        if event.starts_with("Tap") {
+            permit.set(None, Some("account a is disabled".to_owned()));
+        }
+    }));
+
+    let outcome = bench.run_spec(&phone, spec).await;
+
+    assert_eq!(failed(&outcome), (FailureReason::AccountUnavailable, Blame::Task, true));
+    assert_eq!(
+        (phone.count("Tap"), bench.journal.states()),
+        (1, vec![EffectState::Confirmed])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_may_only_look_leaves_the_work_to_another_one() {
+    let bench = Bench::new(FLOW);
+    bench.journal.plant(planted(EffectState::Intended));
+    let phone = Arc::new(app(&["Posted"], &["Not on profile"]));
+    let spec = spec("flow", json!({}), Purpose::Verify);
+    spec.permit.only_look("account a rests".to_owned());
+
+    let outcome = bench.run_spec(&phone, spec).await;
+
+    assert_eq!(failed(&outcome), (FailureReason::AccountUnavailable, Blame::Task, true));
+    assert_eq!(
+        (phone.count("Tap"), bench.journal.states()),
+        (0, vec![EffectState::Refuted])
     );
 }
 
