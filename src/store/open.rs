@@ -79,6 +79,11 @@ pub(super) fn migrations() -> Vec<Migration> {
             "effects_and_accounts",
             include_str!("../../migrations/0017_effects_and_accounts.sql"),
         ),
+        (
+            18,
+            "past_effects",
+            include_str!("../../migrations/0018_past_effects.sql"),
+        ),
     ]
     .into_iter()
     .map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false))
