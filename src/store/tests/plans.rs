@@ -500,7 +500,7 @@ async fn what_is_done_now_and_then_walks_through_no_whole_table_at_once() {
         ),
         (
             include_str!("../queries/find_rival.sql"),
-            "SEARCH other USING INDEX effect_by_attempt (attempt_id>?)",
+            "SEARCH effect USING INDEX effect_by_attempt (attempt_id>?)",
         ),
         (
             include_str!("../queries/find_touched_again.sql"),
