@@ -333,7 +333,7 @@ fn start_scripts(
         settings: FlowSettings {
             packages: settings.apps.clone(),
             http_hosts: settings.flows.http_hosts.clone(),
-            repeat_window: Duration::from_secs(settings.duplicates.window_h.saturating_mul(60 * 60)),
+            repeat_window: translate::repeat_window(settings),
             ..FlowSettings::default()
         },
     });

@@ -40,6 +40,11 @@ pub(super) fn database_url(settings: &Settings, data: &Path) -> String {
     url.clone()
 }
 
+/// How long the same content is not published again.
+pub(super) fn repeat_window(settings: &Settings) -> Duration {
+    Duration::from_secs(settings.duplicates.window_h.saturating_mul(60 * 60))
+}
+
 fn retention(settings: &Settings) -> Retention {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let days = settings.retention.task_days;
@@ -47,6 +52,7 @@ fn retention(settings: &Settings) -> Retention {
     Retention {
         finished_tasks: (days > 0).then(|| DAY.saturating_mul(days)),
         events: Duration::from_secs(hours.saturating_mul(60 * 60)),
+        acts: Retention::default().acts.max(repeat_window(settings)),
         ..Retention::default()
     }
 }

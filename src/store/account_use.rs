@@ -69,18 +69,13 @@ fn open_of(row: &SqliteRow) -> Result<OpenUse, Fault> {
     })
 }
 
-/// What may have taken place for tasks that are about to be deleted goes on to count: nobody will find out any more.
-pub(super) async fn keep_open_uses(tx: &mut Transaction, tasks: &[TaskId]) -> Result<(), Fault> {
-    sqlx::query(
-        "INSERT INTO account_use (username, script_name, at, doubtful)
-         SELECT attempt.username, task.script_name, effect.intended_at, 1
-         FROM json_each(?1) AS asked CROSS JOIN effect ON effect.task_id = asked.value
-              JOIN attempt ON attempt.id = effect.attempt_id JOIN task ON task.id = effect.task_id
-         WHERE effect.state IN ('intended', 'unknown') AND attempt.username IS NOT NULL AND task.state <> 'running'",
-    )
-    .bind(json(tasks)?)
-    .execute(&mut tx.conn)
-    .await?;
+/// What tasks that are about to be deleted have done, or may have, goes on to count.
+pub(super) async fn keep_effects(tx: &mut Transaction, tasks: &[TaskId]) -> Result<(), Fault> {
+    sqlx::query(include_str!("queries/keep_effects.sql"))
+        .bind(json(tasks)?)
+        .bind(millis(Timestamp::now()))
+        .execute(&mut tx.conn)
+        .await?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use super::{
     account_use::count_effects,
     fault::Fault,
     transaction::Transaction,
-    value::{get, get_json, get_unsigned, json, millis, parse_json},
+    value::{get, get_json, get_unsigned, json, millis, parse_json, steady},
 };
 
 /// Writes the intent to act, if nothing stands in the way. The caller acts only after the commit.
@@ -26,6 +26,7 @@ pub(super) async fn intend(tx: &mut Transaction, intent: &EffectIntent) -> Resul
         .bind(json(&intent.baseline)?)
         .bind(intent.attempt.0)
         .bind(millis(Timestamp::now()))
+        .bind(steady())
         .execute(&mut tx.conn)
         .await?;
     if written.rows_affected() > 0 {
@@ -103,26 +104,26 @@ pub(super) async fn list_effects(conn: &mut SqliteConnection, task: TaskId) -> R
     rows.iter().map(effect_of).collect()
 }
 
-/// The newest other task of the account whose effect has this hash and has taken place, or may have, since then.
+/// The newest other task of the account (or of the phone, when either has no account) whose effect has this hash and has taken
+/// place, or may have, since then.
 pub(super) async fn find_repeated(
     conn: &mut SqliteConnection,
     task: TaskId,
-    username: &Username,
+    username: Option<&Username>,
+    serial: &Serial,
     hash: &str,
     since: Timestamp,
 ) -> Result<Option<TaskId>, Fault> {
-    let row = sqlx::query(
-        "SELECT task_id FROM effect
-         WHERE content ->> 'hash' = ?1 AND content ->> 'username' = ?2 AND task_id <> ?3 AND intended_at > ?4
-           AND state IN ('intended', 'confirmed', 'unknown', 'resolved_done')
-         ORDER BY id DESC LIMIT 1",
-    )
-    .bind(hash.to_owned())
-    .bind(username.as_str().to_owned())
-    .bind(task.0)
-    .bind(millis(since))
-    .fetch_optional(conn)
-    .await?;
+    let ago = millis(Timestamp::now()).saturating_sub(millis(since));
+    let row = sqlx::query(include_str!("queries/find_repeated.sql"))
+        .bind(task.0)
+        .bind(username.map(|username| username.as_str().to_owned()))
+        .bind(serial.as_str().to_owned())
+        .bind(hash.to_owned())
+        .bind(millis(since))
+        .bind(steady().saturating_sub(ago))
+        .fetch_optional(conn)
+        .await?;
     row.map(|row| get(&row, "task_id").map(TaskId)).transpose()
 }
 
@@ -144,7 +145,7 @@ pub(super) async fn has_rival(
     row.map_or(Ok(false), |row| get(&row, "rival"))
 }
 
-/// Whether another task of the account has acted since with the same value of this parameter.
+/// Whether another task of the account (or of the phone, when either has no account) has acted since with the same value of this parameter.
 pub(super) async fn was_touched_again(
     conn: &mut SqliteConnection,
     EffectKey { task, step, ordinal }: &EffectKey,

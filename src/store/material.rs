@@ -78,7 +78,7 @@ pub(super) async fn delete_material(tx: &mut Transaction, id: &MaterialId) -> Re
     Ok(Some(material))
 }
 
-/// Which of these contents the account has used.
+/// Which of these contents the account has used, or may have.
 pub(super) async fn list_used(
     conn: &mut SqliteConnection,
     username: &Username,
@@ -86,7 +86,13 @@ pub(super) async fn list_used(
 ) -> Result<Vec<String>, Fault> {
     let rows = sqlx::query(
         "SELECT content.value AS sha256 FROM json_each(?2) AS content
-         WHERE EXISTS (SELECT 1 FROM media_use WHERE sha256 = content.value AND username = ?1) ORDER BY content.key",
+         WHERE EXISTS (SELECT 1 FROM media_use WHERE sha256 = content.value AND username = ?1)
+            OR content.value IN (
+                SELECT file.value ->> 'sha256'
+                FROM effect INDEXED BY effect_open CROSS JOIN attempt ON attempt.id = effect.attempt_id
+                     CROSS JOIN json_each(effect.content, '$.media') AS file
+                WHERE (effect.state = 'intended' OR effect.state = 'unknown') AND attempt.username = ?1)
+         ORDER BY content.key",
     )
     .bind(username.as_str())
     .bind(json(sha256)?)

@@ -80,9 +80,14 @@ pub(super) fn migrations() -> Vec<Migration> {
             include_str!("../../migrations/0017_effects_and_accounts.sql"),
         ),
         (
-            20,
+            18,
+            "past_effects",
+            include_str!("../../migrations/0018_past_effects.sql"),
+        ),
+        (
+            19,
             "planned_since",
-            include_str!("../../migrations/0020_planned_since.sql"),
+            include_str!("../../migrations/0019_planned_since.sql"),
         ),
     ]
     .into_iter()

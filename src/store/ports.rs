@@ -307,11 +307,12 @@ impl AttemptJournal for Store {
     async fn find_repeated(
         &self,
         task: TaskId,
-        username: &Username,
+        username: Option<&Username>,
+        serial: &Serial,
         hash: &str,
         since: Timestamp,
     ) -> Result<Option<TaskId>, StoreError> {
-        Ok(effect::find_repeated(self.reader().await?.conn()?, task, username, hash, since).await?)
+        Ok(effect::find_repeated(self.reader().await?.conn()?, task, username, serial, hash, since).await?)
     }
 
     async fn has_rival(

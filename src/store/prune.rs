@@ -20,6 +20,8 @@ use super::{
 pub struct Retention {
     /// Finished tasks with their attempts, steps and effects, after their end; `None`: for ever.
     pub finished_tasks: Option<Duration>,
+    /// What deleted tasks have done, so that it is not done again and not taken for another's.
+    pub acts: Duration,
     /// Events, at most this long …
     pub events: Duration,
     /// … and at most this many.
@@ -31,6 +33,7 @@ impl Default for Retention {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         Self {
             finished_tasks: Some(90 * DAY),
+            acts: 31 * DAY,
             events: 7 * DAY,
             events_max: 1_000_000,
         }
@@ -62,7 +65,7 @@ pub(super) async fn prune_slice(
 ) -> Result<Round, Fault> {
     let now = millis(*now);
     let mut rows = delete_events(tx, retention, now).await?;
-    rows = rows.max(delete_old(tx, now).await?);
+    rows = rows.max(delete_old(tx, retention.acts, now).await?);
     let sent_before = now.saturating_sub(duration_millis(DELIVERY_LIFE));
     rows = rows.max(super::delivery::forget(tx, sent_before, SLICE_ROWS).await?);
     let mut next = round.clone();
@@ -88,7 +91,7 @@ async fn delete_events(tx: &mut Transaction, retention: &Retention, now: i64) ->
     Ok(deleted.rows_affected())
 }
 
-async fn delete_old(tx: &mut Transaction, now: i64) -> Result<u64, Fault> {
+async fn delete_old(tx: &mut Transaction, kept_acts: Duration, now: i64) -> Result<u64, Fault> {
     let answers = sqlx::query(
         "DELETE FROM idempotency
          WHERE key IN (SELECT key FROM idempotency WHERE created_at <= ?1 ORDER BY created_at LIMIT ?2)",
@@ -104,7 +107,15 @@ async fn delete_old(tx: &mut Transaction, now: i64) -> Result<u64, Fault> {
     .bind(SLICE_ROWS)
     .execute(&mut tx.conn)
     .await?;
-    Ok(answers.rows_affected().max(uses.rows_affected()))
+    let acts = sqlx::query(
+        "DELETE FROM past_effect WHERE id IN (SELECT id FROM past_effect WHERE gone_at <= ?1 ORDER BY gone_at LIMIT ?2)",
+    )
+    .bind(now.saturating_sub(duration_millis(kept_acts)))
+    .bind(SLICE_ROWS)
+    .execute(&mut tx.conn)
+    .await?;
+    let uses = uses.rows_affected().max(acts.rows_affected());
+    Ok(answers.rows_affected().max(uses))
 }
 
 /// Walks through the tasks by number, since those with small numbers are the old ones: an index on the end of tasks

@@ -9,7 +9,7 @@ use serde_json::json;
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    account_use::keep_open_uses,
+    account_use::keep_effects,
     counts::{ALL_BLOCKS, Kind},
     fault::Fault,
     transaction::Transaction,
@@ -98,7 +98,7 @@ pub(super) async fn count_tasks(conn: &mut SqliteConnection) -> Result<TaskStats
 
 /// Deletes tasks that are not running; answers those deleted, in the order asked for.
 pub(super) async fn delete_tasks(tx: &mut Transaction, tasks: &Vec<TaskId>) -> Result<Vec<TaskId>, Fault> {
-    keep_open_uses(tx, tasks).await?;
+    keep_effects(tx, tasks).await?;
     let rows = sqlx::query(include_str!("queries/delete_tasks.sql"))
         .bind(to_json(tasks)?)
         .fetch_all(&mut tx.conn)

@@ -47,6 +47,12 @@ pub(super) fn millis(at: Timestamp) -> i64 {
     at.as_millisecond()
 }
 
+/// Milliseconds since a fixed instant of this process, by a clock that nobody sets.
+pub(super) fn steady() -> i64 {
+    static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    i64::try_from(START.elapsed().as_millis()).unwrap_or(i64::MAX)
+}
+
 /// The time that was stored.
 pub(super) fn timestamp(millis: i64) -> Result<Timestamp, Fault> {
     Timestamp::from_millisecond(millis).map_err(|error| Fault::Row(format!("the database holds a bad time: {error}")))

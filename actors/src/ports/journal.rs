@@ -26,23 +26,25 @@ pub trait AttemptJournal: Send + Sync {
     /// Nothing was written: do not act.
     async fn intend(&self, intent: EffectIntent) -> Result<EffectGate, StoreError>;
 
-    /// Another task of the account whose effect has this hash (`content.hash`) and has taken place, or may have, since
-    /// then: its effect would be done twice.
+    /// Another task of the account (or of the phone, when either has no account) whose effect has this hash (`content.hash`)
+    /// and has taken place, or may have, since then: its effect would be done twice.
     ///
     /// # Errors
     /// The store cannot be read.
     async fn find_repeated(
         &self,
         _task: TaskId,
-        _username: &Username,
+        _username: Option<&Username>,
+        _serial: &Serial,
         _hash: &str,
         _since: Timestamp,
     ) -> Result<Option<TaskId>, StoreError> {
         Ok(None)
     }
 
-    /// Whether another task of the script may have done, for the same account (without one: on the same phone), what a check
-    /// could take for this effect: it acted after this one was intended, or nobody knows yet whether it did.
+    /// Whether another task of the script may have done, for the same account (on the same phone, when either has no
+    /// account), what a check could take for this effect: it acted after this one was intended, or nobody knows yet whether
+    /// it did.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -55,7 +57,7 @@ pub trait AttemptJournal: Send + Sync {
         Ok(false)
     }
 
-    /// Whether another task of the account has acted since this effect was intended, or may have, with the same value of this
+    /// Whether another task of the account (or phone, when either has no account) has acted since this effect was intended, or may have, with the same value of this
     /// parameter: what this one has done may have been taken back by it.
     ///
     /// # Errors

@@ -42,6 +42,6 @@ pub trait MaterialStore: Send + Sync {
     /// Deletes the row and answers it, `None` when there is none.
     async fn delete_material(&self, id: MaterialId) -> Result<Option<Material>, StoreError>;
 
-    /// Which of these contents the account has used.
+    /// Which of these contents the account has used, or may have: their effects are open.
     async fn used_media(&self, username: &Username, sha256: &[String]) -> Result<Vec<String>, StoreError>;
 }

@@ -1,4 +1,5 @@
-//! The same content twice: what an account has published is not published by it again by mistake.
+//! The same content twice: what an account has published is not published by it again by mistake; without an account, by a
+//! phone.
 
 use farmhand_actors::domain::{Blame, Failure, FailureReason, Outcome};
 use serde_json::{Value, json};
@@ -40,11 +41,12 @@ impl Run {
         params
     }
 
-    /// Ends the attempt when another task of the account has done the same within the window.
+    /// Ends the attempt when another task of the account, or of the phone, has done the same within the window.
     pub(super) async fn refuse_repeat(&self, content: &Value) -> Result<(), Fault> {
         let window = self.parts.settings.repeat_window;
         let forced = self.params.get(FORCE).and_then(Value::as_bool).unwrap_or(false);
-        let (Some(account), Some(hash)) = (&self.spec.account, content.get("hash").and_then(Value::as_str)) else {
+        let username = self.spec.account.as_ref().map(|account| &account.username);
+        let Some(hash) = content.get("hash").and_then(Value::as_str) else {
             return Ok(());
         };
         if window.is_zero() || forced {
@@ -56,17 +58,17 @@ impl Run {
             .unwrap_or(farmhand_actors::domain::Timestamp::MIN);
         let journal = &self.parts.journal;
         let earlier = journal
-            .find_repeated(self.spec.task, &account.username, hash, since)
+            .find_repeated(self.spec.task, username, &self.spec.serial, hash, since)
             .await;
         let Some(earlier) = earlier.map_err(Fault::Store)? else {
             return Ok(());
         };
+        let who = username.map_or_else(|| "this phone".to_owned(), |name| format!("account {name}"));
         let failure = Failure {
             reason: FailureReason::MaterialInvalid,
             message: format!(
-                "account {} has published the same content already (task {earlier}); create the task with \
-                 \"force\": true to publish it again",
-                account.username
+                "{who} has published the same content already (task {earlier}); create the task with \"force\": true \
+                 to publish it again"
             ),
             step: Some(self.step),
             retryable: false,

@@ -1,36 +1,49 @@
--- ?1 task, ?2 step, ?3 ordinal: an effect; ?4: its account, ?5: its phone, which counts where there is no account.
--- Whether another task's act could be taken for it. What came later is told by the attempts (see find_touched_again.sql).
--- From the effects to their tasks: a script has far more tasks than there
--- are effects since.
-SELECT -- One that was intended later, of the same script, or of any when both bring files into the world.
-       EXISTS (
-           SELECT 1
-           FROM effect AS other INDEXED BY effect_by_attempt CROSS JOIN attempt ON attempt.id = other.attempt_id
-                CROSS JOIN task ON task.id = other.task_id
-           WHERE other.attempt_id > own.attempt_id AND other.task_id <> own.task_id
-             AND other.state IN ('intended', 'unknown', 'confirmed', 'resolved_done')
-             AND attempt.username IS ?4 AND (?4 IS NOT NULL OR attempt.serial = ?5)
-             AND (task.script_name = mine.script_name
-                  OR (other.content ->> 'hash' IS NOT NULL AND own.content ->> 'hash' IS NOT NULL)))
-       -- One whose task is gone: what it did still counts.
+-- ?1 task, ?2 step, ?3 ordinal: an effect; ?4: its account, ?5: its phone. Whether another task's act could be taken for it:
+-- one of its account, or one on its phone when either has no account, of the same script, or of any when both bring files
+-- into the world. What came later is told by the attempts (see find_touched_again.sql). From the effects to their tasks: a
+-- script has far more tasks than there are effects since.
+WITH own AS (
+    SELECT effect.*, effect.content ->> 'hash' AS hash, task.script_name, attempt.serial, attempt.epoch
+    FROM effect JOIN task ON task.id = effect.task_id JOIN attempt ON attempt.id = effect.attempt_id
+    WHERE effect.task_id = ?1 AND effect.step = ?2 AND effect.ordinal = ?3
+),
+other AS (
+    SELECT effect.attempt_id, effect.state, effect.intended_at, effect.settled_at, effect.steady_at,
+           effect.content ->> 'hash' AS hash, task.script_name, attempt.serial, attempt.username, attempt.epoch
+    FROM own CROSS JOIN effect INDEXED BY effect_by_attempt CROSS JOIN attempt ON attempt.id = effect.attempt_id
+         CROSS JOIN task ON task.id = effect.task_id
+    WHERE effect.attempt_id > own.attempt_id - 1000000 AND effect.task_id <> own.task_id
+      AND effect.state IN ('intended', 'unknown', 'confirmed', 'resolved_done')
+      AND (effect.attempt_id > own.attempt_id OR effect.intended_at > own.intended_at - 600000
+           OR effect.steady_at > own.steady_at - 600000)
+    UNION ALL
+    -- Those whose tasks are gone.
+    SELECT past.attempt_id, past.state, past.intended_at, past.settled_at, past.steady_at,
+           past.hash, past.script_name, past.serial, past.username, past.epoch
+    FROM own CROSS JOIN past_effect AS past INDEXED BY past_effect_by_attempt
+    WHERE past.attempt_id > own.attempt_id - 1000000
+      AND (past.attempt_id > own.attempt_id OR past.intended_at > own.intended_at - 600000
+           OR past.steady_at > own.steady_at - 600000)
+)
+SELECT EXISTS (
+           SELECT 1 FROM own CROSS JOIN other
+           WHERE (other.username = ?4
+                  OR ((other.username IS NULL OR ?4 IS NULL) AND other.serial IN (?5, own.serial)))
+             AND (other.script_name = own.script_name OR (other.hash IS NOT NULL AND own.hash IS NOT NULL))
+             AND (other.attempt_id > own.attempt_id
+                  -- One of the ten minutes before, of which nobody knew at that time: its upload may have come through
+                  -- since. Within an epoch the minutes are told by the clock that nobody sets.
+                  OR (other.attempt_id < own.attempt_id
+                      AND (other.intended_at > own.intended_at - 600000
+                           OR (other.epoch = own.epoch AND other.steady_at > own.steady_at - 600000))
+                      AND (other.state IN ('intended', 'unknown')
+                           -- Settled before it was intended: the clock was set back.
+                           OR other.settled_at > own.intended_at OR other.settled_at < other.intended_at))))
+       -- What older versions kept of tasks that are gone.
        OR EXISTS (
-           SELECT 1 FROM account_use
+           SELECT 1 FROM own JOIN account_use
            WHERE account_use.username = ?4
              AND account_use.at > own.intended_at - 600000 * account_use.doubtful
-             AND account_use.script_name = mine.script_name)
-       -- One of the ten minutes before, of which nobody knew at that time: its upload may have come through since.
-       OR EXISTS (
-           SELECT 1
-           FROM effect AS other INDEXED BY effect_by_attempt CROSS JOIN attempt ON attempt.id = other.attempt_id
-                CROSS JOIN task ON task.id = other.task_id
-           WHERE other.attempt_id < own.attempt_id AND other.attempt_id > own.attempt_id - 1000000
-             AND other.intended_at > own.intended_at - 600000
-             AND other.task_id <> own.task_id
-             AND (other.state IN ('intended', 'unknown')
-                  OR (other.state IN ('confirmed', 'resolved_done') AND other.settled_at > own.intended_at))
-             AND attempt.username IS ?4 AND (?4 IS NOT NULL OR attempt.serial = ?5)
-             AND (task.script_name = mine.script_name
-                  OR (other.content ->> 'hash' IS NOT NULL AND own.content ->> 'hash' IS NOT NULL)))
+             AND account_use.script_name = own.script_name)
        AS rival
-FROM effect AS own JOIN task AS mine ON mine.id = own.task_id
-WHERE own.task_id = ?1 AND own.step = ?2 AND own.ordinal = ?3
+FROM own

@@ -339,7 +339,6 @@ async fn an_effect_has_a_rival_when_another_task_of_its_script_and_account_has_a
     // Others have, and one of the account's own was refuted.
     for (username, script, state) in [
         (Some("bert"), "post", EffectState::Confirmed),
-        (None, "post", EffectState::Confirmed),
         (Some("anna"), "follow", EffectState::Confirmed),
         (Some("anna"), "post", EffectState::Refuted),
     ] {
@@ -527,4 +526,156 @@ async fn a_task_that_is_stopped_before_it_was_verified_says_that_it_may_have_tak
 
     let failure = farm.task(claimed.task).await.failure.expect("a failure");
     assert!(failure.message.contains("a retry looks first"), "{}", failure.message);
+}
+
+/// Acts once: claims a new task of the script and ends it stopped, its effect in this state, or open.
+async fn act(
+    farm: &Farm,
+    (serial, username, script): (&str, Option<&str>, &str),
+    content: serde_json::Value,
+    state: Option<EffectState>,
+) -> EffectKey {
+    let mut task = task_for(serial, username);
+    task.script = script_of(script);
+    let id = farm.submit_one(task).await;
+    let claimed = farm.claim(id, serial, username).await;
+    let mut intent = intent(farm, &claimed, 0);
+    intent.content = content;
+    farm.store.intend(intent.clone()).await.expect("answers");
+    if let Some(state) = state {
+        farm.store.settle(finding(&intent, state)).await.expect("settles");
+    }
+    farm.finish(&claimed, failed(FailureReason::Stopped)).await;
+    intent.key
+}
+
+async fn is_rival(farm: &Farm, key: &EffectKey, username: Option<&str>, serial: &str) -> bool {
+    let username = username.map(username_of);
+    let rival = farm.store.has_rival(key, username.as_ref(), &serial_of(serial)).await;
+    rival.expect("reads")
+}
+
+async fn repeated(farm: &Farm, username: Option<&str>, serial: &str) -> Option<TaskId> {
+    let (username, since) = (username.map(username_of), Timestamp::now() - Duration::from_secs(3_600));
+    let found = farm
+        .store
+        .find_repeated(TaskId(999), username.as_ref(), &serial_of(serial), "x", since)
+        .await;
+    found.expect("reads")
+}
+
+/// Has SQL change the file behind the store's back.
+async fn tamper(farm: &Farm, sql: &'static str) {
+    use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
+    let options = SqliteConnectOptions::new().filename(farm.path());
+    let mut conn = options.connect().await.expect("connects");
+    sqlx::query(sql).execute(&mut conn).await.expect("writes");
+    conn.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn the_same_content_is_found_also_when_its_task_was_deleted_until_that_is_forgotten() {
+    for state in [Some(EffectState::Confirmed), Some(EffectState::Unknown), None] {
+        let farm = Farm::new().await;
+        let key = act(&farm, ("a", Some("anna"), "post"), json!({"hash": "x"}), state).await;
+        assert_eq!(repeated(&farm, Some("anna"), "b").await, Some(key.task));
+
+        farm.store.delete(vec![key.task]).await.expect("deletes");
+
+        assert_eq!(repeated(&farm, Some("anna"), "b").await, Some(key.task), "{state:?}");
+        assert_eq!(repeated(&farm, Some("bert"), "a").await, None);
+        let later = Timestamp::now() + Duration::from_secs(32 * 24 * 60 * 60);
+        farm.store.prune(later).await.expect("prunes");
+        assert_eq!(repeated(&farm, Some("anna"), "b").await, None);
+    }
+}
+
+#[tokio::test]
+async fn what_was_refuted_is_forgotten_with_its_task() {
+    let farm = Farm::new().await;
+    let refuted = Some(EffectState::Refuted);
+    let key = act(&farm, ("a", Some("anna"), "post"), json!({"hash": "x"}), refuted).await;
+    farm.store.delete(vec![key.task]).await.expect("deletes");
+    assert_eq!(repeated(&farm, Some("anna"), "a").await, None);
+}
+
+#[tokio::test]
+async fn without_an_account_the_same_content_is_looked_for_on_the_phone() {
+    for (acted, asked) in [(None, None), (None, Some("anna")), (Some("anna"), None)] {
+        let farm = Farm::new().await;
+        let key = act(&farm, ("a", acted, "post"), json!({"hash": "x"}), None).await;
+        for deleted in [false, true] {
+            if deleted {
+                farm.store.delete(vec![key.task]).await.expect("deletes");
+            }
+            assert_eq!(repeated(&farm, asked, "a").await, Some(key.task), "{acted:?} {asked:?}");
+            assert_eq!(repeated(&farm, asked, "b").await, None, "{acted:?} {asked:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_act_without_an_account_is_a_rival_of_any_on_its_phone_also_when_its_task_was_deleted() {
+    for (own, other) in [(None, None), (None, Some("anna")), (Some("anna"), None)] {
+        let farm = Farm::new().await;
+        let key = act(&farm, ("a", own, "post"), json!({}), None).await;
+        act(&farm, ("b", other, "post"), json!({}), None).await;
+        let elsewhere = own.is_none() || other.is_none();
+        assert_eq!(is_rival(&farm, &key, own, "a").await, !elsewhere);
+        let later = act(&farm, ("a", other, "post"), json!({}), Some(EffectState::Confirmed)).await;
+        assert!(is_rival(&farm, &key, own, "a").await, "{own:?} {other:?}");
+        farm.store.delete(vec![later.task]).await.expect("deletes");
+        assert!(is_rival(&farm, &key, own, "a").await, "{own:?} {other:?}, deleted");
+    }
+}
+
+#[tokio::test]
+async fn an_effect_is_touched_again_by_a_task_that_was_deleted_and_by_one_without_an_account() {
+    for (own, other) in [(Some("anna"), Some("anna")), (Some("anna"), None), (None, Some("anna"))] {
+        let farm = Farm::new().await;
+        let params = json!({"params": {"target_users": ["bob"]}});
+        let key = act(&farm, ("a", own, "follow"), params.clone(), None).await;
+        let touched = async || farm.store.was_touched_again(&key, "target_users").await.expect("reads");
+        assert!(!touched().await);
+        let done = Some(EffectState::Confirmed);
+        let later = act(&farm, ("a", other, "unfollow"), params, done).await;
+        assert!(touched().await, "{own:?} {other:?}");
+        farm.store.delete(vec![later.task]).await.expect("deletes");
+        assert!(touched().await, "{own:?} {other:?}, deleted");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_hides_neither_the_same_content_nor_a_rival() {
+    for deleted in [false, true] {
+        let farm = Farm::new().await;
+        let first = act(&farm, ("a", Some("anna"), "post"), json!({"hash": "x"}), None).await;
+        tamper(&farm, "UPDATE effect SET intended_at = intended_at - 2 * 86400000").await;
+        let second = act(&farm, ("a", Some("anna"), "post"), json!({"hash": "y"}), None).await;
+        if deleted {
+            farm.store.delete(vec![first.task]).await.expect("deletes");
+        }
+        assert_eq!(repeated(&farm, Some("anna"), "a").await, Some(first.task));
+        assert!(is_rival(&farm, &second, Some("anna"), "a").await);
+        // Another process has another clock: then the wall clock has to be believed.
+        farm.store.begin_epoch(at(1)).await.expect("begins");
+        assert_eq!(repeated(&farm, Some("anna"), "a").await, None);
+    }
+}
+
+#[tokio::test]
+async fn files_that_may_have_been_published_are_used_also_when_the_task_was_deleted() {
+    let farm = Farm::new().await;
+    let content = json!({"media": [{"name": "a.mp4", "sha256": "aa"}]});
+    let key = act(&farm, ("a", Some("anna"), "post"), content.clone(), None).await;
+    let refuted = Some(EffectState::Refuted);
+    act(&farm, ("a", Some("bert"), "post"), content, refuted).await;
+    let used = async |name: &str| {
+        let used = farm.store.used_media(&username_of(name), &["aa".to_owned()]).await;
+        used.expect("reads")
+    };
+    assert_eq!(used("anna").await, ["aa"]);
+    assert!(used("bert").await.is_empty());
+    farm.store.delete(vec![key.task]).await.expect("deletes");
+    assert_eq!(used("anna").await, ["aa"]);
 }

@@ -321,4 +321,5 @@ async fn a_database_of_the_version_before_keeps_all_its_rows_and_uses_no_number_
     for table in ["effect", "checkpoint", "step"] {
         assert_eq!(count(table).await, 0, "{table}");
     }
+    assert_eq!(count("past_effect").await, 1, "what it did still counts");
 }

@@ -315,7 +315,7 @@ async fn the_latest_runs_are_found_by_their_schedules() {
 }
 
 /// For each index that a statement of ours would be slow without: such a statement, and how SQLite says that it uses it.
-const USES: [(&str, &str, &str); 26] = [
+const USES: [(&str, &str, &str); 29] = [
     (
         "account_use_by_name",
         "SELECT username, script_name, at FROM account_use WHERE username = ?1 AND at >= ?2 ORDER BY at, id",
@@ -373,10 +373,7 @@ const USES: [(&str, &str, &str); 26] = [
     ),
     (
         "effect_by_hash",
-        "SELECT task_id FROM effect
-         WHERE content ->> 'hash' = ?1 AND content ->> 'username' = ?2 AND task_id <> ?3 AND intended_at > ?4
-           AND state IN ('intended', 'confirmed', 'unknown', 'resolved_done')
-         ORDER BY id DESC LIMIT 1",
+        include_str!("../queries/find_repeated.sql"),
         "<expr>=?",
     ),
     (
@@ -404,6 +401,21 @@ const USES: [(&str, &str, &str); 26] = [
         "material_by_order",
         "SELECT * FROM material ORDER BY sort_order, id",
         "SCAN material",
+    ),
+    (
+        "past_effect_by_age",
+        "DELETE FROM past_effect WHERE id IN (SELECT id FROM past_effect WHERE gone_at <= ?1 ORDER BY gone_at LIMIT ?2)",
+        "gone_at<?",
+    ),
+    (
+        "past_effect_by_attempt",
+        include_str!("../queries/find_rival.sql"),
+        "attempt_id>?",
+    ),
+    (
+        "past_effect_by_hash",
+        include_str!("../queries/find_repeated.sql"),
+        "hash=?",
     ),
     (
         "schedule_run_latest",
@@ -491,7 +503,7 @@ async fn what_is_done_now_and_then_walks_through_no_whole_table_at_once() {
         ),
         (
             include_str!("../queries/find_rival.sql"),
-            "SEARCH other USING INDEX effect_by_attempt (attempt_id>?)",
+            "SEARCH effect USING INDEX effect_by_attempt (attempt_id>?)",
         ),
         (
             include_str!("../queries/find_touched_again.sql"),
