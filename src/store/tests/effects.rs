@@ -535,8 +535,9 @@ async fn an_open_act_of_another_task_is_seen_by_those_of_the_same_phone_and_app_
     let farm = Farm::new().await;
     let long_ago = at(-1_000_000_000);
     let is_open = async |task: TaskId, serial: &str, package: &str, since: Timestamp| {
-        let found = farm.store.is_another_open(task, &serial_of(serial), package, since);
-        found.await.expect("reads")
+        let serial = serial_of(serial);
+        let found = farm.store.is_another_open(task, &serial, package, since).await;
+        found.expect("reads")
     };
     let own = farm.submit_one(task_for("a", Some("bert"))).await;
     let claimed = claimed_task(&farm).await;
