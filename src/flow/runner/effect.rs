@@ -88,7 +88,7 @@ impl Effects {
 
 impl Run {
     /// Whether a step's effect cannot be undone.
-    pub(in crate::flow) fn is_commit(&self, step: &Step) -> bool {
+    pub(super) fn is_commit(&self, step: &Step) -> bool {
         let commit = self.script.flow().config.extension.commit.as_deref();
         self.effects.armed && commit.is_some() && step.label.as_deref() == commit
     }

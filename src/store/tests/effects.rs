@@ -549,6 +549,7 @@ async fn an_open_act_of_another_task_is_seen_by_those_of_the_same_phone_and_app_
     assert!(!is_open(claimed.task, "a", "com.app", long_ago).await, "its own");
     assert!(!is_open(own, "b", "com.app", long_ago).await);
     assert!(!is_open(own, "a", "com.other", long_ago).await);
+    assert!(is_open(own, "a", "", long_ago).await, "it may be the same app");
     let later = Timestamp::now() + std::time::Duration::from_secs(5);
     assert!(!is_open(own, "a", "com.app", later).await);
     farm.finish(&claimed, failed(FailureReason::Stopped)).await;
