@@ -188,6 +188,25 @@ async fn a_confirmation_counts_only_while_no_other_tasks_act_on_the_phone_is_ope
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_check_nobody_knows_whose_act_the_app_tells_of_while_another_tasks_is_open() {
+    for (open, confirmed) in [(true, false), (false, true)] {
+        let bench = Bench::new(
+            "appId: a.b\nfarmhand: { account: none, commit: post, confirm: posted }\n---\n- tapOn: { text: Post, label: post }\n\
+             - assertVisible: { text: Post, label: posted }\n- inputText: after\n",
+        );
+        *bench.journal.open_beside.lock().unwrap() = open;
+        let outcome = bench.run(&Arc::new(phone(&["Post"]))).await;
+        assert_eq!(matches!(outcome, Outcome::Completed { .. }), confirmed, "{outcome:?}");
+        let state = if confirmed {
+            EffectState::Confirmed
+        } else {
+            EffectState::Intended
+        };
+        assert_eq!(bench.journal.states(), [state]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_tap_within_a_commit_step_is_not_repeated_either() {
     for field in ["retryTapIfNoChange", "waitUntilVisible"] {
         let bench = Bench::new(&format!(
