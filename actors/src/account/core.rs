@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     domain::{
-        AccountRecord, AccountStatus, Epoch, LoadedUses, NewEvent, Now, Package, Purpose, ScriptLimit, ScriptName,
-        TaskId, Timestamp,
+        AccountRecord, AccountStatus, LoadedUses, NewEvent, Now, Package, Purpose, ScriptLimit, ScriptName, TaskId,
+        Timestamp,
         limits::{NotNow, Usage, UseLog, check_limit},
     },
     settings::FarmSettings,

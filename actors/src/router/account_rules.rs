@@ -7,12 +7,12 @@ use tokio::time::Instant;
 
 use crate::{
     FarmSettings,
-    domain::{AccountPatch, AccountStatus, Blame, FailureReason, Limits, Purpose, ScriptLimit, TaskId, TaskState},
+    domain::{AccountPatch, AccountStatus, Blame, FailureReason, Purpose, ScriptLimit, TaskId, TaskState},
     ports::{Clock, Resolution},
-    supervisor::{ActorKind, NewAccount},
+    supervisor::ActorKind,
     testing::{
         Behaviour, Run, Sabotage, ScriptedRunner, TestFarm,
-        farm::{quick_settings, request, request_for, script, serial, times, username},
+        farm::{quick_settings, request_for, script, serial, times, username},
     },
 };
 
@@ -87,10 +87,6 @@ fn one_an_hour() -> FarmSettings {
         per_hour: Some(1),
         ..ScriptLimit::default()
     })
-}
-
-async fn waiting(farm: &TestFarm, task: TaskId) -> String {
-    farm.farm.router.waiting_for(task).await.unwrap().unwrap()
 }
 
 #[actix::test]
