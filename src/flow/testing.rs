@@ -418,10 +418,6 @@ pub struct FakeJournal {
     pub settle_fails: Mutex<bool>,
     /// Whether other tasks have done the same kind of thing.
     pub rival: Mutex<bool>,
-    /// Whether another task's act on the phone is open.
-    pub open_beside: Mutex<bool>,
-    /// Whether another task has acted since the checkpoint.
-    pub acted_since: Mutex<bool>,
     /// Whether somebody has asked to stop the task.
     pub stop_requested: Mutex<bool>,
     /// How far an earlier attempt has come.
@@ -470,14 +466,6 @@ fn away() -> StoreError {
 impl AttemptJournal for FakeJournal {
     async fn has_rival(&self, _: &EffectKey, _: Option<&Username>, _: &Serial) -> Result<bool, StoreError> {
         Ok(*self.rival.lock().unwrap())
-    }
-
-    async fn is_another_open(&self, _: TaskId, _: &Serial, _: &str, _: Timestamp) -> Result<bool, StoreError> {
-        Ok(*lock(&self.open_beside))
-    }
-
-    async fn acted_since_checkpoint(&self, _: TaskId, _: Option<&Username>, _: &Serial) -> Result<bool, StoreError> {
-        Ok(*lock(&self.acted_since))
     }
 
     async fn is_stop_requested(&self, _: TaskId) -> Result<bool, StoreError> {

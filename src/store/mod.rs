@@ -10,7 +10,6 @@ mod api_key;
 mod aside;
 mod attempt;
 mod attentive;
-mod beside;
 mod change;
 mod checkpoint;
 mod claim;

@@ -18,8 +18,8 @@ use farmhand_actors::{
 };
 
 use super::{
-    Store, account, account_use, beside, checkpoint, claim::ClaimedRow, controller, device, drain, effect,
-    fault::Fault, lane, material, request, retry, schedule, stop, submit::Submission, task, writer::Op,
+    Store, account, account_use, checkpoint, claim::ClaimedRow, controller, device, drain, effect, fault::Fault, lane,
+    material, request, retry, schedule, stop, submit::Submission, task, writer::Op,
 };
 
 #[async_trait]
@@ -326,25 +326,6 @@ impl AttemptJournal for Store {
 
     async fn was_touched_again(&self, effect: &EffectKey, param: &str) -> Result<bool, StoreError> {
         Ok(effect::was_touched_again(self.reader().await?.conn()?, effect, param).await?)
-    }
-
-    async fn is_another_open(
-        &self,
-        task: TaskId,
-        serial: &Serial,
-        package: &str,
-        since: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Ok(beside::is_another_open(self.reader().await?.conn()?, task, serial, package, since).await?)
-    }
-
-    async fn acted_since_checkpoint(
-        &self,
-        task: TaskId,
-        username: Option<&Username>,
-        serial: &Serial,
-    ) -> Result<bool, StoreError> {
-        Ok(beside::acted_since_checkpoint(self.reader().await?.conn()?, task, username, serial).await?)
     }
 
     async fn is_stop_requested(&self, task: TaskId) -> Result<bool, StoreError> {

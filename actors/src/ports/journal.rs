@@ -66,35 +66,6 @@ pub trait AttemptJournal: Send + Sync {
         Ok(false)
     }
 
-    /// Whether it is not known of another task's act in the same app of the same phone, intended since then, whether it took
-    /// place: what the app says of that one may be taken for what it says of the next.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    async fn is_another_open(
-        &self,
-        _task: TaskId,
-        _serial: &Serial,
-        _package: &str,
-        _since: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    /// Whether another task may have done something for the account (without one: on the same phone) since the task's
-    /// checkpoint: what was counted before it counts no longer.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    async fn acted_since_checkpoint(
-        &self,
-        _task: TaskId,
-        _username: Option<&Username>,
-        _serial: &Serial,
-    ) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
     /// Whether somebody has asked to stop the task: an attempt of a later life that only looked does nothing more then.
     ///
     /// # Errors

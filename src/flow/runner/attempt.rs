@@ -217,11 +217,8 @@ impl Run {
                 Err(fault) if self.effects.is_open() || matches!(fault, Fault::Store(_)) => {
                     return self.unverified(&fault);
                 }
-                Err(Fault::Ended(outcome)) => return *outcome,
                 Err(fault) => return self.failed(&fault),
             }
-        } else if let Err(fault) = self.refuse_changed_flow().await {
-            return self.conclude(Err(fault)).await;
         }
         let result = self.execute_flow(account_shown).await;
         self.conclude(result).await
@@ -258,7 +255,6 @@ impl Run {
         let fault = match result {
             Err(Fault::Ended(outcome)) => return *outcome,
             Ok(()) if !self.effects.is_open() => return self.done().await,
-            Ok(()) if self.effects.beside => Self::not_believed(),
             Ok(()) if self.script.flow().config.extension.confirm.is_none() => {
                 match self.settle_effect(EffectState::Confirmed).await {
                     Ok(()) => return self.done().await,

@@ -73,11 +73,6 @@ impl Run {
         let Some(reached) = reached.filter(same) else {
             return Ok(());
         };
-        if self.acted_since_checkpoint().await? {
-            let (task, attempt) = (self.spec.task, self.spec.attempt);
-            tracing::info!(task.id = %task, attempt.id = %attempt, "the flow begins at its start: others have acted since its checkpoint");
-            return Ok(());
-        }
         if has_media {
             let kept = reached.state.get(MEDIA).cloned().unwrap_or(Value::Null);
             let media = tokio::task::spawn_blocking(move || media_again(&kept)).await;

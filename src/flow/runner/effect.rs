@@ -39,9 +39,6 @@ pub struct Effects {
     /// Where those of several were that earlier attempts have carried out, once they were asked for; `None` where that was
     /// not stored.
     pub done_before: Option<Vec<Option<Spot>>>,
-    /// Another task's act in the same app of the phone was open when this attempt acted: the flow's own confirmation may be of
-    /// that one.
-    pub beside: bool,
     /// The commit step was passed over, since an earlier attempt has carried it out: its confirmation is not awaited.
     pub passed_over: bool,
 }
@@ -88,7 +85,7 @@ impl Effects {
 
 impl Run {
     /// Whether a step's effect cannot be undone.
-    pub(super) fn is_commit(&self, step: &Step) -> bool {
+    pub(in crate::flow) fn is_commit(&self, step: &Step) -> bool {
         let commit = self.script.flow().config.extension.commit.as_deref();
         self.effects.armed && commit.is_some() && step.label.as_deref() == commit
     }
@@ -142,7 +139,6 @@ impl Run {
             content: content.clone(),
             baseline: baseline.clone(),
         };
-        self.effects.beside = self.is_another_open().await?;
         self.phone.may_go_on()?;
         self.may_act()?;
         let gate = self.parts.journal.intend(intent).await.map_err(Fault::Store)?;

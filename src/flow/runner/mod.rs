@@ -2,7 +2,6 @@
 
 mod arrival;
 mod attempt;
-mod beside;
 mod checkpoint;
 mod effect;
 mod evidence;

@@ -679,38 +679,3 @@ async fn files_that_may_have_been_published_are_used_also_when_the_task_was_dele
     farm.store.delete(vec![key.task]).await.expect("deletes");
     assert_eq!(used("anna").await, ["aa"]);
 }
-
-/// The app says "posted" of the one that ended last.
-#[tokio::test]
-async fn an_open_act_of_another_task_is_seen_by_those_of_the_same_phone_and_app_for_its_time() {
-    let farm = Farm::new().await;
-    let long_ago = at(-1_000_000_000);
-    let is_open = async |task: TaskId, serial: &str, package: &str, since: Timestamp| {
-        let serial = serial_of(serial);
-        let found = farm.store.is_another_open(task, &serial, package, since).await;
-        found.expect("reads")
-    };
-    let own = farm.submit_one(task_for("a", Some("bert"))).await;
-    let claimed = claimed_task(&farm).await;
-    let mut intent = intent(&farm, &claimed, 0);
-    intent.content = json!({"package": "com.app"});
-    farm.store.intend(intent.clone()).await.expect("answers");
-
-    assert!(is_open(own, "a", "com.app", long_ago).await);
-    assert!(!is_open(claimed.task, "a", "com.app", long_ago).await, "its own");
-    assert!(!is_open(own, "b", "com.app", long_ago).await);
-    assert!(!is_open(own, "a", "com.other", long_ago).await);
-    assert!(is_open(own, "a", "", long_ago).await, "it may be the same app");
-    let later = Timestamp::now() + std::time::Duration::from_secs(5);
-    assert!(!is_open(own, "a", "com.app", later).await);
-    farm.finish(&claimed, failed(FailureReason::Stopped)).await;
-    assert!(is_open(own, "a", "com.app", long_ago).await);
-    let word = Resolution {
-        task: claimed.task,
-        done: true,
-        note: String::new(),
-        at: at(50),
-    };
-    farm.store.resolve(word).await.expect("resolves");
-    assert!(!is_open(own, "a", "com.app", long_ago).await);
-}

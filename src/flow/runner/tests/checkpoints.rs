@@ -142,23 +142,3 @@ async fn the_media_that_were_picked_before_the_checkpoint_are_used_again_as_long
         );
     }
 }
-
-/// What was counted before the checkpoint would be compared with what they have added.
-#[tokio::test(start_paused = true)]
-async fn a_flow_whose_check_compares_begins_at_its_start_when_others_have_acted_since_the_checkpoint() {
-    let compares = FLOW.replace("commit: post", "commit: post, check: [ evalScript: '1' ]");
-    let own = compares.replace("commit: post", "commit: post, own_evidence: true");
-    for (flow, typed) in [
-        (&compares, "beforehereafter"),
-        (&own, "hereafter"),
-        (&FLOW.to_owned(), "hereafter"),
-    ] {
-        let bench = Bench::new(flow);
-        let cut_off = Arc::new(phone(&["Post"]).misbehaving("Type(after", Misbehaviour::Fails(lost())));
-        run(&bench, &cut_off, 1).await;
-        *bench.journal.acted_since.lock().unwrap() = true;
-        let again = Arc::new(phone(&["Post"]));
-        completed(&run(&bench, &again, 2).await);
-        assert_eq!(again.typed(), typed);
-    }
-}

@@ -156,69 +156,6 @@ async fn a_check_decides_nothing_when_another_task_may_have_done_the_same_unless
     }
 }
 
-/// "Posted" says not by whom.
-#[tokio::test(start_paused = true)]
-async fn a_confirmation_counts_only_while_no_other_tasks_act_on_the_phone_is_open() {
-    for (on_check, state) in [
-        (&["On profile"][..], EffectState::Confirmed),
-        (&["Not on profile"][..], EffectState::Refuted),
-        (&["???"][..], EffectState::Unknown),
-    ] {
-        for flow in [FLOW.to_owned(), FLOW.replace("  confirm: posted\n", "")] {
-            let bench = Bench::new(&flow);
-            *bench.journal.open_beside.lock().unwrap() = true;
-            let phone = Arc::new(app(&["Posted"], on_check));
-            let outcome = bench.run(&phone).await;
-            match state {
-                EffectState::Confirmed => _ = completed(&outcome),
-                EffectState::Refuted => {
-                    assert_eq!(failed(&outcome), (FailureReason::AssertionFailed, Blame::App, true));
-                }
-                _ => assert_eq!(unverified(&outcome), (FailureReason::AssertionFailed, Blame::App)),
-            }
-            assert_eq!(bench.journal.states(), [state]);
-            assert_eq!((phone.count("Tap"), phone.count("Type(checking)")), (1, 1));
-        }
-    }
-    let bench = Bench::new(&FLOW.replace("  commit: post\n", "  commit: post\n  own_evidence: true\n"));
-    *bench.journal.open_beside.lock().unwrap() = true;
-    let phone = Arc::new(app(&["Posted"], &["???"]));
-    assert_eq!(completed(&bench.run(&phone).await), "well done");
-    assert_eq!(phone.count("Type(checking)"), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn without_a_check_nobody_knows_whose_act_the_app_tells_of_while_another_tasks_is_open() {
-    for (open, confirmed) in [(true, false), (false, true)] {
-        let bench = Bench::new(
-            "appId: a.b\nfarmhand: { account: none, commit: post, confirm: posted }\n---\n- tapOn: { text: Post, label: post }\n\
-             - assertVisible: { text: Post, label: posted }\n- inputText: after\n",
-        );
-        *bench.journal.open_beside.lock().unwrap() = open;
-        let outcome = bench.run(&Arc::new(phone(&["Post"]))).await;
-        assert_eq!(matches!(outcome, Outcome::Completed { .. }), confirmed, "{outcome:?}");
-        let state = if confirmed {
-            EffectState::Confirmed
-        } else {
-            EffectState::Intended
-        };
-        assert_eq!(bench.journal.states(), [state]);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_tap_within_a_commit_step_is_not_repeated_either() {
-    for field in ["retryTapIfNoChange", "waitUntilVisible"] {
-        let bench = Bench::new(&format!(
-            "appId: a.b\nfarmhand: {{ account: none, commit: post }}\n---\n- runFlow:\n    label: post\n    commands:\n      \
-             - runFlow: {{ commands: [ tapOn: {{ text: Post, {field}: true }} ] }}\n"
-        ));
-        let phone = Arc::new(phone(&["Post"]));
-        completed(&bench.run(&phone).await);
-        assert_eq!(phone.count("Tap"), 1, "{field}");
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_check_that_fails_itself_cannot_tell() {
     let bench = Bench::new(&FLOW.replace("- inputText: checking", "- assertTrue: false"));
