@@ -104,14 +104,18 @@ pub fn next_instant(time: TimeOfDay, zone: &TimeZone, now: Timestamp) -> Result<
     Err(ScheduleError::Never(now))
 }
 
-/// Midnights around `now`: the start of its day in `zone`, and the start of the next one.
+/// Midnights around `now`: the start of its day in `zone`, and the start of the next one. Where clocks are set back over
+/// midnight a day begins twice: what lies between belongs to both days.
 #[must_use]
 pub fn day_bounds(zone: &TimeZone, now: Timestamp) -> (Timestamp, Timestamp) {
     let day = zone.to_datetime(now).date();
-    let midnight = |day: jiff::civil::Date| instant_of(day.at(0, 0, 0, 0), zone);
-    let start = midnight(day).unwrap_or(Timestamp::MIN);
-    let end = day.tomorrow().ok().and_then(midnight).unwrap_or(Timestamp::MAX);
-    (start, end)
+    let midnight = |day: jiff::civil::Date| day.at(0, 0, 0, 0);
+    let again = |shown| zone.to_ambiguous_timestamp(shown).later().ok();
+    let start = instant_of(midnight(day), zone).unwrap_or(Timestamp::MIN);
+    let next = day.tomorrow().ok().map(midnight);
+    let first = next.and_then(|shown| instant_of(shown, zone));
+    let end = first.filter(|first| *first > now).or_else(|| next.and_then(again));
+    (start, end.unwrap_or(Timestamp::MAX))
 }
 
 fn instant_of(shown: DateTime, zone: &TimeZone) -> Option<Timestamp> {
@@ -193,6 +197,21 @@ mod tests {
         }
         for name in ["UTC", "Etc/UTC", "Etc/GMT+5", "europe/warsaw"] {
             assert!(parse_zone(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_day_whose_end_is_shown_twice_ends_when_it_is_shown_again() {
+        let zone = parse_zone("America/St_Johns").unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        // At 00:01 of the 29th clocks went back to 23:01 of the 28th: midnight is at 02:30 and 03:30 UTC.
+        for (now, bounds) in [
+            ("2006-10-29T02:29:00Z", ("2006-10-28T02:30:00Z", "2006-10-29T02:30:00Z")),
+            ("2006-10-29T02:30:30Z", ("2006-10-29T02:30:00Z", "2006-10-30T03:30:00Z")),
+            ("2006-10-29T02:31:00Z", ("2006-10-28T02:30:00Z", "2006-10-29T03:30:00Z")),
+            ("2006-10-29T03:30:00Z", ("2006-10-29T02:30:00Z", "2006-10-30T03:30:00Z")),
+        ] {
+            assert_eq!(day_bounds(&zone, at(now)), (at(bounds.0), at(bounds.1)), "{now}");
         }
     }
 
