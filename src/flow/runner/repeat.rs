@@ -11,13 +11,13 @@ use super::{Run, fault::Fault, told::bare};
 const FORCE: &str = "force";
 
 impl Run {
-    /// Hash of what the effect brings into the world: what the flow says of it (`farmhand.same`), the files by their
-    /// content. `None` without files: such an effect (a follow) may be asked for again.
+    /// Hash of what the effect brings into the world: the app, what the flow says of it (`farmhand.same`), the files by
+    /// their content. `None` without files: such an effect (a follow) may be asked for again.
     pub(super) async fn content_hash(&self) -> Result<Option<String>, Fault> {
         if self.media.files.is_empty() {
             return Ok(None);
         }
-        let mut content = vec![json!(self.spec.script)];
+        let mut content = vec![json!(self.spec.script), json!(self.package)];
         match &self.script.flow().config.extension.same {
             Some(expressions) => {
                 for code in expressions {

@@ -638,19 +638,32 @@ async fn labels_in_baseline_and_check_do_not_count_as_the_commit_step() {
     assert_eq!(bench.journal.states(), [EffectState::Refuted]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_same_content_in_another_app_is_another_thing() {
+    let [one, other] = [
+        hash_in("com.example.app", "", json!({})).await,
+        hash_in("com.other.app", "", json!({})).await,
+    ];
+    assert_ne!(one, other);
+}
+
 /// The hash of what a task of this config would publish, whose flow has said `same` so.
 async fn hash_of(same: &str, config: Value) -> String {
+    hash_in("com.example.app", same, config).await
+}
+
+async fn hash_in(package: &str, same: &str, config: Value) -> String {
     let flow = format!(
         "appId: a.b\nfarmhand: {{ account: none, commit: post, media: {{ files: f }}{same} }}\n---\n\
          - evalScript: ${{output.words = params.words || 'none'}}\n- tapOn: {{ text: Post, label: post }}\n"
     );
     let bench = Bench::new(&flow);
     *bench.media.picked.lock().unwrap() = Some(Ok(two_images()));
-    completed(
-        &bench
-            .run_as(&Arc::new(phone(&["Post"])), Purpose::Execute, config)
-            .await,
-    );
+    let mut spec = spec("flow", config, Purpose::Execute);
+    if let Some(account) = &mut spec.account {
+        account.package = farmhand_actors::domain::Package::parse(package).unwrap();
+    }
+    completed(&bench.run_spec(&Arc::new(phone(&["Post"])), spec).await);
     bench.journal.all_effects()[0].content["hash"]
         .as_str()
         .unwrap()
