@@ -145,7 +145,8 @@ pub(super) async fn has_rival(
     row.map_or(Ok(false), |row| get(&row, "rival"))
 }
 
-/// Whether another task of the account (or of the phone, when either has no account) has acted since with the same value of this parameter.
+/// Whether another task of the account (or of the phone, when either has no account) has acted since with the same value of
+/// this parameter.
 pub(super) async fn was_touched_again(
     conn: &mut SqliteConnection,
     EffectKey { task, step, ordinal }: &EffectKey,

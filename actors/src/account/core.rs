@@ -12,13 +12,13 @@ use jiff::tz::TimeZone;
 
 use super::{
     AccountView,
-    hold::{LeaseHold, Start, Told},
+    hold::{LeaseHold, Told},
     view::{blocked_by_status, package_of, view_of},
 };
 use crate::{
     domain::{
-        AccountRecord, AccountStatus, LoadedUses, NewEvent, Now, Package, Purpose, ScriptLimit, ScriptName, TaskId,
-        Timestamp,
+        AccountRecord, AccountStatus, LoadedUses, NewEvent, Now, Package, Purpose, ScriptLimit, ScriptName, Start,
+        TaskId, Timestamp,
         limits::{NotNow, Usage, UseLog, check_limit},
     },
     settings::FarmSettings,
@@ -127,7 +127,7 @@ impl AccountCore {
     /// What was begun before this actor is known by what it has done.
     fn take_starts_from_uses(&mut self, now: Now) {
         for script in self.uses.scripts() {
-            let begun = self.uses.latest(script).map(|at| Start::before(now, at));
+            let begun = self.uses.latest(script).map(|at| Start::stored(at, now));
             if let Some(begun) = begun.filter(|_| !self.starts.contains_key(script)) {
                 self.starts.insert(script.clone(), begun);
             }

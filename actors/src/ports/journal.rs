@@ -57,8 +57,8 @@ pub trait AttemptJournal: Send + Sync {
         Ok(false)
     }
 
-    /// Whether another task of the account (or phone, when either has no account) has acted since this effect was intended, or may have, with the same value of this
-    /// parameter: what this one has done may have been taken back by it.
+    /// Whether another task of the account (or phone, when either has no account) has acted since this effect was intended,
+    /// or may have, with the same value of this parameter: what this one has done may have been taken back by it.
     ///
     /// # Errors
     /// The store cannot be read.

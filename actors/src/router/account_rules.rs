@@ -133,6 +133,7 @@ async fn what_a_check_says_was_not_done_makes_room_in_the_limit_when_its_task_ha
     farm.until_state(tasks[1], TaskState::Completed).await;
     assert!(began.elapsed() < 20 * SECOND, "{:?}", began.elapsed());
 }
+
 #[test]
 fn a_clock_that_is_set_neither_stretches_nor_cuts_the_minimum_gap_of_an_account() {
     for jump in [-3600, -5, 0, 5, 3600] {
@@ -190,6 +191,7 @@ async fn an_account_that_is_switched_off_or_moved_in_mid_attempt_does_not_act_an
     }
     assert_eq!(farm.runner.acts(), []);
 }
+
 #[actix::test]
 async fn an_account_whose_actor_was_restarted_in_mid_attempt_knows_its_task() {
     let farm = TestFarm::start(&[("p1", &["a"])], quick_settings(), works(100)).await;

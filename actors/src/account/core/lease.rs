@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 use super::{
     super::{
         KeepLease, LeaseAccount, LeaseUsage, ReleaseAccount,
-        hold::{LeaseHold, Start, Told},
+        hold::{LeaseHold, Told},
     },
     AccountCore, Effect,
 };
 use crate::domain::{
-    Epoch, Now, Permit, Purpose,
+    Epoch, Now, Permit, Purpose, Start,
     limits::{NotNow, check_limit},
 };
 

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::RouterCore;
-use crate::domain::{BatchStart, LONGEST_GAP, Now, PendingTask, Purpose, Serial, TaskId};
+use crate::domain::{BatchStart, LONGEST_GAP, Now, PendingTask, Purpose, Serial, Start, TaskId};
 
 /// Starts older than the longest gap hold nobody up; they are swept when there are many.
 const KEPT: usize = 10_000;
@@ -19,28 +19,11 @@ struct Starts {
     before: Option<(TaskId, Start)>,
 }
 
-/// The monotonic clock begins with the process, so what was before that has a number of its own.
-#[derive(Debug, Clone, Copy)]
-struct Start {
-    mono: Duration,
-    /// How long before `mono` it was.
-    earlier: Duration,
-}
-
-impl Start {
-    fn then(self, wait: Duration) -> Duration {
-        (self.mono + wait).saturating_sub(self.earlier)
-    }
-}
-
 impl Gaps {
     /// A task begins.
     pub(super) fn note(&mut self, task: &PendingTask, now: Now) {
         if task.gap.is_some() {
-            let start = Start {
-                mono: now.mono,
-                earlier: Duration::ZERO,
-            };
+            let start = Start::at(now.mono);
             self.insert((Arc::clone(&task.batch_id), task.serial.clone()), (task.id, start), now);
         }
     }
@@ -80,12 +63,7 @@ impl RouterCore {
                 task,
                 at,
             } = start;
-            // What began in the future, by a clock that was set back since, counts as begun now.
-            let earlier = Duration::try_from(now.wall.duration_since(at)).unwrap_or_default();
-            let start = Start {
-                mono: now.mono,
-                earlier,
-            };
+            let start = Start::stored(at, now);
             self.gaps.insert((batch_id, serial), (task, start), now);
         }
     }

@@ -168,8 +168,8 @@ mod tests {
         router::told::tests::{NOW, task},
     };
 
-    #[test]
-    fn a_task_that_no_other_goes_before_is_not_said_to_wait_for_others() {
+    /// A device that has nothing to do, and a task without an account for it.
+    fn with_idle_device() -> (RouterCore, PendingTask) {
         let task = PendingTask {
             username: None,
             ..task()
@@ -177,19 +177,19 @@ mod tests {
         let mut core = RouterCore::new(std::sync::Arc::default(), Epoch(1), 1, 1);
         core.on_device_started(&task.serial, Generation(1));
         core.on_device_changed(&task.serial, Generation(1), None);
+        (core, task)
+    }
+
+    #[test]
+    fn a_task_that_no_other_goes_before_is_not_said_to_wait_for_others() {
+        let (core, task) = with_idle_device();
 
         assert_eq!(core.explain(&task, NOW), "it is being put into its device's queue");
     }
 
     #[test]
     fn a_task_behind_one_that_has_to_be_looked_up_says_so() {
-        let task = PendingTask {
-            username: None,
-            ..task()
-        };
-        let mut core = RouterCore::new(std::sync::Arc::default(), Epoch(1), 1, 1);
-        core.on_device_started(&task.serial, Generation(1));
-        core.on_device_changed(&task.serial, Generation(1), None);
+        let (mut core, task) = with_idle_device();
         core.verify_first(&lane_of(&task), TaskId(3));
 
         let waits = core.explain(&task, NOW);
