@@ -1,7 +1,7 @@
 //! Phones through the adb server: the only room that names adb_client.
 //!
 //! The adb server's own protocol is the one protocol of the controller; phones on TCP are connected *through* a server.
-//! [`start`] watches the servers, tells which phones there are, and hands out drivers for them. Shell, lists and
+//! [`AdbHandle`] hands out drivers for phones, and once it watches the servers it tells which phones there are. Shell, lists and
 //! streams go through a client of our own (deadlines, exit codes, cancelling by closing the socket); adb_client copies
 //! files.
 
@@ -25,7 +25,10 @@ pub mod untrusted;
 mod watcher;
 mod wire;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use farmhand_actors::{
     domain::UiTree,
@@ -40,11 +43,11 @@ use driver::AdbDriverFactory;
 use phone::Phones;
 use watcher::Watcher;
 
-/// The running room.
+/// The room.
 pub struct AdbHandle {
     factory: Arc<dyn DriverFactory>,
     phones: Arc<Phones>,
-    watcher: Watcher,
+    watcher: OnceLock<Watcher>,
 }
 
 impl Drop for AdbHandle {
@@ -53,39 +56,46 @@ impl Drop for AdbHandle {
     }
 }
 
-/// Starts watching the servers of `settings`, keeps `devices` connected through the first of them, and reports what
-/// they show. Needs a tokio runtime; returns at once.
-#[must_use]
-pub fn start(settings: AdbSettings, devices: Vec<TcpPhone>, report: PresenceCallback) -> AdbHandle {
-    metrics::describe();
-    let phones = Arc::new(Phones::new(settings));
-    let watcher = Watcher::start(&phones, devices, &report);
-    AdbHandle {
-        factory: Arc::new(AdbDriverFactory {
-            phones: Arc::clone(&phones),
-        }),
-        phones,
-        watcher,
-    }
-}
-
 impl AdbHandle {
+    /// Drivers for the phones of these servers; nothing is opened before [`watch`](Self::watch).
+    #[must_use]
+    pub fn new(settings: AdbSettings) -> Self {
+        metrics::describe();
+        let phones = Arc::new(Phones::new(settings));
+        Self {
+            factory: Arc::new(AdbDriverFactory {
+                phones: Arc::clone(&phones),
+            }),
+            phones,
+            watcher: OnceLock::new(),
+        }
+    }
+
+    /// Starts watching the servers, keeps `devices` connected through the first of them, and reports what they show.
+    /// Needs a tokio runtime; returns at once. A second call does nothing.
+    pub fn watch(&self, devices: Vec<TcpPhone>, report: &PresenceCallback) {
+        self.watcher
+            .get_or_init(|| Watcher::start(&self.phones, devices, report));
+    }
+
     /// Opens drivers.
     #[must_use]
     pub fn factory(&self) -> Arc<dyn DriverFactory> {
         Arc::clone(&self.factory)
     }
 
-    /// How the adb servers do, in the order of the settings.
+    /// How the adb servers do, in the order of the settings; none while nobody watches them.
     #[must_use]
     pub fn servers(&self) -> Vec<ServerHealth> {
-        self.watcher.health()
+        self.watcher.get().map(Watcher::health).unwrap_or_default()
     }
 
     /// Stops watching and ends the phones' agents; comes back when all tasks have ended. Drivers stay usable as long as
     /// their phones are known.
     pub async fn stop(&self) {
-        self.watcher.stop().await;
+        if let Some(watcher) = self.watcher.get() {
+            watcher.stop().await;
+        }
         self.phones.stop_background().await;
     }
 }

@@ -41,7 +41,7 @@ use actix_web::{
 
 use self::envelope::{Answer, ApiError};
 pub use self::{
-    server::{Listener, ServeError, serve},
+    server::{Listener, ServeError, serve, workers},
     starting::Starting,
     state::{AppState, Check, Health, HttpSettings},
 };

@@ -1,8 +1,11 @@
 //! Starts the server.
 
 use std::{
+    future::{Future, poll_fn},
     io,
     net::{SocketAddr, TcpListener, ToSocketAddrs},
+    pin::Pin,
+    task::Poll,
     time::Duration,
 };
 
@@ -101,18 +104,26 @@ impl Listener {
     }
 }
 
-/// Builds the server: await it (or spawn it) to serve, and stop it by its handle. Signals are left to the caller.
+/// How many threads serve: as many as are set, or one for each core.
+#[must_use]
+pub fn workers(set: usize) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    if set == 0 { cores() } else { set }
+}
+
+/// Starts the server: it has its threads and takes connections when this comes back. Await it (or spawn it) to keep it,
+/// and stop it by its handle. Signals are left to the caller.
 ///
 /// # Errors
 /// The sockets cannot be used.
-pub fn serve(state: AppState, settings: HttpSettings, listener: Listener) -> Result<Server, ServeError> {
+pub async fn serve(state: AppState, settings: HttpSettings, listener: Listener) -> Result<Server, ServeError> {
     let (host, port) = (settings.host.clone(), settings.port);
-    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = if settings.workers == 0 {
-        cores()
-    } else {
-        settings.workers
+    let failed = |error: io::Error| ServeError::Bind {
+        host: host.clone(),
+        port,
+        problem: error.to_string(),
     };
+    let workers = workers(settings.workers);
     let app = web::Data::new(App::new(state, settings));
     let server = HttpServer::new(move || {
         WebApp::new()
@@ -128,10 +139,11 @@ pub fn serve(state: AppState, settings: HttpSettings, listener: Listener) -> Res
     .shutdown_timeout(SHUTDOWN_S)
     .disable_signals();
     let server = listener.sockets.into_iter().try_fold(server, HttpServer::listen);
-    let server = server.map_err(|error| ServeError::Bind {
-        host,
-        port,
-        problem: error.to_string(),
-    })?;
-    Ok(server.run())
+    let mut server = server.map_err(failed)?.run();
+    // It starts its threads when it is looked at for the first time.
+    let first = poll_fn(|context| Poll::Ready(Pin::new(&mut server).poll(context))).await;
+    match first {
+        Poll::Ready(Err(error)) => Err(failed(error)),
+        _ => Ok(server),
+    }
 }

@@ -16,6 +16,8 @@ use super::{
 const SHUTDOWN_S: u64 = 5;
 /// How long the start waits for them. Nobody new is taken from the beginning of it.
 const HAND_OVER: Duration = Duration::from_millis(100);
+/// After this time nobody is left who was taken and not looked at.
+const LAST_TAKEN: Duration = Duration::from_millis(5);
 
 /// Answers 503 on the addresses of the server to come.
 #[derive(Debug)]
@@ -57,6 +59,9 @@ impl Starting {
     /// Leaves the addresses to the server: nobody is taken any more. Who has come so far is answered beside it: a caller
     /// that takes its time must not hold up the start.
     pub async fn end(self) {
+        // Stopping hangs up on who was taken and not looked at yet; a pause gives time to look at them.
+        self.handle.pause().await;
+        tokio::time::sleep(LAST_TAKEN).await;
         let ended = self.handle.stop(true);
         drop(tokio::time::timeout(HAND_OVER, ended).await);
     }

@@ -514,14 +514,14 @@ async fn what_the_router_cannot_do_is_told_by_its_code() {
 }
 
 /// A real server at any free port.
-fn serve_anywhere(api: &Api) -> (Server, SocketAddr) {
+async fn serve_anywhere(api: &Api) -> (Server, SocketAddr) {
     let settings = HttpSettings {
         port: 0,
         ..HttpSettings::default()
     };
     let listener = Listener::bind(&settings).unwrap();
     let address = listener.address();
-    let server = serve(api.app.state.clone(), settings, listener).unwrap();
+    let server = serve(api.app.state.clone(), settings, listener).await.unwrap();
     (server, address)
 }
 
@@ -536,7 +536,7 @@ async fn the_server_listens_where_it_is_told_and_not_openly_without_keys() {
 
     let listener = Listener::bind(&settings).unwrap();
     let address = listener.address();
-    let server = serve(state, settings.clone(), listener).unwrap();
+    let server = serve(state, settings.clone(), listener).await.unwrap();
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
 
@@ -583,7 +583,7 @@ async fn exchange(address: SocketAddr, request: &[u8], until: &str) -> String {
 #[actix_web::test]
 async fn a_real_server_survives_panics_and_refuses_endless_bodies() {
     let api = Api::new();
-    let (server, address) = serve_anywhere(&api);
+    let (server, address) = serve_anywhere(&api).await;
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
 
@@ -627,7 +627,7 @@ async fn followers_get_every_event_in_order_and_are_told_of_what_is_gone() {
         api.reads.newest.send_replace(head);
     };
     tell(5..=7, 5);
-    let (server, address) = serve_anywhere(&api);
+    let (server, address) = serve_anywhere(&api).await;
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
     let follow = |last: &str| {
@@ -664,7 +664,7 @@ async fn followers_get_every_event_in_order_and_are_told_of_what_is_gone() {
 async fn a_new_follower_gets_what_happens_from_then_on() {
     let api = Api::new();
     tell(&api, 5..=7);
-    let (server, address) = serve_anywhere(&api);
+    let (server, address) = serve_anywhere(&api).await;
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
 
@@ -688,7 +688,7 @@ async fn a_new_follower_gets_what_happens_from_then_on() {
 #[actix_web::test]
 async fn the_end_of_the_server_ends_the_streams_of_its_followers() {
     let api = Api::new();
-    let (server, address) = serve_anywhere(&api);
+    let (server, address) = serve_anywhere(&api).await;
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
     let follow = "GET /api/v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n";

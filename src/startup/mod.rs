@@ -5,8 +5,8 @@ mod bundles;
 mod checks;
 mod clock;
 mod evidence;
+mod files;
 mod lock;
-mod presence;
 mod schedules;
 mod translate;
 mod webhooks;
@@ -23,7 +23,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    adb::{self, AdbHandle},
+    adb::{AdbHandle, PresenceCallback},
     flow::{FlowCatalog, FlowRunner, FlowRunnerParts, FlowSettings, bundle::Bundles, catalog::look::script_names},
     http::{self, AppState, Health},
     media::{MediaLibrary, MediaPaths, Picker},
@@ -77,6 +77,17 @@ pub enum StartupError {
     /// The address cannot be had.
     #[error("{0}")]
     Http(http::ServeError),
+    /// The process may open too few files.
+    #[error(
+        "{problem}: a start takes {needed} open files, and a phone some more; raise the limit (ulimit -n, systemd: \
+         LimitNOFILE)"
+    )]
+    Files {
+        /// How many the start takes.
+        needed: usize,
+        /// In the system's words.
+        problem: std::io::Error,
+    },
     /// The actors did not start.
     #[error("the actors did not start: {0}")]
     Farm(String),
@@ -103,6 +114,7 @@ impl Application {
     pub async fn start(settings: Settings) -> Result<Self, StartupError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let license = translate::license(&settings, clock.now().wall)?;
+        files::enough(http::workers(settings.http.workers))?;
         let data = make_folder(&settings.data_dir)?;
         // What can be refused is refused before the first actor starts.
         let lock = lock::FolderLock::take(&data)?;
@@ -116,12 +128,7 @@ impl Application {
         let (library, picker) = start_media(&settings, &data, &store, &clock)?;
         let stop = CancellationToken::new();
         let Scripts { catalog, runner } = start_scripts(&settings, &data, &store, &clock, picker, &stop)?;
-        let relay = presence::PresenceRelay::default();
-        let adb = Arc::new(adb::start(
-            settings.adb.clone(),
-            settings.devices.clone(),
-            relay.callback(),
-        ));
+        let adb = Arc::new(AdbHandle::new(settings.adb.clone()));
         let farm = Farm::start(FarmParts {
             store: Arc::clone(&store) as SharedStore,
             drivers: adb.factory(),
@@ -133,7 +140,6 @@ impl Application {
         })
         .await
         .map_err(|error| StartupError::Farm(error.to_string()))?;
-        relay.connect(farm.supervisor.clone());
         let sender = webhooks::start(&settings, &store, &clock, &stop)?;
         let health = Arc::new(Health::new(vec![checks::database(&store), checks::adb(&adb)]));
         let state = AppState {
@@ -157,7 +163,11 @@ impl Application {
             health: Arc::clone(&health),
         };
         starting.end().await;
-        let server = http::serve(state, http, listener).map_err(StartupError::Http)?;
+        let server = http::serve(state, http, listener).await.map_err(StartupError::Http)?;
+        // The phones come last: where files are scarce they must not take those that the server starts with.
+        let supervisor = farm.supervisor.clone();
+        let report: PresenceCallback = Arc::new(move |report| supervisor.report_presence(report));
+        adb.watch(settings.devices, &report);
         health.start();
         Ok(Self {
             server,

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use farmhand::adb::{self, AdbHandle, AdbLimits, AdbSettings, AgentSettings, TcpPhone};
+use farmhand::adb::{AdbHandle, AdbLimits, AdbSettings, AgentSettings, PresenceCallback, TcpPhone};
 use farmhand_actors::{
     domain::{AdbState, Serial},
     supervisor::PresenceReport,
@@ -111,11 +111,9 @@ impl Room {
             address: (*address).into(),
         });
         let (sender, reports) = mpsc::unbounded_channel();
-        let handle = adb::start(
-            settings,
-            phones.collect(),
-            Arc::new(move |report| drop(sender.send(report))),
-        );
+        let handle = AdbHandle::new(settings);
+        let report: PresenceCallback = Arc::new(move |report| drop(sender.send(report)));
+        handle.watch(phones.collect(), &report);
         Self { handle, reports }
     }
 

@@ -105,6 +105,26 @@ fn without_keys_only_loopback_is_listened_on() {
 }
 
 #[test]
+fn with_too_few_files_to_open_it_does_not_start_and_names_the_limit() {
+    for files in [40, 50] {
+        let dir = tempfile::tempdir().unwrap();
+        let ended = Command::new("sh")
+            .args(["-c", "ulimit -n \"$0\" && exec timeout 20 \"$1\" serve --port 0"])
+            .args([&files.to_string(), env!("CARGO_BIN_EXE_farmhand")])
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+
+        assert!(matches!(ended.status.code(), Some(1 | 2)), "{files}: {ended:?}");
+        assert!(
+            told.contains("LimitNOFILE") && !told.contains("panicked"),
+            "{files}: {told}"
+        );
+    }
+}
+
+#[test]
 fn after_a_kill_pending_tasks_and_ids_are_kept() {
     let mut farm = Farm::without_adb(1);
     let api = Api::new(&farm.controller.base);

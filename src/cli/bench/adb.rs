@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use super::{print_line, rounded};
 use crate::{
-    adb::{self, AdbHandle, AdbSettings, TcpPhone},
+    adb::{self, AdbHandle, AdbSettings, PresenceCallback, TcpPhone},
     cli::{
         CliError,
         serve::{failed, in_system},
@@ -139,7 +139,8 @@ impl Bench {
             let states = report.devices.iter().map(|presence| &presence.state);
             told.send_replace(states.filter(|state| **state == AdbState::Device).count());
         };
-        let handle = adb::start(settings, devices.collect(), Arc::new(report));
+        let handle = AdbHandle::new(settings);
+        handle.watch(devices.collect(), &(Arc::new(report) as PresenceCallback));
         let all_there = usable.wait_for(|usable| *usable >= count);
         tokio::time::timeout(START_PATIENCE, all_there)
             .await
