@@ -1,7 +1,7 @@
 //! What a router begins with: a new epoch, the rescued attempts, the lanes that have tasks.
 
 use crate::{
-    domain::{BatchStart, Drain, Epoch, LONGEST_GAP, RescueVerdict, Timestamp},
+    domain::{BatchStart, Drain, Epoch, LONGEST_GAP, RescueVerdict, Timestamp, retry::Repetition},
     ports::{Lane, SharedStore, StoreError},
     settings::FarmSettings,
 };
@@ -17,6 +17,8 @@ pub struct RouterBoot {
     pub drains: Vec<Drain>,
     /// Starts that others of their batches keep a distance to.
     pub batch_starts: Vec<BatchStart>,
+    /// What was repeated by itself before.
+    pub repetitions: Vec<Repetition>,
 }
 
 /// Begins a new epoch, takes up what the former one left open, and finds the lanes.
@@ -49,5 +51,6 @@ pub async fn boot_router(
         lanes,
         drains,
         batch_starts: store.batch_starts(since).await?,
+        repetitions: store.repetitions().await?,
     })
 }

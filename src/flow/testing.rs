@@ -418,6 +418,12 @@ pub struct FakeJournal {
     pub settle_fails: Mutex<bool>,
     /// Whether other tasks have done the same kind of thing.
     pub rival: Mutex<bool>,
+    /// Since when another task's act on the phone is open.
+    pub open_beside: Mutex<Option<Timestamp>>,
+    /// Whether an account is bound to the phone.
+    pub account_bound: Mutex<bool>,
+    /// Whether another task has acted since the checkpoint.
+    pub acted_since: Mutex<bool>,
     /// Whether somebody has asked to stop the task.
     pub stop_requested: Mutex<bool>,
     /// How far an earlier attempt has come.
@@ -464,8 +470,20 @@ fn away() -> StoreError {
 
 #[async_trait]
 impl AttemptJournal for FakeJournal {
-    async fn has_rival(&self, _: &EffectKey, _: Option<&Username>, _: &Serial) -> Result<bool, StoreError> {
+    async fn has_rival(&self, _: &EffectKey, _: Option<&Username>, _: &Serial, _: bool) -> Result<bool, StoreError> {
         Ok(*self.rival.lock().unwrap())
+    }
+
+    async fn newest_open(&self, _: TaskId, _: &Serial, _: &str, _: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        Ok(*lock(&self.open_beside))
+    }
+
+    async fn has_account(&self, _: &Serial, app: &str) -> Result<bool, StoreError> {
+        Ok(*lock(&self.account_bound) && app == "tiktok")
+    }
+
+    async fn acted_since_checkpoint(&self, _: TaskId, _: Option<&Username>, _: &Serial) -> Result<bool, StoreError> {
+        Ok(*lock(&self.acted_since))
     }
 
     async fn is_stop_requested(&self, _: TaskId) -> Result<bool, StoreError> {

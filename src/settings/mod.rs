@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_limit_of_zero_is_no_limit() {
-        let settings = load("[limits.post]\nper_hour = 0\nper_day = 0", &[]).unwrap();
+        let settings = load("[limits.post]\nper_hour = 0\nper_day = 0\nmin_gap_s = 0", &[]).unwrap();
 
         let post = settings.limits.scripts[&ScriptName::parse("post").unwrap()];
         assert_eq!((post.per_hour, post.per_day, post.min_gap_s), (None, None, None));

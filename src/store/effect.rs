@@ -133,6 +133,7 @@ pub(super) async fn has_rival(
     EffectKey { task, step, ordinal }: &EffectKey,
     username: Option<&Username>,
     serial: &Serial,
+    by_same: bool,
 ) -> Result<bool, Fault> {
     let row = sqlx::query(include_str!("queries/find_rival.sql"))
         .bind(task.0)
@@ -140,6 +141,7 @@ pub(super) async fn has_rival(
         .bind(*ordinal)
         .bind(username.map(|username| username.as_str().to_owned()))
         .bind(serial.as_str().to_owned())
+        .bind(by_same)
         .fetch_optional(conn)
         .await?;
     row.map_or(Ok(false), |row| get(&row, "rival"))

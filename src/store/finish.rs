@@ -16,6 +16,7 @@ use super::{
     effect::{confirm_open_effects, doubt_open_effects},
     fault::Fault,
     foresight::end_of,
+    repetition::note_repetitions,
     transaction::Transaction,
     value::{Pairs, get_json, json as to_json, json_pairs, millis, timestamp},
     writes::Piece,
@@ -221,6 +222,11 @@ impl TaskEnd {
         }
     }
 
+    /// Of which script the next attempt is one that nobody asked for, and since when.
+    fn repetition(&self) -> Option<(&ScriptName, i64)> {
+        matches!(self.next, TaskNext::Again { counts: true, .. }).then_some((&self.script, self.at))
+    }
+
     fn failure(&self) -> Option<&Failure> {
         match &self.next {
             TaskNext::Failed { failure } => Some(failure),
@@ -321,6 +327,7 @@ pub(super) async fn end_tasks(tx: &mut Transaction, ends: &[TaskEnd]) -> Result<
             .execute(&mut tx.conn)
             .await?;
     }
+    note_repetitions(tx, &ends.iter().filter_map(TaskEnd::repetition).collect::<Vec<_>>()).await?;
     for end in ends {
         let to = (end.state().status(), end.failure().map(|failure| failure.reason));
         tx.counts

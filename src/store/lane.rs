@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use farmhand_actors::{
     domain::{PendingTask, ScriptName, Status, TaskId, Timestamp},
-    ports::{Lane, LaneAsk, LaneHead, OpenTask},
+    ports::{Lane, LaneAsk, LaneHead, OpenTask, PassedOver},
 };
 use serde::Deserialize;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteRow};
@@ -84,7 +84,11 @@ pub(super) async fn list_heads(
 ) -> Result<Vec<LaneHead>, Fault> {
     let names = asks
         .iter()
-        .map(|LaneAsk { lane, passed_over }| (&lane.serial, &lane.username, passed_over))
+        .map(|LaneAsk { lane, passed_over }| {
+            let PassedOver { scripts, batches } = passed_over;
+            let batches: Vec<&str> = batches.iter().map(|batch| &**batch).collect();
+            (&lane.serial, &lane.username, scripts, batches)
+        })
         .collect::<Vec<_>>();
     let mut snapshot = conn.begin().await?;
     let blocks = pending_blocks(&mut snapshot).await?;

@@ -89,6 +89,7 @@ pub(super) fn migrations() -> Vec<Migration> {
             "planned_since",
             include_str!("../../migrations/0019_planned_since.sql"),
         ),
+        (20, "repetition", include_str!("../../migrations/0020_repetition.sql")),
     ]
     .into_iter()
     .map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false))

@@ -7,7 +7,7 @@ use farmhand_actors::{
         Claimed, DeviceInfo, DevicePatch, DeviceRecord, Drain, Effect, EffectFinding, EffectGate, EffectIntent,
         EffectKey, Epoch, Held, IdempotencyKey, Material, MaterialId, NewEvent, NewTask, OpenUse, PendingTask,
         Progress, Reached, Rescued, ScheduleId, Serial, StepRecord, TaskId, TaskState, TaskStats, Timestamp, Username,
-        schedule::Schedule,
+        retry::Repetition, schedule::Schedule,
     },
     ports::{
         AccountStore, AttemptJournal, DeviceStore, EventStore, Finish, Finished, Lane, LaneAsk, LaneHead,
@@ -18,8 +18,8 @@ use farmhand_actors::{
 };
 
 use super::{
-    Store, account, account_use, checkpoint, claim::ClaimedRow, controller, device, drain, effect, fault::Fault, lane,
-    material, request, retry, schedule, stop, submit::Submission, task, writer::Op,
+    Store, account, account_use, beside, checkpoint, claim::ClaimedRow, controller, device, drain, effect,
+    fault::Fault, lane, material, repetition, request, retry, schedule, stop, submit::Submission, task, writer::Op,
 };
 
 #[async_trait]
@@ -131,6 +131,10 @@ impl TaskStore for Store {
 
     async fn batch_starts(&self, since: Timestamp) -> Result<Vec<BatchStart>, StoreError> {
         Ok(task::list_batch_starts(self.reader().await?.conn()?, since).await?)
+    }
+
+    async fn repetitions(&self) -> Result<Vec<Repetition>, StoreError> {
+        Ok(repetition::list_repetitions(self.reader().await?.conn()?).await?)
     }
 
     async fn remark(&self, remarks: Vec<(TaskId, String)>) -> Result<(), StoreError> {
@@ -320,12 +324,36 @@ impl AttemptJournal for Store {
         effect: &EffectKey,
         username: Option<&Username>,
         serial: &Serial,
+        by_same: bool,
     ) -> Result<bool, StoreError> {
-        Ok(effect::has_rival(self.reader().await?.conn()?, effect, username, serial).await?)
+        Ok(effect::has_rival(self.reader().await?.conn()?, effect, username, serial, by_same).await?)
     }
 
     async fn was_touched_again(&self, effect: &EffectKey, param: &str) -> Result<bool, StoreError> {
         Ok(effect::was_touched_again(self.reader().await?.conn()?, effect, param).await?)
+    }
+
+    async fn newest_open(
+        &self,
+        task: TaskId,
+        serial: &Serial,
+        package: &str,
+        since: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        Ok(beside::newest_open(self.reader().await?.conn()?, task, serial, package, since).await?)
+    }
+
+    async fn has_account(&self, serial: &Serial, app: &str) -> Result<bool, StoreError> {
+        Ok(beside::has_account(self.reader().await?.conn()?, serial, app).await?)
+    }
+
+    async fn acted_since_checkpoint(
+        &self,
+        task: TaskId,
+        username: Option<&Username>,
+        serial: &Serial,
+    ) -> Result<bool, StoreError> {
+        Ok(beside::acted_since_checkpoint(self.reader().await?.conn()?, task, username, serial).await?)
     }
 
     async fn is_stop_requested(&self, task: TaskId) -> Result<bool, StoreError> {

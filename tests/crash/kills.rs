@@ -16,7 +16,7 @@ use crate::{
     disk::{ANY, End},
     harness::{Sim, TASK, tail, wait_for},
     progress::{Death, Progress},
-    storm::{Client, Load, Storm, set_up, settings_of},
+    storm::{Client, Load, Storm, pass, set_up, settings_of},
     verdict::{examine_database, judge},
     victim::Victim,
 };
@@ -33,7 +33,7 @@ const TIMED_EVERY: u32 = 10;
 /// do many other things, and for phones that are on their way back from a reboot.
 const DISPATCH_P99: Duration = Duration::from_secs(30);
 /// The kills of a usual run are over after about this: on a slow machine the long lives become shorter.
-const KILLING: Duration = Duration::from_secs(120);
+const KILLING: Duration = Duration::from_secs(140);
 
 /// Of a script with more tasks than this some are completed.
 const FEW: usize = 5;
@@ -106,9 +106,14 @@ impl Drop for Over<'_> {
 /// One life of the controller. Few end so long after they began; most after a number of syncs and messages, so as often
 /// just before and just after a commit as in between, on a fast machine and on a slow one: while it starts and takes up its
 /// work, or when it gets things done. Most end at an act on a phone or soon after it, which is where effects
-/// are. `limit` bounds them.
-fn live_and_die(victim: &mut Victim, dice: &mut StdRng, limit: Duration) {
-    let end = match dice.random_range(0..100) {
+/// are, and a third when something that cannot be undone has just taken place. `limit` bounds them.
+fn live_and_die(victim: &mut Victim, sim: &Sim, dice: &mut StdRng, limit: Duration) {
+    let end = match dice.random_range(0..150) {
+        100.. => {
+            let kind = if dice.random_bool(0.7) { "publish" } else { "follow" };
+            let delay = dice.random_range(0..2) * dice.random_range(0..300_000);
+            return die_of_deed(victim, sim, kind, Duration::from_micros(delay), limit);
+        }
         0..10 => End {
             places: 1,
             delay: dice.random_range(5_000..500_000),
@@ -130,6 +135,18 @@ fn live_and_die(victim: &mut Victim, dice: &mut StdRng, limit: Duration) {
     };
     victim.start_until(end);
     die_within(victim, limit);
+}
+
+/// The phones know what has taken place before the controller does.
+fn die_of_deed(victim: &mut Victim, sim: &Sim, kind: &str, delay: Duration, limit: Duration) {
+    let before = sim.ledger(kind).len();
+    victim.start();
+    let born = Instant::now();
+    while sim.ledger(kind).len() == before && born.elapsed() < limit {
+        pass(Duration::from_millis(3));
+    }
+    pass(delay);
+    victim.kill();
 }
 
 fn die_within(victim: &mut Victim, limit: Duration) {
@@ -155,13 +172,13 @@ fn time_to_dispatch(victim: &mut Victim) -> Duration {
 }
 
 /// Kills as the dice say; answers how long those lives took to their first attempt that were let live so long.
-fn kill_by_dice(asked: &Asked, victim: &mut Victim, progress: &Progress) -> Vec<Duration> {
+fn kill_by_dice(asked: &Asked, victim: &mut Victim, sim: &Sim, progress: &Progress) -> Vec<Duration> {
     let mut dice = StdRng::seed_from_u64(asked.seed);
     let (begun, time) = (Instant::now(), KILLING * asked.kills.max(KILLS) / KILLS);
     let mut dispatches = Vec::new();
     for kill in 0..asked.kills {
         let share = time.saturating_sub(begun.elapsed()) / (asked.kills - kill);
-        live_and_die(victim, &mut dice, share * 5 + Duration::from_millis(300));
+        live_and_die(victim, sim, &mut dice, share * 5 + Duration::from_millis(300));
         progress.end_life();
         if kill % TIMED_EVERY == TIMED_EVERY - 1 {
             dispatches.push(time_to_dispatch(victim));
@@ -215,7 +232,7 @@ fn f2_no_kill_at_any_instant_loses_doubles_or_invents_an_effect() {
                 kill_again(phone, deaths, &mut victim, &progress);
                 Vec::new()
             }
-            None => kill_by_dice(&asked, &mut victim, &progress),
+            None => kill_by_dice(&asked, &mut victim, &sim, &progress),
         };
         drop(kills_over);
         victim.start_ready();

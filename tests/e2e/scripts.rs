@@ -427,13 +427,46 @@ fn a_post_that_did_not_take_place_is_not_taken_for_a_later_one_of_the_account() 
         (farm.sim.ledger("upload_failed").len() == 1).then_some(())
     });
     farm.sim.heal(&serial);
-    let mut config = post_config("", &json!({}));
+    let mut config = post_config("later", &json!({}));
     config["material_list"] = json!(["C:/Videos/video2.mp4"]);
     let later = farm.controller.create(&task_of("tiktok0", "post", &config))[0];
     completed(&farm, later);
 
     farm.controller.ok("POST", &format!("/api/v1/task/{lost}/retry"), None);
     let task = ended(&farm, lost);
+
+    assert_eq!(
+        (&task["status"], failure(&task).0),
+        (&json!(3), "outcome_unknown"),
+        "{task:#}"
+    );
+    assert_eq!(farm.sim.ledger("publish").len(), 1);
+}
+
+/// Its upload comes through while the next one is on its way, which then fails: "posted" is what the app says of the first.
+#[test]
+fn what_the_app_says_of_another_tasks_post_completes_nothing() {
+    let farm = both_apps(1);
+    let serial = farm.sim.serial(0).to_owned();
+    farm.sim.fault(&serial, &json!({ "kind": "upload_slow", "ms": 25_000 }));
+    let post_it = |caption: &str, file: &str| {
+        let mut config = post_config(caption, &json!({ "upload_wait_time": 50 }));
+        config["material_list"] = json!([file]);
+        let task = farm.controller.create(&task_of("tiktok0", "post", &config))[0];
+        wait_for("the post is on its way", TABLE, || {
+            (farm.controller.task(task)["progress"]["label"] == "Wait for the upload").then_some(())
+        });
+        task
+    };
+    let first = post_it("first", "C:/Videos/video1.mp4");
+    farm.controller.ok("POST", &format!("/api/v1/task/{first}/stop"), None);
+    let second = post_it("second", "C:/Videos/video2.mp4");
+    wait_for("the first upload is through", TABLE, || {
+        (farm.sim.ledger("publish").len() == 1).then_some(())
+    });
+    farm.sim.fault(&serial, &json!({ "kind": "upload_fails" }));
+
+    let task = ended(&farm, second);
 
     assert_eq!(
         (&task["status"], failure(&task).0),

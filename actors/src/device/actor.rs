@@ -3,8 +3,8 @@
 use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, SpawnHandle};
-use tokio::{sync::watch, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     AbandonBefore, AnswerQuarantine, AttemptEnding, ChangeDevice, ChangePresence, DeviceStatus, HoldDevice,
@@ -53,8 +53,8 @@ pub struct DeviceParts {
 pub struct DeviceActor {
     core: DeviceCore,
     attempt: Option<RunningAttempt>,
-    look: Option<AbortOnDrop>,
-    heartbeat: Option<AbortOnDrop>,
+    look: Option<AbortOnDropHandle<()>>,
+    heartbeat: Option<AbortOnDropHandle<()>>,
     timer: Option<(Duration, SpawnHandle)>,
     parts: DeviceParts,
 }
@@ -64,15 +64,7 @@ struct RunningAttempt {
     cancel: CancellationToken,
     /// When it last made progress, on the monotonic clock.
     progressed: Rc<Cell<Duration>>,
-    _task: AbortOnDrop,
-}
-
-struct AbortOnDrop(JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    _task: AbortOnDropHandle<()>,
 }
 
 #[derive(Message)]
@@ -174,7 +166,7 @@ impl DeviceActor {
         let task = actix_rt::spawn(async move {
             tell(&addr, LookEnded(ask::look(driver, limit).await));
         });
-        self.look = Some(AbortOnDrop(task));
+        self.look = Some(AbortOnDropHandle::new(task));
     }
 
     fn begin_heartbeat(&mut self, ctx: &Context<Self>) {
@@ -184,7 +176,7 @@ impl DeviceActor {
         let task = actix_rt::spawn(async move {
             tell(&addr, HeartbeatEnded(ask::heartbeat(driver, limit).await));
         });
-        self.heartbeat = Some(AbortOnDrop(task));
+        self.heartbeat = Some(AbortOnDropHandle::new(task));
     }
 
     fn run(&mut self, ctx: &Context<Self>) {
@@ -213,7 +205,7 @@ impl DeviceActor {
         self.attempt = Some(RunningAttempt {
             cancel,
             progressed,
-            _task: AbortOnDrop(task),
+            _task: AbortOnDropHandle::new(task),
         });
     }
 
@@ -239,6 +231,7 @@ impl DeviceActor {
             serial: self.serial().clone(),
             generation: self.generation(),
             not_ready: self.core.not_ready(),
+            phone: self.core.info().identity(),
             mailbox: ctx.address(),
             pulse: Arc::clone(&self.parts.pulse),
         });

@@ -80,7 +80,7 @@ pub struct DeviceCore {
     pub(super) last_seen: Option<Timestamp>,
     pub(super) noted: Option<Duration>,
     pub(super) shown: Option<(DeviceState, String, Timestamp)>,
-    told_router: Option<Option<String>>,
+    told_router: Option<(Option<String>, Option<Arc<str>>)>,
 }
 
 impl DeviceCore {
@@ -315,9 +315,9 @@ impl DeviceCore {
                 effects.push(Effect::TellEvent(self.event(state, &cause)));
             }
         }
-        let not_ready = self.not_ready();
-        if self.told_router.as_ref() != Some(&not_ready) {
-            self.told_router = Some(not_ready);
+        let told = (self.not_ready(), self.info.identity());
+        if self.told_router.as_ref() != Some(&told) {
+            self.told_router = Some(told);
             effects.push(Effect::TellRouter);
         }
         effects

@@ -1,5 +1,7 @@
 //! Devices.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Held, Serial, Timestamp};
@@ -95,6 +97,16 @@ pub struct DeviceInfo {
     pub boot_id: Option<String>,
 }
 
+impl DeviceInfo {
+    /// What no two phones share: what it calls itself, and its boot. `None` while either is not known. Its own serial alone
+    /// would not do (cheap phones have the same), nor the boot (containers have that of their machine).
+    #[must_use]
+    pub fn identity(&self) -> Option<Arc<str>> {
+        let (own, boot) = self.own_serial.as_deref().zip(self.boot_id.as_deref())?;
+        Some(format!("{own} {boot}").into())
+    }
+}
+
 /// A device as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceRecord {
@@ -129,4 +141,27 @@ pub struct DevicePatch {
     pub app: Option<Option<String>>,
     /// Switches it on or off.
     pub enabled: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phone_is_told_from_others_by_its_own_serial_and_its_boot_together() {
+        let phone = |own: Option<&str>, boot: Option<&str>| {
+            let info = DeviceInfo {
+                own_serial: own.map(str::to_owned),
+                boot_id: boot.map(str::to_owned),
+                ..DeviceInfo::default()
+            };
+            info.identity()
+        };
+        let one = phone(Some("0123456789"), Some("boot 1"));
+        assert!(one.is_some() && one == phone(Some("0123456789"), Some("boot 1")));
+        for other in [("0123456789", "boot 2"), ("ABC", "boot 1")] {
+            assert_ne!(one, phone(Some(other.0), Some(other.1)));
+        }
+        assert_eq!((phone(None, Some("boot 1")), phone(Some("ABC"), None)), (None, None));
+    }
 }

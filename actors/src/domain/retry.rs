@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Attention, Failure, FailureReason, Outcome, Purpose, Timestamp};
+use super::{Attention, Failure, FailureReason, Outcome, Purpose, ScriptName, Timestamp};
 use crate::ports::TaskNext;
 
 /// Section `retry` of the settings.
@@ -30,6 +30,18 @@ impl Default for RetrySettings {
             per_hour: 0,
         }
     }
+}
+
+/// How long a repetition counts towards `per_hour`.
+pub const REPETITIONS_KEPT: Duration = Duration::from_hours(1);
+
+/// A script was repeated by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repetition {
+    /// Which.
+    pub script: ScriptName,
+    /// When the attempt before it had ended.
+    pub at: Timestamp,
 }
 
 /// How many checks may end without telling, before a person has to look: enough for a slow upload, few enough that

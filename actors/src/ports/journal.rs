@@ -44,7 +44,7 @@ pub trait AttemptJournal: Send + Sync {
 
     /// Whether another task of the script may have done, for the same account (on the same phone, when either has no
     /// account), what a check could take for this effect: it acted after this one was intended, or nobody knows yet whether
-    /// it did.
+    /// it did. With `by_same` not one of the same script whose content has other values in `same`.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -53,6 +53,7 @@ pub trait AttemptJournal: Send + Sync {
         _effect: &EffectKey,
         _username: Option<&Username>,
         _serial: &Serial,
+        _by_same: bool,
     ) -> Result<bool, StoreError> {
         Ok(false)
     }
@@ -63,6 +64,44 @@ pub trait AttemptJournal: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     async fn was_touched_again(&self, _effect: &EffectKey, _param: &str) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    /// When the newest act of another task in the same app of the same phone was intended, since then, of which it is not known
+    /// whether it took place: what the app says of that one may be taken for what it says of the next. One that was
+    /// confirmed and not believed is as old as the one because of which it was not.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn newest_open(
+        &self,
+        _task: TaskId,
+        _serial: &Serial,
+        _package: &str,
+        _since: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
+    }
+
+    /// Whether an account of this app is bound to the phone.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn has_account(&self, _serial: &Serial, _app: &str) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    /// Whether another task may have done something for the account (without one: on the same phone) since the task's
+    /// checkpoint: what was counted before it counts no longer.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn acted_since_checkpoint(
+        &self,
+        _task: TaskId,
+        _username: Option<&Username>,
+        _serial: &Serial,
+    ) -> Result<bool, StoreError> {
         Ok(false)
     }
 

@@ -1,5 +1,7 @@
 //! The queues that the stored tasks wait in.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use crate::domain::{PendingTask, ScriptName, Serial, TaskId, Timestamp, Username};
 
 /// A queue of its own: tasks of one device for one account (or for none).
@@ -16,15 +18,32 @@ pub struct Lane {
 pub struct LaneAsk {
     /// Which lane.
     pub lane: Lane,
-    /// Scripts whose tasks are passed over, since the account may not run them now. Checks of effects never are.
-    pub passed_over: Vec<ScriptName>,
+    /// What cannot start now.
+    pub passed_over: PassedOver,
+}
+
+/// Tasks that are left out of a lane's front, so that those behind them are seen. Checks of effects never are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PassedOver {
+    /// All of these scripts: the account may not run them.
+    pub scripts: BTreeSet<ScriptName>,
+    /// Those of these batches that keep a gap. Not one that has begun before: it keeps none to its own start.
+    pub batches: BTreeSet<Arc<str>>,
+}
+
+impl PassedOver {
+    /// Whether nothing is left out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scripts.is_empty() && self.batches.is_empty()
+    }
 }
 
 impl From<Lane> for LaneAsk {
     fn from(lane: Lane) -> Self {
         Self {
             lane,
-            passed_over: Vec::new(),
+            passed_over: PassedOver::default(),
         }
     }
 }

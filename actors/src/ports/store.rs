@@ -10,7 +10,7 @@ use crate::domain::{
     AccountChange, AccountPatch, AccountRecord, AccountUse, Attention, BatchStart, Claim, ClaimAhead, Claimed,
     DeviceInfo, DevicePatch, DeviceRecord, Drain, Epoch, Failure, FailureReason, Held, IdempotencyKey, Lease, NewEvent,
     NewTask, OpenUse, PendingTask, Purpose, Rescued, ScriptName, Serial, Submitted, TaskId, TaskState, TaskStats,
-    Timestamp, Username,
+    Timestamp, Username, retry::Repetition,
 };
 
 /// Why the store did not do it; nothing was written.
@@ -272,6 +272,9 @@ pub trait TaskStore: Send + Sync {
 
     /// The newest two starts of each batch that keeps a gap, by device, from `since` on; the newest first.
     async fn batch_starts(&self, since: Timestamp) -> Result<Vec<BatchStart>, StoreError>;
+
+    /// What was repeated by itself ([`TaskNext::Again`] that counts) and may still count, the oldest first.
+    async fn repetitions(&self) -> Result<Vec<Repetition>, StoreError>;
 
     /// The wall clock was set by so many milliseconds and showed `before` until then: pending tasks that wait for a span of
     /// time (a pause before a retry, the gap of their batch once it has begun) are due so much later; those that wait for a

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     account::AccountActor,
     device::{DeviceActor, StartAttempt},
-    domain::{BatchStart, Drain, Epoch, Generation, Serial, TaskId, Username},
+    domain::{BatchStart, Drain, Epoch, Generation, Serial, TaskId, Username, retry::Repetition},
     mail::{DeathWatch, Ping, Pulse, Slot, Terminate, tell},
     ports::{Clock, Lane, ScriptCatalog, SharedStore},
     settings::FarmSettings,
@@ -41,6 +41,8 @@ pub struct RouterParts {
     pub drains: Vec<Drain>,
     /// Starts that others of their batches keep a distance to.
     pub batch_starts: Vec<BatchStart>,
+    /// What was repeated by itself before.
+    pub repetitions: Vec<Repetition>,
     /// Makes leases unique over all farms, and feeds gaps and pauses.
     pub nonce: u64,
     /// Its heartbeat.
@@ -81,6 +83,7 @@ impl RouterActor {
         core.on_lanes(std::mem::take(&mut parts.lanes));
         core.on_drains(std::mem::take(&mut parts.drains));
         core.on_batch_starts(std::mem::take(&mut parts.batch_starts), parts.clock.now());
+        core.on_repetitions(std::mem::take(&mut parts.repetitions), parts.clock.now());
         Self {
             core,
             schedules: ScheduleCore::default(),
@@ -253,10 +256,12 @@ impl Handler<DeviceChanged> for RouterActor {
             serial,
             generation,
             not_ready,
+            phone,
             mailbox,
             pulse,
         } = changed;
         self.core.on_device_changed(&serial, generation, not_ready);
+        self.core.on_phone_known(&serial, generation, phone);
         self.note_device(&serial, generation, mailbox, pulse);
         self.perform(Vec::new(), ctx);
     }

@@ -113,6 +113,8 @@ pub struct DeviceChanged {
     pub generation: Generation,
     /// Why it may not be used; `None`: it may.
     pub not_ready: Option<String>,
+    /// What no other phone is, where it is known; see `DeviceInfo::identity`.
+    pub phone: Option<Arc<str>>,
     /// Where it can be reached.
     pub mailbox: Addr<DeviceActor>,
     /// Counts what it is sent.

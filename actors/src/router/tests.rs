@@ -705,17 +705,38 @@ fn assert_spaced(farm: &TestFarm, tasks: &[TaskId], allowed: std::ops::RangeIncl
     }
 }
 
+/// Tasks that keep a gap, all of them overdue when the drained phone takes tasks again.
+async fn overdue_batch(farm: &TestFarm, count: usize, minutes: (u32, u32), waits: Duration) -> Vec<TaskId> {
+    farm.farm.router.set_drain(Some(serial("p1")), true).await.unwrap();
+    let mut spaced = times(request(&["p1"]), count);
+    spaced.interval_minutes = Some(minutes);
+    let spaced = farm.submit(spaced).await;
+    tokio::time::sleep(waits).await;
+    spaced
+}
+
+#[actix::test]
+async fn tasks_that_keep_a_gap_block_nobody_however_many_they_are() {
+    let farm = TestFarm::start(&[("p1", &[])], quick_settings(), works(1)).await;
+    let spaced = overdue_batch(&farm, 1_100, (1, 1), 70_000 * SECOND).await;
+    let other = farm.submit(request(&["p1"])).await;
+    let began = Instant::now();
+    farm.farm.router.set_drain(Some(serial("p1")), false).await.unwrap();
+
+    farm.until_state(other[0], TaskState::Completed).await;
+
+    assert!(began.elapsed() < 50 * SECOND, "{:?}", began.elapsed());
+    for id in &spaced[1..4] {
+        farm.until_state(*id, TaskState::Completed).await;
+    }
+    assert_spaced(&farm, &spaced[..4], 60 * SECOND..=65 * SECOND);
+}
+
 #[actix::test]
 async fn a_router_that_is_rebuilt_knows_when_a_batch_last_began_and_keeps_its_gap() {
     let farm = TestFarm::start(&[("p1", &[])], quick_settings(), works(1)).await;
-    let router = &farm.farm.router;
-    router.set_drain(Some(serial("p1")), true).await.unwrap();
-    let mut spaced = times(request(&["p1"]), 3);
-    spaced.interval_minutes = Some((2, 4));
-    let spaced = farm.submit(spaced).await;
-    // All of them are overdue when the phone takes tasks again.
-    tokio::time::sleep(3600 * SECOND).await;
-    router.set_drain(Some(serial("p1")), false).await.unwrap();
+    let spaced = overdue_batch(&farm, 3, (2, 4), 3600 * SECOND).await;
+    farm.farm.router.set_drain(Some(serial("p1")), false).await.unwrap();
 
     for done in 1..=spaced.len() {
         // Each has a gap of its own, so they need not come in order.
@@ -777,6 +798,27 @@ async fn a_task_that_the_hours_repetitions_do_not_reach_for_says_so() {
     let used_up =
         format!("as the test wants (not tried again by itself: retry.per_hour = 1 is used up for `{script}`)");
     assert_eq!(said, ["as the test wants".to_owned(), used_up]);
+}
+
+#[actix::test]
+async fn the_hours_repetitions_count_also_for_the_router_that_comes_next() {
+    let mut settings = quick_settings();
+    settings.retry.auto = true;
+    settings.retry.max = 1;
+    settings.retry.per_hour = 1;
+    let runner = ScriptedRunner::usually(Behaviour::fails(FailureReason::FlowError, Blame::Task));
+    let farm = TestFarm::start(&[("p1", &[])], settings, runner).await;
+    let first = farm.submit(request(&["p1"])).await[0];
+    farm.until_state(first, TaskState::Failed).await;
+
+    let supervisor = &farm.farm.supervisor;
+    supervisor.sabotage(ActorKind::Router, "router", Sabotage::Panic).await;
+    let second = farm.submit(request(&["p1"])).await[0];
+    farm.until_state(second, TaskState::Failed).await;
+
+    let messages = [first, second].map(|id| farm.task(id).failure.unwrap().message);
+    assert!(!messages[0].contains("used up"), "{messages:?}");
+    assert!(messages[1].contains("retry.per_hour = 1 is used up"), "{messages:?}");
 }
 
 #[actix::test]

@@ -66,6 +66,7 @@ pub(super) fn tell_not_ready(
         serial: serial.clone(),
         generation: device.generation,
         not_ready: Some(reason),
+        phone: None,
         mailbox: device.addr.clone(),
         pulse: Arc::clone(&device.pulse),
     });

@@ -158,6 +158,7 @@ impl SupervisorActor {
             lanes: boot.lanes,
             drains: boot.drains,
             batch_starts: boot.batch_starts,
+            repetitions: boot.repetitions,
             nonce: rand::random(),
             pulse: Arc::clone(&pulse),
             watch: watch_of(router_key(), generation, ctx),

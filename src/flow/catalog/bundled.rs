@@ -32,6 +32,10 @@ const FILES: &[(&str, &str)] = &[
         include_str!("../../../flows/common/own_profile.yaml"),
     ),
     (
+        "common/acting_account.yaml",
+        include_str!("../../../flows/common/acting_account.yaml"),
+    ),
+    (
         "common/shown_account.yaml",
         include_str!("../../../flows/common/shown_account.yaml"),
     ),

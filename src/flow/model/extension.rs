@@ -32,8 +32,8 @@ pub struct Extension {
     pub baseline: Vec<Step>,
     /// Reads back from the app whether the effect took place.
     pub check: Option<Body>,
-    /// Whether what the check reads can come from this effect alone, so that other tasks' acts are never taken for it.
-    pub own_evidence: bool,
+    /// Whose acts could be taken for this effect by the check.
+    pub own_evidence: OwnEvidence,
     /// Expressions that say, with the media, what counts as the same content; `None`: all parameters do.
     pub same: Option<Vec<Text>>,
     /// Visible when the app asks for a person.
@@ -44,6 +44,18 @@ pub struct Extension {
     pub policy: Policy,
     /// Where its entries stand.
     pub places: Vec<(&'static str, Place)>,
+}
+
+/// Whether what the check reads can come from this effect alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OwnEvidence {
+    /// It may be another task's act that the check reads.
+    #[default]
+    No,
+    /// Only that of a task with equal values of [`Extension::same`]: the check compares them with what the app shows.
+    Same,
+    /// Never that of another task.
+    Yes,
 }
 
 /// What makes the app show the task's account.

@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 
 use super::{
     FlowParser,
-    fields::{Fields, incorrect, scalar_text},
+    fields::{Fields, incorrect, plain, scalar_text},
     suggest::{did_you_mean, slip},
     yaml::{Node, NodeValue},
 };
 use crate::flow::{
     expr::template::{Part, parts},
-    model::{AccountFlow, Body, Extension, Popup, Text},
+    model::{AccountFlow, Body, Extension, OwnEvidence, Popup, Text},
     policy::{Permission, Policy},
 };
 
@@ -26,7 +26,6 @@ impl FlowParser<'_> {
         let commit = fields.text("commit", problems);
         let confirm = fields.text("confirm", problems);
         let checkpoint = fields.text("checkpoint", problems);
-        let own_evidence = fields.flag("own_evidence", problems).unwrap_or(false);
         let params = self.params(&mut fields);
         let mut extension = Extension {
             description,
@@ -34,7 +33,7 @@ impl FlowParser<'_> {
             commit,
             confirm,
             checkpoint,
-            own_evidence,
+            own_evidence: self.own_evidence(&mut fields),
             fan_out: self.fan_out(&mut fields, params.as_ref()),
             media: self.media(&mut fields, params.as_ref()),
             params,
@@ -51,6 +50,11 @@ impl FlowParser<'_> {
             places: Vec::new(),
         };
         extension.places = fields.places();
+        if extension.own_evidence == OwnEvidence::Same && extension.same.as_ref().is_none_or(Vec::is_empty) {
+            let message = "`own_evidence: same` needs `same`: the expressions whose values the check compares with what the app shows";
+            let at = fields.at("own_evidence");
+            self.problems.add(&at, "Missing Property: farmhand.same", message);
+        }
         fields.finish(&mut self.problems);
         extension
     }
@@ -92,6 +96,22 @@ impl FlowParser<'_> {
             expressions.push(code);
         }
         Some(expressions)
+    }
+
+    /// Whose acts the check could take for the effect. What it compares has to be there.
+    fn own_evidence(&mut self, fields: &mut Fields) -> OwnEvidence {
+        let Some(node) = fields.take("own_evidence") else {
+            return OwnEvidence::No;
+        };
+        match plain(&node).map(str::to_lowercase).as_deref() {
+            Some("true") => OwnEvidence::Yes,
+            Some("false") => OwnEvidence::No,
+            Some("same") => OwnEvidence::Same,
+            _ => {
+                incorrect(&node.place, "own_evidence", "true, false or same", &mut self.problems);
+                OwnEvidence::No
+            }
+        }
     }
 
     fn account(&mut self, fields: &mut Fields) -> AccountFlow {

@@ -522,6 +522,17 @@ fn mistakes_under_farmhand_are_told() {
         "3:3",
         &["Unknown Property: comit", "Did you mean `commit`?"],
     );
+    fault(
+        &config("own_evidence: mine"),
+        "3:17",
+        &["own_evidence", "true, false or same"],
+    );
+    fault(
+        &config("own_evidence: same"),
+        "3:17",
+        &["Missing Property: farmhand.same"],
+    );
+    parse(&config("own_evidence: same\n  same: [params.text]")).unwrap();
     fault(&config("policy: { allow: [clearstate] }"), "3:21", &["clearState"]);
     fault(&config("params: { type: string }"), "3:19", &["Invalid Schema"]);
     fault(

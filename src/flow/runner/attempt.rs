@@ -159,7 +159,7 @@ impl Run {
     }
 
     /// The app that the attempt is for, and its package, as far as the settings know it.
-    fn app(&self) -> Result<(String, String), Fault> {
+    pub(super) fn app(&self) -> Result<(String, String), Fault> {
         let spec = &self.spec;
         let extension = &self.script.flow().config.extension;
         let account = spec.account.as_ref();
@@ -217,14 +217,18 @@ impl Run {
                 Err(fault) if self.effects.is_open() || matches!(fault, Fault::Store(_)) => {
                     return self.unverified(&fault);
                 }
+                Err(Fault::Ended(outcome)) => return *outcome,
                 Err(fault) => return self.failed(&fault),
             }
+        } else if let Err(fault) = self.refuse_changed_flow().await {
+            return self.conclude(Err(fault)).await;
         }
         let result = self.execute_flow(account_shown).await;
         self.conclude(result).await
     }
 
     async fn execute_flow(&mut self, account_shown: bool) -> Result<(), Fault> {
+        self.refuse_unnamed_account().await?;
         self.find_checkpoint().await?;
         self.pick_media().await?;
         if !account_shown {
@@ -255,6 +259,7 @@ impl Run {
         let fault = match result {
             Err(Fault::Ended(outcome)) => return *outcome,
             Ok(()) if !self.effects.is_open() => return self.done().await,
+            Ok(()) if self.effects.beside.is_some() => self.not_believed(),
             Ok(()) if self.script.flow().config.extension.confirm.is_none() => {
                 match self.settle_effect(EffectState::Confirmed).await {
                     Ok(()) => return self.done().await,

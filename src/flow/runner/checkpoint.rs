@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use farmhand_actors::domain::{Checkpoint, Reached};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Run,
@@ -32,6 +32,9 @@ const STATE: &str = "(() => {
 
 /// The field of the state with the media that were picked.
 const MEDIA: &str = "media";
+
+/// The field of the state that says on which phone and in which app it was.
+const WHEREABOUTS: &str = "whereabouts";
 
 const PUT_BACK: &str = "(({ output: found, added, copiedText }) => { Object.assign(output, found); media.added = added; \
                         maestro.copiedText = copiedText; })";
@@ -69,10 +72,19 @@ impl Run {
         };
         let has_media = extension.media.is_some();
         let reached = self.parts.journal.reached(self.spec.task).await.map_err(Fault::Store)?;
-        let same = |reached: &Reached| reached.step == label && reached.flow_hash == self.script.content_hash();
+        let same = |reached: &Reached| {
+            reached.step == label
+                && reached.flow_hash == self.script.content_hash()
+                && reached.state.get(WHEREABOUTS) == Some(&self.whereabouts())
+        };
         let Some(reached) = reached.filter(same) else {
             return Ok(());
         };
+        if self.acted_since_checkpoint().await? {
+            let (task, attempt) = (self.spec.task, self.spec.attempt);
+            tracing::info!(task.id = %task, attempt.id = %attempt, "the flow begins at its start: others have acted since its checkpoint");
+            return Ok(());
+        }
         if has_media {
             let kept = reached.state.get(MEDIA).cloned().unwrap_or(Value::Null);
             let media = tokio::task::spawn_blocking(move || media_again(&kept)).await;
@@ -85,6 +97,11 @@ impl Run {
         }
         self.taken_up = Some(reached);
         Ok(())
+    }
+
+    /// What was seen and copied there is nowhere else: the phone and the app.
+    fn whereabouts(&self) -> Value {
+        json!([self.spec.serial.as_str(), self.package])
     }
 
     /// Puts back what scripts had found out, if an earlier attempt was at the checkpoint.
@@ -108,6 +125,7 @@ impl Run {
         }
         if let Value::Object(fields) = &mut state {
             fields.insert(MEDIA.to_owned(), kept_media(&self.media));
+            fields.insert(WHEREABOUTS.to_owned(), self.whereabouts());
         }
         let checkpoint = Checkpoint {
             task: self.spec.task,

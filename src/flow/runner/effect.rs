@@ -5,7 +5,7 @@
 
 use farmhand_actors::domain::{
     Blame, EffectFinding, EffectGate, EffectIntent, EffectKey, EffectState, Failure, FailureReason, ONE_OF_SEVERAL,
-    Outcome, Refusal,
+    Outcome, Refusal, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -15,10 +15,13 @@ use super::{
     media::media_content,
     rounds::{SPOT, Spot, cannot_tell},
 };
-use crate::flow::model::{Body, Step};
+use crate::flow::model::{Body, OwnEvidence, Step};
 
 /// The name that another task has in a step's record, whose act could be taken for this one's.
 pub(super) const RIVAL: &str = "rival";
+
+/// The field of an effect's content that has the values of `same`, where the check compares them with what the app shows.
+const SAME: &str = "same";
 
 /// The effects of one attempt.
 #[derive(Debug, Default)]
@@ -39,6 +42,11 @@ pub struct Effects {
     /// Where those of several were that earlier attempts have carried out, once they were asked for; `None` where that was
     /// not stored.
     pub done_before: Option<Vec<Option<Spot>>>,
+    /// Since when another task's act in the same app of the phone was open when this attempt acted: the flow's own
+    /// confirmation may be of that one.
+    pub beside: Option<Timestamp>,
+    /// The confirmation came, and was not believed for that.
+    pub is_unbelieved: bool,
     /// The commit step was passed over, since an earlier attempt has carried it out: its confirmation is not awaited.
     pub passed_over: bool,
 }
@@ -85,7 +93,7 @@ impl Effects {
 
 impl Run {
     /// Whether a step's effect cannot be undone.
-    pub(in crate::flow) fn is_commit(&self, step: &Step) -> bool {
+    pub(super) fn is_commit(&self, step: &Step) -> bool {
         let commit = self.script.flow().config.extension.commit.as_deref();
         self.effects.armed && commit.is_some() && step.label.as_deref() == commit
     }
@@ -132,6 +140,7 @@ impl Run {
         };
         let content = self.content(&spot).await?;
         self.refuse_repeat(&content).await?;
+        self.refuse_unnamed_account().await?;
         let intent = EffectIntent {
             key: key.clone(),
             attempt: self.spec.attempt,
@@ -139,6 +148,7 @@ impl Run {
             content: content.clone(),
             baseline: baseline.clone(),
         };
+        self.effects.beside = self.open_beside().await?;
         self.phone.may_go_on()?;
         self.may_act()?;
         let gate = self.parts.journal.intend(intent).await.map_err(Fault::Store)?;
@@ -175,6 +185,11 @@ impl Run {
             "media": media_content(&self.media),
             "hash": self.content_hash().await?,
         });
+        if self.own_evidence() == OwnEvidence::Same
+            && let (Some(same), Value::Object(fields)) = (self.same().await?, &mut content)
+        {
+            fields.insert(SAME.to_owned(), Value::from(same));
+        }
         if let (false, Value::Object(fields)) = (self.has_single_commit(), &mut content) {
             fields.insert(ONE_OF_SEVERAL.to_owned(), Value::Bool(true));
             fields.insert(SPOT.to_owned(), json!(spot));
@@ -203,13 +218,14 @@ impl Run {
         let evidence = self
             .js
             .value("output.evidence === undefined ? output : output.evidence")
-            .await;
+            .await
+            .unwrap_or(Value::Null);
         let finding = EffectFinding {
             key,
             attempt: self.spec.attempt,
             lease: self.spec.lease.clone(),
             state,
-            evidence: evidence.unwrap_or(Value::Null),
+            evidence: self.with_doubt(evidence),
         };
         self.parts.journal.settle(finding).await.map_err(Fault::Store)?;
         match state {
@@ -247,11 +263,12 @@ impl Run {
             Some("not_done") => Verdict::NotDone,
             _ => Verdict::Unknown,
         };
-        let own_evidence = script.flow().config.extension.own_evidence;
-        let doubtful = match (verdict, own_evidence) {
-            (Verdict::Unknown, _) | (Verdict::Done, true) => false,
-            (Verdict::NotDone, true) => self.was_touched_again().await?,
-            (Verdict::Done | Verdict::NotDone, false) => self.has_rival().await?,
+        let doubtful = match (verdict, self.own_evidence()) {
+            (Verdict::Unknown, _) | (Verdict::Done, OwnEvidence::Yes) => false,
+            (Verdict::NotDone, OwnEvidence::Yes) => self.was_touched_again().await?,
+            // The newest shows that it is there, never that it is not: others may have come and gone since.
+            (Verdict::Done, OwnEvidence::Same) => self.has_rival(true).await?,
+            (Verdict::Done | Verdict::NotDone, OwnEvidence::No | OwnEvidence::Same) => self.has_rival(false).await?,
         };
         Ok(if doubtful {
             self.note(RIVAL, json!(true));
@@ -276,13 +293,19 @@ impl Run {
         self.leave(scope, result).await
     }
 
+    /// Whose acts the flow's check could take for this task's.
+    pub(super) fn own_evidence(&self) -> OwnEvidence {
+        self.script.flow().config.extension.own_evidence
+    }
+
     /// Whether what the check has read may be another task's doing: a number that went up says not by whom.
-    async fn has_rival(&self) -> Result<bool, Fault> {
+    async fn has_rival(&self, by_same: bool) -> Result<bool, Fault> {
         let Some(open) = &self.effects.open else {
             return Ok(false);
         };
         let username = self.spec.account.as_ref().map(|account| &account.username);
-        let rival = self.parts.journal.has_rival(open, username, &self.spec.serial).await;
+        let journal = &self.parts.journal;
+        let rival = journal.has_rival(open, username, &self.spec.serial, by_same).await;
         rival.map_err(Fault::Store)
     }
 

@@ -2,6 +2,7 @@
 
 mod arrival;
 mod attempt;
+mod beside;
 mod checkpoint;
 mod effect;
 mod evidence;

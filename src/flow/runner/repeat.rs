@@ -18,18 +18,26 @@ impl Run {
             return Ok(None);
         }
         let mut content = vec![json!(self.spec.script), json!(self.package)];
-        match &self.script.flow().config.extension.same {
-            Some(expressions) => {
-                for code in expressions {
-                    content.push(self.js.value(bare(code)).await?);
-                }
-            }
+        match self.same().await? {
+            Some(values) => content.extend(values),
             None => content.push(self.all_params()),
         }
         let files: Vec<&str> = self.media.files.iter().map(|file| file.sha256.as_str()).collect();
         content.push(json!(files));
         let hash = Sha256::digest(Value::from(content).to_string().as_bytes());
         Ok(Some(hash.iter().map(|byte| format!("{byte:02x}")).collect()))
+    }
+
+    /// What the expressions of `same` say now; `None` if the flow has none.
+    pub(super) async fn same(&self) -> Result<Option<Vec<Value>>, Fault> {
+        let Some(expressions) = &self.script.flow().config.extension.same else {
+            return Ok(None);
+        };
+        let mut values = Vec::with_capacity(expressions.len());
+        for code in expressions {
+            values.push(self.js.value(bare(code)).await?);
+        }
+        Ok(Some(values))
     }
 
     /// The parameters without the one that says whether the same may be published again.

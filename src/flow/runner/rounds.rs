@@ -2,11 +2,11 @@
 //! how many were reached before. So a step that a condition passes over makes no other one take its place, and what an
 //! earlier attempt has done is known again.
 
-use farmhand_actors::domain::{Blame, Effect, EffectKey, EffectState, Failure, FailureReason, Outcome};
+use farmhand_actors::domain::{Blame, Effect, EffectKey, EffectState, Failure, FailureReason, ONE_OF_SEVERAL, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Run, fault::Fault};
+use super::{Run, effect::is_open, fault::Fault};
 use crate::flow::model::{Body, Command, Step};
 
 /// The field of an effect's content that says where in the flow it was.
@@ -149,6 +149,39 @@ impl Run {
         Ok(is_done)
     }
 
+    /// Why what earlier attempts have done, or may have, is not what the flow of today is for: it had another number of commit
+    /// steps, or another name for them. What did not take place hinders nothing.
+    pub(super) fn changed_since(&self, effects: &[Effect]) -> Option<&'static str> {
+        let label = self.script.flow().config.extension.commit.as_deref();
+        let is_single = self.has_single_commit();
+        let fits = |effect: &Effect| {
+            let was_single = effect.content.get(ONE_OF_SEVERAL).is_none();
+            let rest = label.and_then(|label| effect.key.step.strip_prefix(label));
+            was_single == is_single && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" #"))
+        };
+        let past = |effect: &&Effect| !matches!(effect.state, EffectState::Refuted | EffectState::ResolvedNotDone);
+        (!effects.iter().filter(past).all(fits)).then_some("the flow has been changed since")
+    }
+
+    /// Ends the attempt before its first step where an earlier one has acted by another flow.
+    pub(super) async fn refuse_changed_flow(&self) -> Result<(), Fault> {
+        if self.spec.number == 1 {
+            return Ok(());
+        }
+        let effects = self.parts.journal.effects(self.spec.task).await.map_err(Fault::Store)?;
+        let Some(why) = self.changed_since(&effects) else {
+            return Ok(());
+        };
+        if !effects.iter().any(|effect| is_open(effect.state)) {
+            return Err(cannot_tell(why, self.step));
+        }
+        Err(Fault::Ended(Box::new(Outcome::Unverified {
+            failure: untold(why, self.step),
+            blame: Blame::Task,
+            attention: None,
+        })))
+    }
+
     /// How checks see the name of an effect: the label alone, and the rounds of the loops around it.
     pub(super) fn shown_key(&self, key: &EffectKey, content: &Value) -> (String, Vec<u32>) {
         let label = self.script.flow().config.extension.commit.as_deref();
@@ -220,7 +253,12 @@ fn add(one: (u32, u32), other: (u32, u32)) -> (u32, u32) {
 
 /// Something was done, and whether it is what is to be done now cannot be told: neither acting nor passing over is right.
 pub(super) fn cannot_tell(why: &str, step: u32) -> Fault {
-    let failure = Failure {
+    let (failure, blame) = (untold(why, step), Blame::Task);
+    Fault::Ended(Box::new(Outcome::Failed { failure, blame }))
+}
+
+fn untold(why: &str, step: u32) -> Failure {
+    Failure {
         reason: FailureReason::FlowError,
         message: format!(
             "an earlier attempt of this task has acted, and which of the flow's commit steps that was cannot be told: {why}; \
@@ -228,7 +266,5 @@ pub(super) fn cannot_tell(why: &str, step: u32) -> Fault {
         ),
         step: Some(step),
         retryable: false,
-    };
-    let blame = Blame::Task;
-    Fault::Ended(Box::new(Outcome::Failed { failure, blame }))
+    }
 }

@@ -136,6 +136,12 @@ impl Run {
         self.effects.acting |= commit;
         let result = self.guarded(step).await;
         self.effects.acting &= !commit;
+        let result = match result {
+            Ok(Done::Completed) if self.effects.beside.is_some() && self.effects.is_open() && self.is_confirm(step) => {
+                Err(self.not_believed())
+            }
+            result => result,
+        };
         let result = result.map_err(|fault| named(step, &begun.record.label, fault));
         for line in self.js.take_log() {
             tracing::info!(task.id = %self.spec.task, attempt.id = %self.spec.attempt, line, "flow log");

@@ -8,6 +8,7 @@ use super::{
     attempt::completed,
     effect::{RIVAL, Verdict, is_open},
     fault::Fault,
+    rounds::cannot_tell,
 };
 
 impl Run {
@@ -16,6 +17,9 @@ impl Run {
         let effects = self.parts.journal.effects(self.spec.task).await.map_err(Fault::Store)?;
         let is_done = |state| matches!(state, EffectState::Confirmed | EffectState::ResolvedDone);
         let Some(open) = effects.iter().rev().find(|effect| is_open(effect.state)) else {
+            if let Some(why) = self.changed_since(&effects) {
+                return Err(cannot_tell(why, self.step));
+            }
             if self.has_single_commit() && effects.iter().any(|effect| is_done(effect.state)) {
                 return Ok(Some(completed("already done by an earlier attempt")));
             }
@@ -27,6 +31,13 @@ impl Run {
         };
         self.effects.reopen(open.key.clone());
         self.show_effect(&open.key, &open.content, &open.baseline).await?;
+        if let Some(why) = self.changed_since(&effects) {
+            self.settle_effect(EffectState::Unknown).await?;
+            return Err(Fault::Assertion(format!(
+                "{why}, and its check of today says nothing of what an earlier attempt may have done; put the flow back and \
+                 retry the task, or look and resolve it"
+            )));
+        }
         if let Some(other) = self.elsewhere(&open.content) {
             self.settle_effect(EffectState::Unknown).await?;
             return Err(other);

@@ -49,7 +49,7 @@ impl Run {
         };
         self.note("at", json!([at.x, at.y]));
         // A screen that looks the same does not prove that a touch did nothing: what cannot be undone is never repeated.
-        let once = self.is_commit(step);
+        let once = self.effects.acting;
         let tries = if tap.retry_if_no_change && !once { TRIES } else { 1 };
         for _ in 0..tries {
             if self.touch_and_look(at, tap).await? {

@@ -1,6 +1,6 @@
--- ?1: [[serial, username, [script that is passed over, …]], …], ?2: now, ?3: how many of each lane, ?4: whether anything is
--- passed over at all, so that usually no list is looked into for each task, ?5: the blocks that have pending tasks, in
--- order. One row for each lane, its tasks as one text: a farm asks for thousands of tasks at once, and each row costs more on
+-- ?1: [[serial, username, [script that is passed over, …], [batch whose tasks with a gap are, …]], …], ?2: now, ?3: how many
+-- of each lane, ?4: whether anything is passed over at all, so that usually no list is looked into for each task, ?5: the
+-- blocks that have pending tasks, in order. One row for each lane, its tasks as one text: a farm asks for thousands of tasks at once, and each row costs more on
 -- its way out of SQLite than to be found.
 -- Tasks whose place is their number come from the blocks, the oldest first: the inner LIMIT counts in the order of the
 -- blocks and of their index. The others come from `task_lane`. Both parts are cut off before they are brought into one order.
@@ -13,7 +13,9 @@ SELECT (SELECT json_group_array(json_array(id, batch_id, script_name, due_at, ga
                   FROM json_each(?5) AS block CROSS JOIN task INDEXED BY task_open
                   WHERE task.id / 4096 = block.value AND lane_id = lane.id AND finished_at IS NULL AND state <> 'running'
                     AND due_at IS NULL AND rank = created_at
-                    AND (NOT ?4 OR script_name NOT IN (SELECT value FROM json_each(asked.value, '$[2]')))
+                    AND (NOT ?4 OR script_name NOT IN (SELECT value FROM json_each(asked.value, '$[2]'))
+                                   AND (gap_ms IS NULL OR attempts > 0
+                                        OR batch_id NOT IN (SELECT value FROM json_each(asked.value, '$[3]'))))
                     AND NOT EXISTS (SELECT 1 FROM task AS open
                                     WHERE open.lane_id = lane.id AND open.rank < -500000000000000
                                       AND open.finished_at IS NULL AND open.state <> 'running'
@@ -31,7 +33,8 @@ SELECT (SELECT json_group_array(json_array(id, batch_id, script_name, due_at, ga
                                                    AND (open.due_at IS NOT NULL OR open.rank <> open.created_at))
                                     THEN -500000000000000 ELSE 9223372036854775807 END
                     AND (NOT ?4 OR rank < -500000000000000
-                         OR script_name NOT IN (SELECT value FROM json_each(asked.value, '$[2]')))
+                         OR script_name NOT IN (SELECT value FROM json_each(asked.value, '$[2]'))
+                            AND (gap_ms IS NULL OR attempts > 0 OR batch_id NOT IN (SELECT value FROM json_each(asked.value, '$[3]'))))
                   ORDER BY rank, id LIMIT ?3)
               ORDER BY rank, id LIMIT ?3)) AS due,
        (SELECT min(due_at) FROM task

@@ -2,7 +2,7 @@
 
 use farmhand_actors::{
     domain::{AccountUse, AttemptId, DevicePatch, FailureReason, Progress, Purpose, StepRecord, StepState, TaskState},
-    ports::{AccountStore, AttemptJournal, DeviceStore, LaneAsk, StoreError, TaskStore},
+    ports::{AccountStore, AttemptJournal, DeviceStore, LaneAsk, PassedOver, StoreError, TaskStore},
 };
 use serde_json::Value;
 
@@ -11,6 +11,31 @@ use super::*;
 async fn written(store: &Store, ends: Vec<Finish>) -> Vec<bool> {
     let finished = store.finish(ends).await.expect("answers");
     finished.iter().map(|finished| finished.written).collect()
+}
+
+/// It keeps no gap to its own start, so it can begin before the others of its batch.
+#[tokio::test]
+async fn a_task_that_has_begun_before_is_not_passed_over_with_its_batch() {
+    let farm = Farm::new().await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let mut task = task_for("a", None);
+        task.gap = Some(Duration::from_secs(60));
+        ids.push(farm.submit_one(task).await);
+    }
+    let claimed = farm.claim(ids[0], "a", None).await;
+    farm.finish(&claimed, again(100, Purpose::Execute, false)).await;
+    let lane = farm.store.lanes().await.expect("reads").remove(0);
+    let passed_over = PassedOver {
+        batches: [task_for("a", None).batch_id].into(),
+        ..PassedOver::default()
+    };
+
+    let asked = vec![LaneAsk { lane, passed_over }];
+    let head = farm.store.lane_heads(asked, 5, at(100)).await.expect("reads").remove(0);
+
+    let due: Vec<TaskId> = head.due.iter().map(|task| task.id).collect();
+    assert_eq!(due, ids[..1]);
 }
 
 #[tokio::test]

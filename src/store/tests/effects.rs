@@ -315,7 +315,7 @@ async fn an_effect_has_a_rival_when_another_task_of_its_script_and_account_has_a
         let username = username.map(username_of);
         let serial = serial_of("a");
         farm.store
-            .has_rival(&effect.key, username.as_ref(), &serial)
+            .has_rival(&effect.key, username.as_ref(), &serial, false)
             .await
             .expect("reads")
     };
@@ -435,8 +435,45 @@ async fn what_was_done_later_is_told_by_the_attempts_and_not_by_the_rows() {
     again(third).await;
     let open = act(third, "bert", None).await;
     let bert = username_of("bert");
-    let rival = farm.store.has_rival(&open, Some(&bert), &serial_of("a")).await;
+    let rival = farm.store.has_rival(&open, Some(&bert), &serial_of("a"), false).await;
     assert!(!rival.expect("reads"));
+}
+
+/// A check that compares captions sees whose post is the newest.
+#[tokio::test]
+async fn two_acts_that_the_check_can_tell_apart_are_no_rivals() {
+    let farm = Farm::new().await;
+    let (anna, serial) = (username_of("anna"), serial_of("a"));
+    let post = async |script: &str, same: serde_json::Value| {
+        let content = json!({ "hash": "x", "same": same });
+        act(&farm, ("a", Some("anna"), script), content, None).await
+    };
+    let rival = async |key: &EffectKey, by_same: bool| {
+        let rival = farm.store.has_rival(key, Some(&anna), &serial, by_same).await;
+        rival.expect("reads")
+    };
+    let first = post("post", json!(["one"])).await;
+    let second = post("post", json!(["two"])).await;
+    assert_eq!((rival(&first, true).await, rival(&second, true).await), (false, false));
+    assert_eq!((rival(&first, false).await, rival(&second, false).await), (true, true));
+
+    // What other scripts call the same is not to be compared, nor what an older version of the flow has kept.
+    let third = post("promo", json!(["three"])).await;
+    assert_eq!((rival(&first, true).await, rival(&third, true).await), (true, true));
+    let farm = Farm::new().await;
+    let content = json!({ "hash": "x" });
+    let older = act(&farm, ("a", Some("anna"), "post"), content, None).await;
+    let content = json!({ "hash": "x", "same": ["one"] });
+    let later = act(&farm, ("a", Some("anna"), "post"), content.clone(), None).await;
+    let rival = async |key: &EffectKey| {
+        farm.store
+            .has_rival(key, Some(&anna), &serial, true)
+            .await
+            .expect("reads")
+    };
+    assert_eq!((rival(&older).await, rival(&later).await), (true, true));
+    let again = act(&farm, ("a", Some("anna"), "post"), content, None).await;
+    assert!(rival(&again).await);
 }
 
 /// Another script may bring the same file into the world, but a follow is no post.
@@ -464,7 +501,7 @@ async fn two_effects_with_files_are_rivals_whatever_their_scripts() {
         let anna = username_of("anna");
         rivals.push(
             farm.store
-                .has_rival(key, Some(&anna), &serial_of("a"))
+                .has_rival(key, Some(&anna), &serial_of("a"), false)
                 .await
                 .expect("reads"),
         );
@@ -551,7 +588,10 @@ async fn act(
 
 async fn is_rival(farm: &Farm, key: &EffectKey, username: Option<&str>, serial: &str) -> bool {
     let username = username.map(username_of);
-    let rival = farm.store.has_rival(key, username.as_ref(), &serial_of(serial)).await;
+    let rival = farm
+        .store
+        .has_rival(key, username.as_ref(), &serial_of(serial), false)
+        .await;
     rival.expect("reads")
 }
 
@@ -629,6 +669,64 @@ async fn an_act_without_an_account_is_a_rival_of_any_on_its_phone_also_when_its_
     }
 }
 
+/// Else one lost confirmation would make all that follow unknown.
+#[tokio::test]
+async fn an_act_that_was_not_believed_is_as_old_as_the_one_because_of_which_it_was_not() {
+    let farm = Farm::new().await;
+    let since = Timestamp::now() - Duration::from_secs(3_600);
+    let act = async |evidence: serde_json::Value| {
+        let task = farm.submit_one(task_for("a", Some("anna"))).await;
+        let claimed = farm.claim(task, "a", Some("anna")).await;
+        let mut intent = intent(&farm, &claimed, 0);
+        intent.content = json!({"hash": "x"});
+        farm.store.intend(intent.clone()).await.expect("answers");
+        // A later look that finds nothing out does not forget it.
+        for evidence in [evidence, json!({})] {
+            let mut found = finding(&intent, EffectState::Unknown);
+            found.evidence = evidence;
+            farm.store.settle(found).await.expect("settles");
+        }
+        farm.finish(&claimed, failed(FailureReason::Stopped)).await;
+        intent.key
+    };
+    let old = Timestamp::now() - Duration::from_secs(1_200);
+    let unbelieved = act(json!({ "unbelieved_since": old.as_millisecond() })).await;
+    let newest = async |task| {
+        farm.store
+            .newest_open(task, &serial_of("a"), "", since)
+            .await
+            .expect("reads")
+    };
+    let newest_of = newest(TaskId(999)).await.expect("one is open");
+    assert_eq!(newest_of.as_millisecond(), old.as_millisecond());
+    assert_eq!(newest(unbelieved.task).await, None);
+
+    let next = act(json!({})).await;
+    assert!(!is_rival(&farm, &next, Some("anna"), "a").await);
+    let after_it = act(json!({})).await;
+    assert!(is_rival(&farm, &after_it, Some("anna"), "a").await);
+    farm.store
+        .delete(vec![next.task, after_it.task])
+        .await
+        .expect("deletes");
+    assert!(
+        newest(TaskId(999)).await > Some(old),
+        "those that are gone may still be told of"
+    );
+}
+
+#[tokio::test]
+async fn an_act_in_another_app_of_the_phone_is_no_rival() {
+    for (package, rival) in [("app.one", true), ("app.two", false), ("", true)] {
+        let farm = Farm::new().await;
+        let content = json!({"hash": "x", "package": "app.one"});
+        let key = act(&farm, ("a", Some("anna"), "post"), content, None).await;
+        let content = json!({"hash": "y", "package": package});
+        act(&farm, ("a", None, "post"), content, Some(EffectState::Confirmed)).await;
+        assert_eq!(is_rival(&farm, &key, Some("anna"), "a").await, rival, "{package}");
+    }
+}
+
 #[tokio::test]
 async fn an_effect_is_touched_again_by_a_task_that_was_deleted_and_by_one_without_an_account() {
     for (own, other) in [(Some("anna"), Some("anna")), (Some("anna"), None), (None, Some("anna"))] {
@@ -678,4 +776,39 @@ async fn files_that_may_have_been_published_are_used_also_when_the_task_was_dele
     assert!(used("bert").await.is_empty());
     farm.store.delete(vec![key.task]).await.expect("deletes");
     assert_eq!(used("anna").await, ["aa"]);
+}
+
+/// The app says "posted" of the one that ended last.
+#[tokio::test]
+async fn an_open_act_of_another_task_is_seen_by_those_of_the_same_phone_and_app_for_its_time() {
+    let farm = Farm::new().await;
+    let long_ago = at(-1_000_000_000);
+    let is_open = async |task: TaskId, serial: &str, package: &str, since: Timestamp| {
+        let serial = serial_of(serial);
+        let found = farm.store.newest_open(task, &serial, package, since).await;
+        found.expect("reads").is_some()
+    };
+    let own = farm.submit_one(task_for("a", Some("bert"))).await;
+    let claimed = claimed_task(&farm).await;
+    let mut intent = intent(&farm, &claimed, 0);
+    intent.content = json!({"package": "com.app"});
+    farm.store.intend(intent.clone()).await.expect("answers");
+
+    assert!(is_open(own, "a", "com.app", long_ago).await);
+    assert!(!is_open(claimed.task, "a", "com.app", long_ago).await, "its own");
+    assert!(!is_open(own, "b", "com.app", long_ago).await);
+    assert!(!is_open(own, "a", "com.other", long_ago).await);
+    assert!(is_open(own, "a", "", long_ago).await, "it may be the same app");
+    let later = Timestamp::now() + std::time::Duration::from_secs(5);
+    assert!(!is_open(own, "a", "com.app", later).await);
+    farm.finish(&claimed, failed(FailureReason::Stopped)).await;
+    assert!(is_open(own, "a", "com.app", long_ago).await);
+    let word = Resolution {
+        task: claimed.task,
+        done: true,
+        note: String::new(),
+        at: at(50),
+    };
+    farm.store.resolve(word).await.expect("resolves");
+    assert!(!is_open(own, "a", "com.app", long_ago).await);
 }

@@ -41,6 +41,22 @@ fn account(name: &str) -> AccountRecord {
 }
 
 #[tokio::test]
+async fn a_phone_has_accounts_of_the_apps_of_those_that_are_bound_to_it() {
+    let farm = Farm::new().await;
+    let has = async |serial: &str, app: &str| farm.store.has_account(&serial_of(serial), app).await.expect("reads");
+    assert!(!has("a", "tiktok").await);
+    farm.store.create_account(account("anna")).await.expect("creates");
+    assert_eq!(
+        (
+            has("a", "TikTok").await,
+            has("a", "instagram").await,
+            has("b", "tiktok").await
+        ),
+        (true, false, false)
+    );
+}
+
+#[tokio::test]
 async fn an_account_is_created_once_changed_and_deleted() {
     let farm = Farm::new().await;
     let (anna, bert) = (account("anna"), account("bert"));

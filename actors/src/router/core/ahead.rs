@@ -70,6 +70,7 @@ impl RouterCore {
         let slot = self.devices.get(serial);
         slot.is_some_and(|slot| slot.running.is_none() && !slot.promised && slot.not_ready.is_none())
             && !self.drains.holds(serial)
+            && self.busy_twin(serial).is_none()
             && self
                 .lanes_of(serial)
                 .all(|(lane, state)| state.is_quiet() && !self.refills.contains(lane))

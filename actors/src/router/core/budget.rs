@@ -6,11 +6,13 @@ use std::{
     time::Duration,
 };
 
-use crate::domain::ScriptName;
+use super::RouterCore;
+use crate::domain::{
+    Now, ScriptName, Start,
+    retry::{REPETITIONS_KEPT, Repetition},
+};
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
-
-/// Repetitions of the last hour, by script.
+/// By script until when (of the monotonic clock) each repetition counts.
 #[derive(Debug, Default)]
 pub(super) struct Budget(HashMap<ScriptName, VecDeque<Duration>>);
 
@@ -20,7 +22,7 @@ impl Budget {
         let Some(spent) = self.0.get_mut(script) else {
             return true;
         };
-        while spent.front().is_some_and(|at| *at + HOUR <= now) {
+        while spent.front().is_some_and(|until| *until <= now) {
             spent.pop_front();
         }
         per_hour == 0 || u32::try_from(spent.len()).is_ok_and(|spent| spent < per_hour)
@@ -29,7 +31,20 @@ impl Budget {
     /// Notes a repetition. Without a limit nothing has to be remembered.
     pub(super) fn spend(&mut self, script: &ScriptName, per_hour: u32, now: Duration) {
         if per_hour > 0 {
-            self.0.entry(script.clone()).or_default().push_back(now);
+            self.note(script.clone(), Start::at(now));
+        }
+    }
+
+    fn note(&mut self, script: ScriptName, at: Start) {
+        self.0.entry(script).or_default().push_back(at.then(REPETITIONS_KEPT));
+    }
+}
+
+impl RouterCore {
+    /// The repetitions that were stored before this router, the oldest first.
+    pub fn on_repetitions(&mut self, repetitions: Vec<Repetition>, now: Now) {
+        for Repetition { script, at } in repetitions {
+            self.repetitions.note(script, Start::stored(at, now));
         }
     }
 }

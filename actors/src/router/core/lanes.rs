@@ -1,35 +1,30 @@
 //! Bounded windows on the stored tasks: a lane holds the front of its queue and reads on when it runs dry.
 
 use std::{
-    collections::{BTreeSet, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     sync::Arc,
 };
 
 use super::{Effect, RouterCore};
 use crate::{
     domain::{NewTask, Now, PendingTask, Purpose, ScriptName, TaskId, Timestamp, rotation::TurnInstant},
-    ports::{Lane, LaneAsk, LaneHead, StoreError},
+    ports::{Lane, LaneAsk, LaneHead, PassedOver, StoreError},
 };
 
 /// Tasks held of one lane: enough to bridge a read of the store under full load.
 const WINDOW: u32 = 64;
 
-/// A window grows up to this when all tasks in it keep the gap of their batch, so that they do not block those behind
-/// them.
-const WINDOW_MAX: u32 = 1024;
-
 /// Lanes read in one call of the store.
 const LANES_PER_READ: usize = 512;
 
 /// The front of one lane.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct LaneState {
     pub(super) window: VecDeque<PendingTask>,
     /// Whether the store has due tasks beyond the window.
     pub(super) more: bool,
     next_due: Option<Timestamp>,
     pub(super) last_start: Option<TurnInstant>,
-    limit: u32,
     asked: bool,
     /// A task came while the lane was being read: what is read may not have it.
     touched: bool,
@@ -38,28 +33,20 @@ pub(super) struct LaneState {
     pub(super) unverified: Option<TaskId>,
     /// Scripts that the account may not run now: the window is the front of the others.
     pub(super) passed_over: BTreeSet<ScriptName>,
+    /// Batches whose tasks keep their gap now, and of each the one that keeps it shortest: the window is the front of the
+    /// others.
+    pub(super) keep_gap: BTreeMap<Arc<str>, PendingTask>,
 }
 
 impl LaneState {
     /// Whether nothing of it waits, and nothing is being read.
     pub(super) fn is_quiet(&self) -> bool {
-        self.window.is_empty() && !self.more && !self.asked && self.unverified.is_none() && self.passed_over.is_empty()
+        self.window.is_empty() && !self.more && !self.asked && self.unverified.is_none() && !self.passes_over()
     }
-}
 
-impl Default for LaneState {
-    fn default() -> Self {
-        Self {
-            window: VecDeque::new(),
-            more: false,
-            next_due: None,
-            last_start: None,
-            limit: WINDOW,
-            asked: false,
-            touched: false,
-            unverified: None,
-            passed_over: BTreeSet::new(),
-        }
+    /// Whether there may be tasks that are not looked at, for they cannot start now.
+    pub(super) fn passes_over(&self) -> bool {
+        !self.passed_over.is_empty() || !self.keep_gap.is_empty()
     }
 }
 
@@ -149,18 +136,19 @@ impl RouterCore {
             return;
         }
         let mut lanes = Vec::new();
-        let mut limit = WINDOW;
         while lanes.len() < LANES_PER_READ {
             let Some(lane) = self.refills.pop_first() else { break };
             let state = self.lanes.entry(lane.clone()).or_default();
             state.asked = true;
             state.touched = false;
-            limit = limit.max(state.limit);
-            let passed_over = state.passed_over.iter().cloned().collect();
+            let passed_over = PassedOver {
+                scripts: state.passed_over.clone(),
+                batches: state.keep_gap.keys().cloned().collect(),
+            };
             lanes.push(LaneAsk { lane, passed_over });
         }
         self.refilling = true;
-        effects.push(Effect::Refill(lanes, limit, now.wall));
+        effects.push(Effect::Refill(lanes, WINDOW, now.wall));
     }
 
     pub(super) fn want_refill(&mut self, lane: Lane) {
@@ -207,7 +195,7 @@ impl RouterCore {
         let state = self.lanes.get_mut(lane)?;
         let place = state.window.iter().position(|candidate| candidate.id == task)?;
         let taken = state.window.remove(place);
-        let low = usize::try_from(state.limit / 4).unwrap_or(usize::MAX);
+        let low = usize::try_from(WINDOW / 4).unwrap_or(usize::MAX);
         if state.more && !state.asked && state.window.len() < low {
             self.refills.insert(lane.clone());
         }
@@ -223,26 +211,31 @@ impl RouterCore {
         state.window.push_front(task);
     }
 
-    /// All tasks at hand are held back, some because the account may not run their script: look past these scripts, or
-    /// else further.
-    pub(super) fn look_further(&mut self, lane: &Lane, held: BTreeSet<ScriptName>) {
+    /// All tasks at hand are held back, because the account may not run their script, or by the gap of their batch: look
+    /// past these.
+    pub(super) fn look_further(&mut self, lane: &Lane, held: BTreeSet<ScriptName>, keep_gap: Vec<PendingTask>) {
         let Some(state) = self.lanes.get_mut(lane).filter(|state| state.more && !state.asked) else {
             return;
         };
-        if !held.is_empty() {
-            state.passed_over.extend(held);
-        } else if state.limit < WINDOW_MAX {
-            state.limit = (state.limit * 2).min(WINDOW_MAX);
-        } else {
-            return;
+        let before = (state.passed_over.len(), state.keep_gap.len());
+        state.passed_over.extend(held);
+        for task in keep_gap {
+            let known = state.keep_gap.get(&task.batch_id);
+            if known.is_none_or(|known| task.gap < known.gap) {
+                state.keep_gap.insert(Arc::clone(&task.batch_id), task);
+            }
         }
-        self.refills.insert(lane.clone());
+        // Else the same would be read again and again.
+        if before != (state.passed_over.len(), state.keep_gap.len()) {
+            self.refills.insert(lane.clone());
+        }
     }
 
-    /// The account may run again what was passed over.
+    /// What was passed over can start again.
     pub(super) fn look_again(&mut self, lane: &Lane) {
         if let Some(state) = self.lanes.get_mut(lane) {
             state.passed_over.clear();
+            state.keep_gap.clear();
             self.want_refill(lane.clone());
         }
     }
@@ -265,10 +258,11 @@ impl RouterCore {
         }
         let state = self.lanes.entry(lane.clone()).or_default();
         state.touched = true;
-        if state.passed_over.contains(&task.script) {
+        if state.passed_over.contains(&task.script) || task.gap.is_some() && state.keep_gap.contains_key(&task.batch_id)
+        {
             return;
         }
-        let full = state.window.len() >= usize::try_from(state.limit).unwrap_or(usize::MAX);
+        let full = state.window.len() >= usize::try_from(WINDOW).unwrap_or(usize::MAX);
         // The store orders by priority; here a task can only be appended, when nothing stands behind its place.
         let last = task.priority <= 0 && state.window.iter().all(|other| other.priority >= task.priority);
         if state.more || full || state.unverified.is_some() {

@@ -25,6 +25,7 @@ mod gaps;
 mod handover;
 mod lanes;
 mod plan;
+mod twins;
 mod unverified;
 mod waiting;
 
@@ -35,7 +36,10 @@ use std::{
 };
 
 pub use self::handover::HandedOver;
-use self::{attempts::Running, budget::Budget, drain::Drains, gaps::Gaps, lanes::LaneState, unverified::Unverified};
+use self::{
+    attempts::Running, budget::Budget, drain::Drains, gaps::Gaps, lanes::LaneState, twins::Twins,
+    unverified::Unverified,
+};
 use crate::{
     account::{AccountView, LeaseAccount, ReleaseAccount},
     device::StopAttempt,
@@ -159,6 +163,7 @@ pub struct RouterCore {
     draining: bool,
     drains: Drains,
     unverified: Unverified,
+    twins: Twins,
     repetitions: Budget,
     plan_again: Option<Duration>,
     plan_wanted: bool,
@@ -203,6 +208,7 @@ impl RouterCore {
             draining: false,
             drains: Drains::default(),
             unverified: Unverified::default(),
+            twins: Twins::default(),
             repetitions: Budget::default(),
             plan_again: None,
             plan_wanted: true,
@@ -229,6 +235,18 @@ impl RouterCore {
             .filter(|slot| slot.generation == generation)
         {
             slot.not_ready = not_ready;
+            self.plan_wanted = true;
+        }
+    }
+
+    /// Which phone a device is; `None`: that is not told now, and it is the one that it was.
+    pub fn on_phone_known(&mut self, serial: &Serial, generation: Generation, phone: Option<Arc<str>>) {
+        let is_newest = self
+            .devices
+            .get(serial)
+            .is_some_and(|slot| slot.generation == generation);
+        if let Some(phone) = phone.filter(|_| is_newest) {
+            self.twins.note(serial, phone);
             self.plan_wanted = true;
         }
     }

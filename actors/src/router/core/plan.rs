@@ -62,13 +62,18 @@ impl RouterCore {
         }
         let mut choices = self.choices(now);
         let free = self.free_devices();
+        // Whoever had the longest pause goes first.
+        choices.sort_by_key(|choice| choice.order);
         if choices.len() > free {
-            // Whoever had the longest pause goes first; the others are told why they wait.
-            choices.sort_by_key(|choice| choice.order);
+            // The others are told why they wait.
             choices.truncate(free);
             self.remark_at = self.remark_at.or(Some(now.mono));
         }
         for Choice { lane, task, .. } in choices {
+            if self.busy_twin(&lane.serial).is_some() {
+                self.remark_at = self.remark_at.or(Some(now.mono));
+                continue;
+            }
             if let Some(task) = self.take_from_window(&lane, task) {
                 self.begin(task, effects);
             }
@@ -91,7 +96,7 @@ impl RouterCore {
             if slot.running.is_some() || slot.promised {
                 continue;
             }
-            if slot.not_ready.is_some() || self.drains.holds(serial) {
+            if slot.not_ready.is_some() || self.drains.holds(serial) || self.busy_twin(serial).is_some() {
                 look.held = true;
                 continue;
             }
@@ -105,8 +110,8 @@ impl RouterCore {
             self.candidates.remove(&serial);
         }
         self.plan_again = look.wake;
-        for (lane, held) in look.crowded {
-            self.look_further(&lane, held);
+        for (lane, scripts, keep_gap) in look.crowded {
+            self.look_further(&lane, scripts, keep_gap);
         }
         for lane in look.reopened {
             self.look_again(&lane);
@@ -121,7 +126,7 @@ impl RouterCore {
         let mut best: Option<Choice> = None;
         let mut waiting = false;
         for (lane, state) in self.lanes_of(serial) {
-            waiting |= !state.window.is_empty() || !state.passed_over.is_empty();
+            waiting |= !state.window.is_empty() || state.passes_over();
             self.watch_passed_over(lane, state, now, look);
             let Some(task) = self.first_free(lane, state, now, look) else {
                 continue;
@@ -149,28 +154,37 @@ impl RouterCore {
     ) -> Option<&'a PendingTask> {
         let mut only_own = true;
         let mut scripts = BTreeSet::new();
+        let mut keep_gap = Vec::new();
         for task in &state.window {
             let Some(hold) = self.hold(task, now) else {
                 return Some(task);
             };
-            only_own &= matches!(hold, Hold::Gap(_) | Hold::Script(..));
-            if matches!(hold, Hold::Script(..)) {
-                scripts.insert(task.script.clone());
+            match hold {
+                Hold::Script(..) => _ = scripts.insert(task.script.clone()),
+                Hold::Gap(_) => keep_gap.push(task),
+                _ => only_own = false,
             }
             look.note(&hold, now);
         }
         if only_own && state.more {
-            look.crowded.push((lane.clone(), scripts));
+            let keep_gap = keep_gap.into_iter().cloned().collect();
+            look.crowded.push((lane.clone(), scripts, keep_gap));
         }
         None
     }
 
-    /// What was passed over is read again as soon as its account may run it.
+    /// What was passed over is read again as soon as its account may run it, or its batch's gap is over.
     fn watch_passed_over(&self, lane: &Lane, state: &LaneState, now: Now, look: &mut Outlook) {
         let slot = lane.username.as_ref().and_then(|name| self.accounts.get(name));
         for script in &state.passed_over {
             match slot.and_then(|slot| refusal(slot, script, Purpose::Execute, now)) {
                 Some(hold) => look.note(&hold, now),
+                None => return look.reopened.push(lane.clone()),
+            }
+        }
+        for task in state.keep_gap.values() {
+            match self.gaps.until(task).filter(|until| *until > now.mono) {
+                Some(until) => look.note(&Hold::Gap(until), now),
                 None => return look.reopened.push(lane.clone()),
             }
         }
@@ -255,8 +269,8 @@ fn holds_still(not_now: &NotNow, now: Now) -> bool {
 struct Outlook {
     wake: Option<Duration>,
     held: bool,
-    /// Lanes whose tasks at hand are all held by reasons of their own, and the scripts that are.
-    crowded: Vec<(Lane, BTreeSet<ScriptName>)>,
+    /// Lanes whose tasks at hand are all held by reasons of their own: the scripts that are, and the tasks that keep a gap.
+    crowded: Vec<(Lane, BTreeSet<ScriptName>, Vec<PendingTask>)>,
     /// Lanes of which something that was passed over can start again.
     reopened: Vec<Lane>,
 }

@@ -106,6 +106,12 @@ impl RouterCore {
         if let Some(problem) = &device.not_ready {
             return Some(format!("device {} {problem}", task.serial));
         }
+        if let Some((other, Some(busy))) = self.busy_twin(&task.serial) {
+            let serial = &task.serial;
+            return Some(format!(
+                "device {serial} is the same phone as {other}, which is busy with task {busy}"
+            ));
+        }
         if let Some(reason) = self.hold(task, now).and_then(|hold| text_of(hold, now)) {
             return Some(reason);
         }

@@ -8,7 +8,7 @@ use super::{Checked, Subject, after, completed, failed, lane, lease, morning, se
 use crate::{
     domain::{
         AttemptId, BatchStart, Claim, EffectFinding, EffectGate, EffectKey, EffectState, FailureReason, NewTask,
-        Purpose, RescueVerdict, TaskId, TaskState,
+        Purpose, RescueVerdict, TaskId, TaskState, retry::Repetition,
     },
     ports::TaskNext,
 };
@@ -109,6 +109,9 @@ pub(super) async fn another_attempt_waits_for_its_time_and_keeps_its_purpose(sub
         1,
         "that one did not count"
     );
+    let script = waiting.script;
+    let repetition = Repetition { script, at: after(2) };
+    assert_eq!(subject.store.repetitions().await?, [repetition]);
     Ok(())
 }
 

@@ -6,8 +6,8 @@ use super::{Checked, Subject, after, completed, lane, lease, morning, task};
 use crate::{
     domain::{ClaimAhead, FailureReason, IdempotencyKey, NewTask, PendingTask, Purpose, TaskId, TaskState, TaskStats},
     ports::{
-        LaneAsk, PRIORITY_HEAD_START, Resolution, ResolveResult, RetryFilter, RetryResult, StopIntent, SubmitResult,
-        TaskNext,
+        LaneAsk, PRIORITY_HEAD_START, PassedOver, Resolution, ResolveResult, RetryFilter, RetryResult, StopIntent,
+        SubmitResult, TaskNext,
     },
 };
 
@@ -167,12 +167,24 @@ pub(super) async fn a_lane_is_ordered_by_time_priority_and_id(subject: Subject) 
     let all = subject.head(&lane("p1", Some("a")), 6, after(9000)).await?;
     assert_eq!(all.due.last().map(|task| task.id), Some(later));
     assert_eq!((all.more, all.next_due), (false, None));
-    let asked = LaneAsk {
-        lane: lane("p1", Some("a")),
-        passed_over: vec![task("p1", None).script],
+    let without = async |passed_over: PassedOver| {
+        let lane = lane("p1", Some("a"));
+        let asked = LaneAsk { lane, passed_over };
+        let heads = subject.store.lane_heads(vec![asked], 6, after(9000)).await;
+        heads.map(|heads| heads.iter().map(|head| head.due.len()).collect::<Vec<_>>())
     };
-    let heads = subject.store.lane_heads(vec![asked], 6, after(9000)).await?;
-    assert!(heads.iter().all(|head| head.due.is_empty()), "{heads:?}");
+    let script = PassedOver {
+        scripts: [task("p1", None).script].into(),
+        ..PassedOver::default()
+    };
+    assert_eq!(without(script).await?, [0]);
+    // They keep a gap; those of other batches do not count.
+    let of = |batch: &std::sync::Arc<str>| PassedOver {
+        batches: [std::sync::Arc::clone(batch)].into(),
+        ..PassedOver::default()
+    };
+    assert_eq!(without(of(&"another".into())).await?, [6]);
+    assert_eq!(without(of(&task("p1", None).batch_id)).await?, [0]);
     Ok(())
 }
 
@@ -286,7 +298,7 @@ pub(super) async fn a_task_that_is_retried_before_its_time_of_day_waits_for_it(s
     assert_eq!(subject.state(one).await?, Some(TaskState::Scheduled));
     let asked = || LaneAsk {
         lane: lane("p1", None),
-        passed_over: Vec::new(),
+        passed_over: PassedOver::default(),
     };
     let early = subject.store.lane_heads(vec![asked()], 6, after(3599)).await?;
     let early: Vec<_> = early.iter().map(|head| (head.due.len(), head.next_due)).collect();

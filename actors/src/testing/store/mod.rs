@@ -20,7 +20,7 @@ use crate::{
     domain::{
         AccountRecord, AccountUse, AttemptId, DeviceRecord, Drain, Effect, EffectKey, EffectState, Epoch, Event,
         EventTopic, Lease, Material, NewEvent, PendingTask, Progress, Serial, StepRecord, Submitted, Task, TaskId,
-        TaskState, Timestamp, Username,
+        TaskState, Timestamp, Username, retry::Repetition,
     },
     ports::{EventStore, PRIORITY_HEAD_START, SharedStore, StoreError},
 };
@@ -48,6 +48,7 @@ struct Tables {
     uses: Vec<AccountUse>,
     devices: BTreeMap<Serial, DeviceRecord>,
     drains: Vec<Drain>,
+    repetitions: Vec<Repetition>,
     events: Vec<Event>,
     materials: Vec<Material>,
     last_material: i64,

@@ -9,7 +9,7 @@ use crate::{
     domain::{
         AccountRecord, AccountStatus, AccountUse, AttemptId, Attention, Claim, Claimed, Effect, EffectState, Epoch,
         Failure, FailureReason, NewTask, ONE_OF_SEVERAL, OpenUse, PendingTask, Purpose, RescueVerdict, Rescued, Task,
-        TaskId, TaskState, Timestamp, Username,
+        TaskId, TaskState, Timestamp, Username, retry::Repetition,
     },
     ports::{Finish, Finished, Lane, LaneAsk, LaneHead, OpenTask, Resolution, RetryFilter, StoreError, TaskNext},
 };
@@ -68,7 +68,12 @@ impl Tables {
         if unverified.is_some() {
             due.retain(is_open);
         }
-        due.retain(|row| is_open(row) || !passed_over.contains(&row.task.request.script));
+        due.retain(|row| {
+            let request = &row.task.request;
+            let keeps_gap =
+                request.gap.is_some() && row.attempts == 0 && passed_over.batches.contains(&request.batch_id);
+            is_open(row) || !passed_over.scripts.contains(&request.script) && !keeps_gap
+        });
         due.sort_by_key(|row| row.place());
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         LaneHead {
@@ -166,6 +171,9 @@ impl Tables {
                 row.task.remark = remark;
                 row.auto_retries += u32::from(counts);
                 row.task.retry_count += u32::from(counts);
+                let script = row.task.request.script.clone();
+                let at = finish.at;
+                self.repetitions.extend(counts.then_some(Repetition { script, at }));
             }
         }
         self.tell_task(finish.task, finish.at);

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{
         AccountUse, AttemptId, BatchStart, Claim, Claimed, Drain, Epoch, IdempotencyKey, NewTask, OpenUse, PendingTask,
-        Rescued, Serial, Status, Submitted, TaskId, TaskState, TaskStats, Timestamp,
+        Rescued, Serial, Status, Submitted, TaskId, TaskState, TaskStats, Timestamp, retry::Repetition,
     },
     ports::{
         Finish, Finished, IDEMPOTENCY_WINDOW, Lane, LaneAsk, LaneHead, Resolution, ResolveResult, RetriedAll,
@@ -247,6 +247,11 @@ impl TaskStore for MemoryStore {
 
     async fn batch_starts(&self, since: Timestamp) -> Result<Vec<BatchStart>, StoreError> {
         self.read_batch_starts(since).await
+    }
+
+    async fn repetitions(&self) -> Result<Vec<Repetition>, StoreError> {
+        self.enter().await?;
+        Ok(self.lock().repetitions.clone())
     }
 
     async fn remark(&self, remarks: Vec<(TaskId, String)>) -> Result<(), StoreError> {

@@ -89,19 +89,61 @@ async fn a_posts_check_says_nothing_of_another_ones_profile() {
 #[tokio::test(start_paused = true)]
 async fn a_post_that_may_be_the_wanted_one_is_not_called_absent_though_there_are_no_more_than_before() {
     let before = |newest: Value| json!({ "posts": 3, "caption": "mine", "newest": newest });
+    let now = farmhand_actors::domain::Timestamp::now().as_millisecond();
     let without = json!({ "posts": 3, "caption": "", "newest": "old" });
     for (baseline, newest, state) in [
         (before(json!("old")), "mine", EffectState::Unknown),
-        (before(json!("mine")), "mine", EffectState::Refuted),
+        (before(json!("mine")), "mine", EffectState::Unknown),
         (before(json!("old")), "old", EffectState::Refuted),
         // Of an earlier version of the flow.
         (before(Value::Null), "mine", EffectState::Unknown),
         (without.clone(), "", EffectState::Unknown),
         (without, "old", EffectState::Refuted),
+        (
+            json!({ "posts": 3, "caption": "", "newest": "" }),
+            "",
+            EffectState::Unknown,
+        ),
+        // Minutes later nobody has deleted anything yet.
+        (
+            json!({ "posts": 3, "caption": "", "newest": "", "at": now }),
+            "",
+            EffectState::Refuted,
+        ),
+        (
+            json!({ "posts": 3, "caption": "", "newest": "", "at": now - 3_600_000 }),
+            "",
+            EffectState::Unknown,
+        ),
+        (
+            json!({ "posts": 3, "caption": "", "newest": "old", "at": now }),
+            "",
+            EffectState::Unknown,
+        ),
+        // Ours, then another one, and two that were deleted.
+        (before(json!("old")), "newer", EffectState::Unknown),
     ] {
         let found = verdict(profile("alice", 3, newest), baseline.clone()).await;
         assert_eq!(found, state, "{baseline} {newest}");
     }
     let none = json!({ "posts": 0, "caption": "", "newest": "" });
     assert_eq!(verdict(profile("alice", 0, ""), none).await, EffectState::Refuted);
+}
+
+/// Another task's upload may have come through late: only the caption says whose the new one is.
+#[tokio::test(start_paused = true)]
+async fn a_new_post_is_the_wanted_one_only_by_its_caption() {
+    for (wanted, newest, state) in [
+        ("mine", "mine", EffectState::Confirmed),
+        ("mine", "another", EffectState::Unknown),
+        ("", "", EffectState::Confirmed),
+        ("", "another", EffectState::Unknown),
+    ] {
+        let baseline = json!({ "posts": 3, "caption": wanted, "newest": "old" });
+        assert_eq!(
+            verdict(profile("alice", 4, newest), baseline).await,
+            state,
+            "{wanted} {newest}"
+        );
+    }
 }

@@ -1,7 +1,7 @@
 //! Where a flow that was cut off goes on.
 
 use farmhand_actors::{
-    domain::{MaterialId, MediaKind},
+    domain::{MaterialId, MediaKind, Package},
     ports::{PickedFile, PickedMedia},
 };
 use sha2::{Digest, Sha256};
@@ -53,6 +53,31 @@ async fn another_version_of_the_flow_begins_at_its_start() {
     let second = Arc::new(phone(&["Post"]));
     assert!(matches!(run(&bench, &second, 2).await, Outcome::Completed { .. }));
     assert_eq!(second.typed(), "changedhereafter");
+}
+
+/// The account was given another phone, or another app, before the task was taken up.
+#[tokio::test(start_paused = true)]
+async fn on_another_phone_or_in_another_app_the_flow_begins_at_its_start() {
+    type Change = fn(&mut AttemptSpec);
+    let changes: [(Change, &str); 3] = [
+        (|_| {}, "hereafter"),
+        (|spec| spec.serial = Serial::parse("other").unwrap(), "beforehereafter"),
+        (
+            |spec| spec.account.as_mut().unwrap().package = Package::parse("com.example.lite").unwrap(),
+            "beforehereafter",
+        ),
+    ];
+    for (change, typed) in changes {
+        let bench = Bench::new(FLOW);
+        let cut_off = Arc::new(phone(&["Post"]).misbehaving("Type(after)", Misbehaviour::Fails(lost())));
+        run(&bench, &cut_off, 1).await;
+        let mut spec = spec("flow", json!({}), Purpose::Execute);
+        spec.number = 2;
+        change(&mut spec);
+        let second = Arc::new(phone(&["Post"]));
+        completed(&bench.run_spec(&second, spec).await);
+        assert_eq!(second.typed(), typed);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,5 +165,25 @@ async fn the_media_that_were_picked_before_the_checkpoint_are_used_again_as_long
             bench.journal.all_effects()[0].content["media"][0]["sha256"],
             used.files[0].sha256
         );
+    }
+}
+
+/// What was counted before the checkpoint would be compared with what they have added.
+#[tokio::test(start_paused = true)]
+async fn a_flow_whose_check_compares_begins_at_its_start_when_others_have_acted_since_the_checkpoint() {
+    let compares = FLOW.replace("commit: post", "commit: post, check: [ evalScript: '1' ]");
+    let own = compares.replace("commit: post", "commit: post, own_evidence: true");
+    for (flow, typed) in [
+        (&compares, "beforehereafter"),
+        (&own, "hereafter"),
+        (&FLOW.to_owned(), "hereafter"),
+    ] {
+        let bench = Bench::new(flow);
+        let cut_off = Arc::new(phone(&["Post"]).misbehaving("Type(after", Misbehaviour::Fails(lost())));
+        run(&bench, &cut_off, 1).await;
+        *bench.journal.acted_since.lock().unwrap() = true;
+        let again = Arc::new(phone(&["Post"]));
+        completed(&run(&bench, &again, 2).await);
+        assert_eq!(again.typed(), typed);
     }
 }

@@ -1,5 +1,7 @@
 //! Things that must not happen twice: every way in which an attempt can end around its commit step.
 
+use farmhand_actors::domain::Timestamp;
+
 use super::*;
 
 /// A flow that presses Post, expects Posted, and can look it up on the profile.
@@ -153,6 +155,122 @@ async fn a_check_decides_nothing_when_another_task_may_have_done_the_same_unless
             unreachable!()
         };
         assert!(failure.message.contains("another task"), "{}", failure.message);
+    }
+}
+
+/// What a check compares is kept with the act, so that others with the same can be told from others with something else.
+#[tokio::test(start_paused = true)]
+async fn where_the_check_compares_what_counts_as_the_same_its_values_are_kept_with_the_effect() {
+    for (extension, kept) in [
+        ("  own_evidence: same\n  same: [\"'a' + 1\", 2]\n", json!(["a1", 2])),
+        ("  same: [\"'a' + 1\", 2]\n", Value::Null),
+    ] {
+        let bench = Bench::new(&FLOW.replace("  commit: post\n", &format!("  commit: post\n{extension}")));
+        let phone = Arc::new(app(&["Posted"], &["On profile"]));
+        completed(&bench.run(&phone).await);
+        assert_eq!(bench.journal.all_effects()[0].content["same"], kept);
+    }
+}
+
+/// Accounts were added to the phone after the task was created.
+#[tokio::test(start_paused = true)]
+async fn a_task_that_names_no_account_does_not_act_where_the_phone_has_accounts_of_its_app() {
+    let act = |account: &str| {
+        format!(
+            "appId: a.b\nfarmhand: {{ {account}commit: post }}\n---\n- inputText: before\n- tapOn: {{ text: Post, label: post }}\n"
+        )
+    };
+    let looks = "appId: a.b\n---\n- inputText: before\n- tapOn: Post\n".to_owned();
+    for (flow, bound, app, acts) in [
+        (act(""), true, "tiktok", false),
+        (act(""), false, "tiktok", true),
+        (act(""), true, "instagram", true),
+        (act("account: none, "), true, "tiktok", true),
+        (looks, true, "tiktok", true),
+    ] {
+        let bench = Bench::new(&flow);
+        *bench.journal.account_bound.lock().unwrap() = bound;
+        let phone = Arc::new(phone(&["Post"]));
+        let mut spec = spec("flow", json!({}), Purpose::Execute);
+        (spec.account, spec.app) = (None, Some(app.to_owned()));
+
+        let outcome = bench.run_spec(&phone, spec).await;
+
+        if acts {
+            completed(&outcome);
+        } else {
+            assert_eq!(
+                failed(&outcome),
+                (FailureReason::AccountUnavailable, Blame::Task, false)
+            );
+        }
+        assert_eq!(phone.typed().is_empty(), !acts, "{flow} {app}");
+    }
+}
+
+/// "Posted" says not by whom.
+#[tokio::test(start_paused = true)]
+async fn a_confirmation_counts_only_while_no_other_tasks_act_on_the_phone_is_open() {
+    let since = Timestamp::from_millisecond(1_234).unwrap();
+    for (on_check, state) in [
+        (&["On profile"][..], EffectState::Confirmed),
+        (&["Not on profile"][..], EffectState::Refuted),
+        (&["???"][..], EffectState::Unknown),
+    ] {
+        for flow in [FLOW.to_owned(), FLOW.replace("  confirm: posted\n", "")] {
+            let bench = Bench::new(&flow);
+            *bench.journal.open_beside.lock().unwrap() = Some(since);
+            let phone = Arc::new(app(&["Posted"], on_check));
+            let outcome = bench.run(&phone).await;
+            match state {
+                EffectState::Confirmed => _ = completed(&outcome),
+                EffectState::Refuted => {
+                    assert_eq!(failed(&outcome), (FailureReason::AssertionFailed, Blame::App, true));
+                }
+                _ => assert_eq!(unverified(&outcome), (FailureReason::AssertionFailed, Blame::App)),
+            }
+            let effect = bench.journal.all_effects().remove(0);
+            let told = effect.evidence.unwrap()["unbelieved_since"].as_i64();
+            assert_eq!((effect.state, told), (state, Some(1_234)));
+            assert_eq!((phone.count("Tap"), phone.count("Type(checking)")), (1, 1));
+        }
+    }
+    let bench = Bench::new(&FLOW.replace("  commit: post\n", "  commit: post\n  own_evidence: true\n"));
+    *bench.journal.open_beside.lock().unwrap() = Some(since);
+    let phone = Arc::new(app(&["Posted"], &["???"]));
+    assert_eq!(completed(&bench.run(&phone).await), "well done");
+    assert_eq!(phone.count("Type(checking)"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_check_nobody_knows_whose_act_the_app_tells_of_while_another_tasks_is_open() {
+    for (open, confirmed) in [(true, false), (false, true)] {
+        let bench = Bench::new(
+            "appId: a.b\nfarmhand: { account: none, commit: post, confirm: posted }\n---\n- tapOn: { text: Post, label: post }\n\
+             - assertVisible: { text: Post, label: posted }\n- inputText: after\n",
+        );
+        *bench.journal.open_beside.lock().unwrap() = open.then_some(Timestamp::UNIX_EPOCH);
+        let outcome = bench.run(&Arc::new(phone(&["Post"]))).await;
+        assert_eq!(matches!(outcome, Outcome::Completed { .. }), confirmed, "{outcome:?}");
+        let state = if confirmed {
+            EffectState::Confirmed
+        } else {
+            EffectState::Intended
+        };
+        assert_eq!(bench.journal.states(), [state]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tap_within_a_commit_step_is_not_repeated_either() {
+    for field in ["retryTapIfNoChange", "waitUntilVisible"] {
+        let bench = Bench::new(&format!(
+            "appId: a.b\nfarmhand: {{ account: none, commit: post }}\n---\n- runFlow:\n    label: post\n    commands:\n      \
+             - runFlow: {{ commands: [ tapOn: {{ text: Post, {field}: true }} ] }}\n"
+        ));
+        let phone = Arc::new(phone(&["Post"]));
+        completed(&bench.run(&phone).await);
+        assert_eq!(phone.count("Tap"), 1, "{field}");
     }
 }
 

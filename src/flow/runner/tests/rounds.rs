@@ -258,3 +258,80 @@ async fn one_of_several_that_the_check_finds_done_does_not_complete_the_task() {
     completed(&bench.run_spec(&Arc::new(app(&followed)), second).await);
     assert_eq!(names(&followed), "0 1 2 3");
 }
+
+/// An effect that an earlier attempt has left.
+fn left(step: &str, state: EffectState, content: Value) -> Effect {
+    let task = TaskId(1);
+    Effect {
+        key: EffectKey {
+            task,
+            step: step.into(),
+            ordinal: 0,
+        },
+        state,
+        content,
+        baseline: json!({}),
+        evidence: None,
+        unknown_checks: 0,
+    }
+}
+
+const SINGLE: &str = "appId: a.b
+farmhand:
+  account: none
+  own_evidence: true
+  commit: go
+  confirm: ok
+  check: [ inputText: checking, evalScript: \"${output.effect = 'done'}\" ]
+---
+- inputText: open anna
+- tapOn: { text: Follow, label: go }
+- assertVisible: { text: Following, label: ok, timeout: 1000 }
+";
+
+/// What was done of several, or may have been done, is not what the flow's only step of today is for, and the other way round.
+#[tokio::test(start_paused = true)]
+async fn what_was_done_decides_and_not_how_many_steps_the_flow_has_today() {
+    let none = SINGLE.replace("  commit: go\n  confirm: ok\n", "");
+    let renamed = SINGLE
+        .replace("commit: go", "commit: act")
+        .replace("label: go", "label: act");
+    let again = "- inputText: open bert\n- tapOn: { text: Follow, label: go }\n- assertVisible: { text: Following, label: ok }\n";
+    let several = format!("{SINGLE}{again}");
+    let of_several = || json!({ "one_of_several": true });
+    for (flow, step, content) in [
+        (SINGLE, "go", of_several()),
+        (SINGLE, "go #2", of_several()),
+        (&renamed, "go", of_several()),
+        (&renamed, "go", json!({})),
+        (&none, "go", of_several()),
+        (&none, "go", json!({})),
+        (&several, "go", json!({})),
+    ] {
+        for state in [EffectState::Confirmed, EffectState::ResolvedDone, EffectState::Unknown] {
+            for purpose in [Purpose::Execute, Purpose::Verify] {
+                let bench = Bench::new(flow);
+                bench.journal.plant(left(step, state, content.clone()));
+                let shown = Arc::new(app(&Followed::default()));
+
+                let mut spec = spec("flow", json!({}), purpose);
+                spec.number = 2;
+                let outcome = bench.run_spec(&shown, spec).await;
+
+                assert!(message(&outcome).contains("has been changed"), "{outcome:?} {flow}");
+                assert_eq!(
+                    matches!(outcome, Outcome::Unverified { .. }),
+                    state == EffectState::Unknown,
+                    "{outcome:?}"
+                );
+                assert_eq!(bench.journal.states(), [state]);
+                assert!(shown.events().is_empty(), "{:?}", shown.events());
+            }
+        }
+        // What did not take place hinders nothing.
+        let bench = Bench::new(flow);
+        bench.journal.plant(left(step, EffectState::Refuted, content));
+        let followed = Followed::default();
+        completed(&bench.run(&Arc::new(app(&followed))).await);
+    }
+}
