@@ -315,7 +315,7 @@ async fn the_latest_runs_are_found_by_their_schedules() {
 }
 
 /// For each index that a statement of ours would be slow without: such a statement, and how SQLite says that it uses it.
-const USES: [(&str, &str, &str); 29] = [
+const USES: [(&str, &str, &str); 30] = [
     (
         "account_use_by_name",
         "SELECT username, script_name, at FROM account_use WHERE username = ?1 AND at >= ?2 ORDER BY at, id",
@@ -417,6 +417,7 @@ const USES: [(&str, &str, &str); 29] = [
         include_str!("../queries/find_repeated.sql"),
         "hash=?",
     ),
+    ("repetition_by_time", "DELETE FROM repetition WHERE at <= ?1", "at<?"),
     (
         "schedule_run_latest",
         include_str!("../queries/list_latest_runs.sql"),
