@@ -813,7 +813,14 @@ async fn the_hours_repetitions_count_also_for_the_router_that_comes_next() {
 
     let supervisor = &farm.farm.supervisor;
     supervisor.sabotage(ActorKind::Router, "router", Sabotage::Panic).await;
-    let second = farm.submit(request(&["p1"])).await[0];
+    // Its next one comes after a pause.
+    let second = loop {
+        match farm.try_submit(request(&["p1"])).await {
+            Ok(submitted) => break submitted.task_ids[0],
+            Err(RouterError::Away) => tokio::time::sleep(SECOND).await,
+            Err(error) => panic!("{error}"),
+        }
+    };
     farm.until_state(second, TaskState::Failed).await;
 
     let messages = [first, second].map(|id| farm.task(id).failure.unwrap().message);
