@@ -198,6 +198,24 @@ fn a_slow_upload_takes_its_time() {
 }
 
 #[test]
+fn the_word_on_an_upload_shows_while_the_next_one_is_on_its_way() {
+    let rig = Rig::new().media(&["clip.mp4"]);
+    rig.fault("upload_slow", json!({ "ms": 60_000 }));
+    for _ in 0..2 {
+        rig.to_tiktok_post_page();
+        rig.tap("Post");
+        rig.wait(10_000);
+    }
+    assert!(rig.sees("upload_progress"));
+    while rig.deeds("publish").is_empty() {
+        rig.wait(1_000);
+    }
+    assert_eq!(rig.see("upload_result").text, "Your video has been posted");
+    rig.wait(8_000);
+    assert!(rig.sees("upload_progress") && !rig.sees("upload_result"));
+}
+
+#[test]
 fn a_crash_before_the_effect_leaves_nothing_and_happens_once() {
     let rig = Rig::new().media(&["clip.mp4"]);
     rig.fault("app_crash", json!({}));

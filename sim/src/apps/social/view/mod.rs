@@ -164,33 +164,26 @@ pub(super) fn tab_bar(scene: &Scene<'_>, current: Tab) -> Node {
     bar
 }
 
-/// Running uploads and the latest confirmation, at the top of the main pages; its height, 0 when there is nothing.
+/// What the app says of the upload that has ended last, or how far the newest running one is, at the top of the main pages: for
+/// some seconds the word on an earlier one hides that another is still on its way.
 pub(super) fn upload_banner(scene: &Scene<'_>, top: i32) -> Option<Node> {
-    let mut mine = scene
-        .phone
-        .uploads
-        .iter()
-        .filter(|upload| upload.post.network == scene.app.network);
     let rect = Rect::at(24, top, WIDTH - 48, 110);
-    if let Some(upload) = mine.next_back() {
-        let percent = upload.percent(scene.now);
-        let text = format!("Uploading… {percent}%");
-        let bar = Rect::at(60, top + 84, i32::try_from(percent).unwrap_or(0) * 960 / 100 + 1, 10);
-        return Some(
-            Node::new(class::LINEAR, rect)
-                .id("upload_banner")
-                .fill(kit::PALE)
-                .radius(20)
-                .with(kit::label(Rect::at(60, top + 16, 960, 60), text).id("upload_progress"))
-                .with(Node::new(class::PROGRESS, bar).id("upload_bar").fill(scene.skin.accent)),
-        );
+    let banner = Node::new(class::LINEAR, rect)
+        .id("upload_banner")
+        .fill(kit::PALE)
+        .radius(20);
+    if let Some(told) = scene.app.banner.as_ref().filter(|told| told.until > scene.now) {
+        let text = kit::label(Rect::at(60, top + 25, 960, 60), told.text.as_str());
+        return Some(banner.with(text.id("upload_result")));
     }
-    let banner = scene.app.banner.as_ref().filter(|banner| banner.until > scene.now)?;
+    let mut running = scene.phone.uploads.iter();
+    let upload = running.rfind(|upload| upload.post.network == scene.app.network)?;
+    let percent = upload.percent(scene.now);
+    let text = format!("Uploading… {percent}%");
+    let bar = Rect::at(60, top + 84, i32::try_from(percent).unwrap_or(0) * 960 / 100 + 1, 10);
     Some(
-        Node::new(class::LINEAR, rect)
-            .id("upload_banner")
-            .fill(kit::PALE)
-            .radius(20)
-            .with(kit::label(Rect::at(60, top + 25, 960, 60), banner.text.as_str()).id("upload_result")),
+        banner
+            .with(kit::label(Rect::at(60, top + 16, 960, 60), text).id("upload_progress"))
+            .with(Node::new(class::PROGRESS, bar).id("upload_bar").fill(scene.skin.accent)),
     )
 }
